@@ -1,1 +1,3 @@
-//! Recharge.
+//! Recharge: the credits system of an AI trading platform.
+
+pub mod credits;

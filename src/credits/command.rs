@@ -1,0 +1,65 @@
+//! What an account can be told to do, and why it may refuse.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{Credits, Note, Operation, Source};
+
+/// One change asked of an account. Its idempotency key travels beside it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// Credits arrive as a new lot.
+    Grant {
+        /// Where they come from.
+        source: Source,
+        /// How many.
+        amount: Credits,
+        /// The first instant at which they can't be spent any more.
+        expires_at: DateTime<Utc>,
+        /// The purchase that paid for them.
+        purchase: Option<String>,
+        /// What the row says.
+        note: Note,
+    },
+    /// An operation consumes credits. Zero is allowed and leaves a row.
+    Spend {
+        /// The type of operation.
+        operation: Operation,
+        /// How many.
+        amount: Credits,
+        /// What the row says.
+        note: Note,
+    },
+}
+
+/// Why a command was refused. Nothing was changed by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum Refusal {
+    /// There is too little to spend.
+    #[error("{needed} credits are needed, {available} are available")]
+    InsufficientCredits {
+        /// What the command asked for.
+        needed: Credits,
+        /// What can be spent now.
+        available: Credits,
+        /// What is set aside.
+        held: Credits,
+    },
+    /// The amount can't be meant.
+    #[error("the amount must be {expected}")]
+    InvalidAmount {
+        /// What would be accepted, in words.
+        expected: String,
+    },
+    /// Credits would be granted that have expired already.
+    #[error("credits can't be granted with an expiry in the past")]
+    AlreadyExpired,
+    /// The same idempotency key was used for something else.
+    #[error("this idempotency key was used with other content")]
+    KeyReused,
+    /// There is no such account.
+    #[error("there is no such account")]
+    UnknownAccount,
+}
