@@ -1,0 +1,5 @@
+//! What the browser never sees.
+
+pub mod clock;
+pub mod database;
+pub mod entity;
