@@ -1,5 +1,6 @@
 //! What the browser never sees.
 
+pub mod catalogue_file;
 pub mod clock;
 pub mod database;
 pub mod entity;
