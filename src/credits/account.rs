@@ -265,3 +265,7 @@ fn check_amount(amount: Credits, smallest: Credits) -> Result<(), Refusal> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "account_tests.rs"]
+mod tests;

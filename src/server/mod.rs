@@ -6,6 +6,7 @@ use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
 use tokio_util::sync::CancellationToken;
 
+pub mod catalogue_file;
 pub mod clock;
 pub mod command_line;
 pub mod config;
@@ -14,6 +15,7 @@ pub mod entity;
 pub mod headers;
 pub mod http;
 pub mod identity;
+pub mod ledger;
 pub mod observability;
 pub mod router;
 pub mod secret;
@@ -21,16 +23,22 @@ pub mod serve;
 mod static_files;
 mod words;
 
+use crate::credits::Catalogue;
 use clock::Clock;
 use config::Config;
 use database::Database;
 use identity::{Passwords, Throttle};
+use ledger::Ledger;
 
 /// What every handler and page may use. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct AppState {
     /// The settings.
     pub config: Arc<Config>,
+    /// What can be bought.
+    pub catalogue: Arc<Catalogue>,
+    /// The only writer of credits.
+    pub ledger: Ledger,
     /// The database.
     pub database: Database,
     /// The time.
