@@ -1,1 +1,7 @@
-//! Tests.
+//! The promises of the product, one test each, on SQLite and PostgreSQL.
+
+mod databases;
+mod ledger_concurrency;
+mod ledger_corruption;
+mod ledger_model;
+mod ledger_reading;
