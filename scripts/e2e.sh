@@ -3,6 +3,7 @@
 source "$(dirname "$0")/lib.sh"
 
 scripts/e2e-tools.sh
+step e2e-types "check the types of the browser tests" npm run --prefix end2end types
 step server-dev "build the server (dev)" cargo build --workspace --bins
 CHROMIUM="$(scripts/chromium.sh)"
 export CHROMIUM
