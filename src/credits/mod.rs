@@ -1,0 +1,35 @@
+//! What credits are: plain types and pure rules, compiled for the server and the browser.
+//!
+//! No clock, no database, no I/O: time is an argument, and a decision is a value.
+//! The heart is [`Account::apply`]: a command and an instant in, a posting or a refusal out.
+
+mod account;
+mod amount;
+mod catalogue;
+mod command;
+mod cycle;
+mod entry;
+mod forecast;
+mod lot;
+mod money;
+mod operation;
+mod price_schedule;
+mod purchase;
+mod statement;
+
+pub use account::{Account, AccountId, Posting, Totals};
+pub use amount::{Credits, ParseCreditsError};
+pub use catalogue::{Catalogue, CatalogueError, Package, WorthExample};
+pub use command::{Command, Refusal, Validity};
+pub use cycle::{Cycle, expires_after_one_year, start_of_day};
+pub use entry::{Allocation, Entry, EntryKind, Note};
+pub use forecast::{Pace, Runway};
+pub use lot::{Lot, Source};
+pub use money::{Currency, Money, UnknownCurrency};
+pub use operation::{Operation, UnknownOperation};
+pub use price_schedule::{AmountError, Offer, OfferLine, PriceSchedule, PriceStep};
+pub use purchase::{Purchase, PurchaseState, UnknownPurchaseState};
+pub use statement::{
+    Cursor, CycleUsage, DayUsage, HistoryFilter, HistoryPage, LotLine, Overview, Row, RowDetail,
+    RowSource,
+};
