@@ -52,7 +52,7 @@ const LOCK: &str = r#"<svg width="16" height="16" viewBox="0 0 16 16" fill="none
 
 fn form(order: &Order, entered: &Entered, problem: Option<&Problem>) -> String {
     let whole = problem.filter(|problem| problem.field.is_empty());
-    let notice = whole.map(|problem| format!("<p class=\"notice\" role=\"alert\"><strong>{}</strong><span>Nothing was charged. You can try again.</span></p>", text(&problem.message)));
+    let notice = whole.map(|problem| format!("<p class=\"notice\" role=\"alert\"><strong>{}</strong><span>Nothing was charged.</span></p>", text(&problem.message)));
     let cancel = order
         .cancel_url
         .as_ref()
