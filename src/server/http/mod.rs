@@ -1,0 +1,3 @@
+//! What machines ask for.
+
+pub mod health;
