@@ -1,7 +1,12 @@
-//! The integration tests: what the server promises, asked through its own router, on both
-//! databases.
-#![expect(clippy::unwrap_used, reason = "in a test, a panic is the message")]
+//! The promises of the product, one test each, on SQLite and PostgreSQL.
 
 mod app;
 mod databases;
 mod identity;
+mod ledger_concurrency;
+mod ledger_corruption;
+mod ledger_model;
+mod ledger_reading;
+mod operating;
+mod program;
+mod sessions;
