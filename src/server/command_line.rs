@@ -8,6 +8,7 @@ use super::{
     clock::Clock,
     config::{Config, Settings},
     identity::{self, AddUserError, Email, NewUser, Passwords, Role},
+    ledger::{Ledger, VerifyError},
     observability::start_logging,
     serve::{self, StartError},
 };
@@ -30,6 +31,8 @@ enum Command {
     Serve,
     /// Bring the tables up to date
     Migrate,
+    /// Recompute every balance from the entries, and name the first row that disagrees
+    Verify,
     /// People who sign in
     #[command(subcommand)]
     User(UserCommand),
@@ -67,9 +70,15 @@ pub enum CommandError {
     /// Somebody could not be added.
     #[error("Nobody was added: {0}.")]
     AddUser(#[from] AddUserError),
+    /// Something doesn't add up.
+    #[error("The ledger could not be verified: {0}.")]
+    Verify(#[from] VerifyError),
     /// There was no password.
     #[error("Nobody was added: the password could not be read: {0}.")]
-    Input(#[from] std::io::Error),
+    Input(std::io::Error),
+    /// Nobody listens.
+    #[error("The result could not be written: {0}.")]
+    Output(std::io::Error),
 }
 
 impl CommandLine {
@@ -86,6 +95,11 @@ impl CommandLine {
                 let database = serve::connect(&config).await?;
                 serve::migrate(&config, &database).await?;
             }
+            Command::Verify => {
+                let database = serve::connect(&config).await?;
+                let verified = Ledger::start(database, Clock::default()).verify().await?;
+                writeln!(std::io::stdout(), "{verified}").map_err(CommandError::Output)?;
+            }
             Command::User(UserCommand::Add(new)) => add_user(&config, new).await?,
         }
         Ok(())
@@ -94,7 +108,7 @@ impl CommandLine {
 
 async fn add_user(config: &Config, new: AddUser) -> Result<(), CommandError> {
     let AddUser { email, name, role, zone } = new;
-    let password = read_password()?;
+    let password = read_password().map_err(CommandError::Input)?;
     let database = serve::connect(config).await?;
     serve::migrate(config, &database).await?;
     let passwords = Passwords::new().map_err(AddUserError::from)?;
@@ -102,7 +116,7 @@ async fn add_user(config: &Config, new: AddUser) -> Result<(), CommandError> {
     let new = NewUser { email, name, role, zone, password_hash };
     let now = Clock::default().now();
     if let Some(account) = identity::add(&database, new, now).await? {
-        writeln!(std::io::stdout(), "{account}")?;
+        writeln!(std::io::stdout(), "{account}").map_err(CommandError::Output)?;
     }
     Ok(())
 }

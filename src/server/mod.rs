@@ -23,16 +23,22 @@ pub mod serve;
 mod static_files;
 mod words;
 
+use crate::credits::Catalogue;
 use clock::Clock;
 use config::Config;
 use database::Database;
 use identity::{Passwords, Throttle};
+use ledger::Ledger;
 
 /// What every handler and page may use. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct AppState {
     /// The settings.
     pub config: Arc<Config>,
+    /// What can be bought.
+    pub catalogue: Arc<Catalogue>,
+    /// The only writer of credits.
+    pub ledger: Ledger,
     /// The database.
     pub database: Database,
     /// The time.

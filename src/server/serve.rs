@@ -16,12 +16,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     AppState,
+    catalogue_file::{self, CatalogueFileError},
     clock::Clock,
     config::{Config, ConfigError},
     database::Database,
     identity::{Passwords, Sessions, Throttle, keep_tidy},
+    ledger::Ledger,
     router::router,
 };
+use crate::credits::Catalogue;
 
 /// How long the end may take: less than what supervisors wait before they kill.
 const GRACE: Duration = Duration::from_secs(10);
@@ -58,6 +61,9 @@ pub enum StartError {
         /// What the system said: mostly that the port is taken.
         source: std::io::Error,
     },
+    /// Nothing could be sold.
+    #[error("CATALOGUE: {0}.")]
+    Catalogue(#[from] CatalogueFileError),
     /// The machine refuses.
     #[error("{0}.")]
     System(String),
@@ -89,14 +95,15 @@ pub async fn migrate(config: &Config, database: &Database) -> Result<(), StartEr
 /// Where it can't start.
 pub async fn serve(config: Config) -> Result<(), StartError> {
     let address = config.leptos.site_addr;
+    let catalogue = catalogue_file::load(config.catalogue.as_deref())?;
     // The port first: a second server must not touch the database of the first.
     let listener = TcpListener::bind(address)
         .await
         .map_err(|source| StartError::Listen { address, source })?;
     let database = connect(&config).await?;
     migrate(&config, &database).await?;
-    let state = start(config, database, Clock::default())?;
-    let shutdown = state.shutdown.clone();
+    let state = start(config, catalogue, database, Clock::default())?;
+    let (shutdown, ledger) = (state.shutdown.clone(), state.ledger.clone());
     cancel_on_signal(shutdown.clone())?;
     let sessions = Sessions::new(state.database.clone(), state.clock.clone());
     let tidying = tokio::spawn(keep_tidy(Arc::new(sessions)));
@@ -113,6 +120,9 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
         tracing::warn!("some requests were not finished in time");
     }
     tidying.abort();
+    if timeout_at(asked_at + GRACE, ledger.close()).await.is_err() {
+        tracing::error!("the ledger could not finish writing in time");
+    }
     tracing::info!("ended");
     Ok(())
 }
@@ -121,9 +131,16 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
 ///
 /// # Errors
 /// Where the machine refuses.
-pub fn start(config: Config, database: Database, clock: Clock) -> Result<AppState, StartError> {
+pub fn start(
+    config: Config,
+    catalogue: Catalogue,
+    database: Database,
+    clock: Clock,
+) -> Result<AppState, StartError> {
     let passwords = Passwords::new().map_err(|error| StartError::System(error.to_string()))?;
     Ok(AppState {
+        catalogue: Arc::new(catalogue),
+        ledger: Ledger::start(database.clone(), clock.clone()),
         config: Arc::new(config),
         database,
         clock,
