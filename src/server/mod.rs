@@ -4,4 +4,7 @@ pub mod catalogue_file;
 pub mod clock;
 pub mod database;
 pub mod entity;
+pub mod http;
 pub mod ledger;
+pub mod payments;
+pub mod secret;
