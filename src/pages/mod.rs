@@ -2,6 +2,10 @@
 //!
 //! Pages know `credits` and `components`; they know `server` only inside `#[server]` bodies.
 
+pub mod credits;
 pub mod error;
+pub mod history;
 pub mod layout;
+
 pub mod operation;
+pub mod place;
