@@ -9,3 +9,4 @@ pub mod layout;
 
 pub mod operation;
 pub mod place;
+pub mod support;
