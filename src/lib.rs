@@ -1,5 +1,8 @@
 //! Recharge: the credits system of an AI trading platform.
 
+pub mod app;
+pub mod components;
 pub mod credits;
+pub mod pages;
 #[cfg(feature = "ssr")]
 pub mod server;

@@ -1,0 +1,12 @@
+//! What people see: one folder per screen, one `api.rs` with its server functions in each.
+//!
+//! Pages know `credits` and `components`; they know `server` only inside `#[server]` bodies.
+
+pub mod credits;
+pub mod error;
+pub mod history;
+pub mod layout;
+
+pub mod operation;
+pub mod place;
+pub mod support;
