@@ -1,0 +1,7 @@
+//! What people see: one folder per screen, one `api.rs` with its server functions in each.
+//!
+//! Pages know `credits` and `components`; they know `server` only inside `#[server]` bodies.
+
+pub mod error;
+pub mod layout;
+pub mod operation;
