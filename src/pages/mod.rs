@@ -2,6 +2,9 @@
 //!
 //! Pages know `credits` and `components`; they know `server` only inside `#[server]` bodies.
 
+pub mod buy;
 pub mod error;
 pub mod layout;
 pub mod operation;
+pub mod purchase;
+pub mod sign_in;

@@ -35,8 +35,7 @@ pub fn AmountField(
         _ => None,
     });
     let schedule = shop.with_value(|shop| shop.schedule.clone());
-    let range =
-        format!("{} to {} credits", grouped(schedule.minimum), grouped(schedule.maximum));
+    let range = format!("{} to {} credits", grouped(schedule.minimum), grouped(schedule.maximum));
     view! {
         <div class="field">
             <label class="own-amount">

@@ -21,5 +21,5 @@ mod worth_list;
 pub use order::Sums;
 pub use picker::BuyCredits;
 pub use problem::Problem;
-pub use shop::{Choice, Shop};
+pub use shop::{Choice, Shop, grouped};
 pub use view::{BuyPage, BuyView};

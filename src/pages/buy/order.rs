@@ -17,7 +17,8 @@ pub fn Sums(
     schedule: PriceSchedule,
 ) -> impl IntoView {
     let lines = offer.lines.iter().map(|line| {
-        let term = format!("{} × {}", grouped(line.credits), step_price(&schedule, line.price_milli));
+        let term =
+            format!("{} × {}", grouped(line.credits), step_price(&schedule, line.price_milli));
         view! { <div><dt>{term}</dt><dd>{line.total.to_string()}</dd></div> }
     });
     let saving = (offer.saving.minor > 0).then(|| {

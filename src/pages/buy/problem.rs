@@ -34,10 +34,7 @@ impl Problem {
     /// Reads a code; unknown ones say that something went wrong.
     #[must_use]
     pub fn from_code(code: &str) -> Self {
-        Self::ALL
-            .into_iter()
-            .find(|problem| problem.code() == code)
-            .unwrap_or(Self::Unavailable)
+        Self::ALL.into_iter().find(|problem| problem.code() == code).unwrap_or(Self::Unavailable)
     }
 
     /// What happened.

@@ -179,9 +179,8 @@ impl Shop {
     pub fn worth_in_short(&self, credits: i64) -> String {
         let of = |operation| self.worth.iter().find(|example| example.operation == operation);
         let parts = [Operation::Backtest, Operation::Strategy].into_iter().filter_map(of);
-        let parts = parts.map(|example| {
-            format!("{} {}", grouped(self.count(example, credits)), example.short)
-        });
+        let parts = parts
+            .map(|example| format!("{} {}", grouped(self.count(example, credits)), example.short));
         parts.collect::<Vec<_>>().join(" or ")
     }
 

@@ -19,9 +19,7 @@ fn shop(per_day_thousandths: i64, starts_in_days: i64) -> Shop {
                 PriceStep { up_to: 100_000, price_milli: 4_250 },
             ],
         },
-        packages: packages
-            .map(|(id, credits)| Package { id: id.to_owned(), credits })
-            .to_vec(),
+        packages: packages.map(|(id, credits)| Package { id: id.to_owned(), credits }).to_vec(),
         worth: vec![
             example(Operation::Strategy, 50_000, "strategies"),
             example(Operation::Backtest, 12_500, "backtests"),
