@@ -4,6 +4,8 @@ pub mod app;
 pub mod components;
 pub mod credits;
 pub mod pages;
+#[cfg(feature = "ssr")]
+pub mod server;
 
 /// Wakes the islands up: the page calls it once its program is loaded.
 #[cfg(feature = "hydrate")]

@@ -1,1 +1,35 @@
-//! Migrations.
+//! The tables of Recharge, one concern per file.
+//!
+//! The statements are the SQL that SQLite and PostgreSQL share: integers for amounts
+//! (thousandths of a credit, minor units of money) and instants (milliseconds since 1970, UTC),
+//! text for ids, CHECKs where a rule must hold whoever writes. A released file never changes;
+//! a change is a new file.
+
+pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::prelude::*;
+
+mod m20261121_000001_accounts;
+mod m20261121_000002_ledger;
+mod m20261121_000003_payments;
+
+/// Brings a database up to date.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261121_000001_accounts::Migration),
+            Box::new(m20261121_000002_ledger::Migration),
+            Box::new(m20261121_000003_payments::Migration),
+        ]
+    }
+}
+
+/// Runs statements in order.
+async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
+    for statement in statements {
+        manager.get_connection().execute_unprepared(statement).await?;
+    }
+    Ok(())
+}

@@ -126,9 +126,10 @@ impl Account {
     pub fn apply(&mut self, command: &Command, now: DateTime<Utc>) -> Result<Posting, Refusal> {
         let now = now.max(self.latest_at);
         match command {
-            Command::Grant { source, amount, expires_at, purchase, note } => {
+            Command::Grant { source, amount, validity, purchase, note } => {
                 check_amount(*amount, Credits::from_thousandths(1))?;
-                if *expires_at <= now {
+                let expires_at = validity.ends(now);
+                if expires_at <= now {
                     return Err(Refusal::AlreadyExpired);
                 }
                 let lot = Lot {
@@ -137,7 +138,7 @@ impl Account {
                     granted: *amount,
                     remaining: *amount,
                     held: Credits::ZERO,
-                    expires_at: *expires_at,
+                    expires_at,
                     purchase: purchase.clone(),
                 };
                 Ok(self.grant(lot, note, now))
@@ -264,3 +265,7 @@ fn check_amount(amount: Credits, smallest: Credits) -> Result<(), Refusal> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "account_tests.rs"]
+mod tests;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Credits, Note, Operation, Source};
+use super::{Credits, Note, Operation, Source, expires_after_one_year};
 
 /// One change asked of an account. Its idempotency key travels beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,8 +15,8 @@ pub enum Command {
         source: Source,
         /// How many.
         amount: Credits,
-        /// The first instant at which they can't be spent any more.
-        expires_at: DateTime<Utc>,
+        /// How long they can be spent.
+        validity: Validity,
         /// The purchase that paid for them.
         purchase: Option<String>,
         /// What the row says.
@@ -31,6 +31,28 @@ pub enum Command {
         /// What the row says.
         note: Note,
     },
+}
+
+/// How long granted credits can be spent. Bought ones are valid from the instant at which they
+/// become spendable, so a payment that takes days costs no validity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Validity {
+    /// One calendar year from the granting.
+    OneYear,
+    /// Up to, but without, this instant.
+    Until(DateTime<Utc>),
+}
+
+impl Validity {
+    /// The first instant at which credits granted at `at` can't be spent any more.
+    #[must_use]
+    pub fn ends(self, at: DateTime<Utc>) -> DateTime<Utc> {
+        match self {
+            Self::OneYear => expires_after_one_year(at),
+            Self::Until(end) => end,
+        }
+    }
 }
 
 /// Why a command was refused. Nothing was changed by it.

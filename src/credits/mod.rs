@@ -20,7 +20,7 @@ mod statement;
 pub use account::{Account, AccountId, Posting, Totals};
 pub use amount::{Credits, ParseCreditsError};
 pub use catalogue::{Catalogue, CatalogueError, Package, WorthExample};
-pub use command::{Command, Refusal};
+pub use command::{Command, Refusal, Validity};
 pub use cycle::{Cycle, expires_after_one_year, start_of_day};
 pub use entry::{Allocation, Entry, EntryKind, Note};
 pub use forecast::{Pace, Runway};

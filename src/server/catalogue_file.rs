@@ -1,0 +1,212 @@
+//! Reads the catalogue from TOML: embedded, or the operator's file. What is wrong with it is
+//! told with its line.
+
+use std::{fmt, ops::Range, path::Path, str::FromStr};
+
+use rust_decimal::{Decimal, prelude::ToPrimitive};
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::credits::{
+    Catalogue, CatalogueError, Credits, Currency, Operation, Package, PriceSchedule, PriceStep,
+    WorthExample,
+};
+
+/// The catalogue that is used where the operator names none.
+const EMBEDDED: &str = include_str!("catalogue.toml");
+
+/// Why a catalogue can't be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the catalogue {file} can't be used: {place}{message}")]
+pub struct CatalogueFileError {
+    file: String,
+    place: Place,
+    message: String,
+}
+
+/// A line, where one is to blame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place(Option<usize>);
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |line| write!(f, "line {line}: "))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    version: String,
+    currency: Spanned<String>,
+    minimum: Spanned<i64>,
+    maximum: i64,
+    terms: String,
+    package: Vec<Spanned<PackageTable>>,
+    price: Vec<Spanned<PriceTable>>,
+    #[serde(default)]
+    worth: Vec<Spanned<WorthTable>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PackageTable {
+    id: String,
+    credits: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PriceTable {
+    up_to: i64,
+    per_credit: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WorthTable {
+    operation: Spanned<String>,
+    cost: Spanned<String>,
+    what: String,
+    short: String,
+}
+
+/// A fault at a place of the text.
+type Fault = (Option<Range<usize>>, String);
+
+/// Reads the operator's catalogue, or the embedded one.
+///
+/// # Errors
+/// What is wrong with it, and in which line.
+pub fn load(path: Option<&Path>) -> Result<Catalogue, CatalogueFileError> {
+    let Some(path) = path else {
+        return parse("that is built in", EMBEDDED);
+    };
+    let file = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| CatalogueFileError {
+        file: file.clone(),
+        place: Place(None),
+        message: error.to_string(),
+    })?;
+    parse(&file, &text)
+}
+
+/// Reads a catalogue from its text; `file` names it in errors.
+///
+/// # Errors
+/// What is wrong with it, and in which line.
+pub fn parse(file: &str, text: &str) -> Result<Catalogue, CatalogueFileError> {
+    read(text).map_err(|(span, message)| {
+        let line =
+            |span: Range<usize>| text[..span.start.min(text.len())].matches('\n').count() + 1;
+        CatalogueFileError { file: file.to_owned(), place: Place(span.map(line)), message }
+    })
+}
+
+fn read(text: &str) -> Result<Catalogue, Fault> {
+    let file: File =
+        toml::from_str(text).map_err(|error| (error.span(), error.message().to_owned()))?;
+    let packages = file.package.iter().map(|package| {
+        let package = package.get_ref();
+        Package { id: package.id.clone(), credits: package.credits }
+    });
+    let catalogue = Catalogue {
+        version: file.version.clone(),
+        schedule: PriceSchedule {
+            currency: known::<Currency>(&file.currency)?,
+            minimum: *file.minimum.get_ref(),
+            maximum: file.maximum,
+            steps: file.price.iter().map(step).collect::<Result<_, _>>()?,
+        },
+        packages: packages.collect(),
+        worth: file.worth.iter().map(example).collect::<Result<_, _>>()?,
+        terms: file.terms.clone(),
+    };
+    catalogue.validate().map_err(|error| (span(&file, &error), error.to_string()))?;
+    Ok(catalogue)
+}
+
+/// Where the table stands that an error names.
+fn span(file: &File, error: &CatalogueError) -> Option<Range<usize>> {
+    match error.table {
+        "price" => file.price.get(error.index).map(Spanned::span),
+        "package" => file.package.get(error.index).map(Spanned::span),
+        "worth" => file.worth.get(error.index).map(Spanned::span),
+        _ => Some(file.minimum.span()),
+    }
+}
+
+fn known<T: FromStr<Err: fmt::Display>>(text: &Spanned<String>) -> Result<T, Fault> {
+    text.get_ref().parse().map_err(|error: T::Err| (Some(text.span()), error.to_string()))
+}
+
+/// A price in minor units with up to three decimals, as thousandths of the minor unit.
+fn step(table: &Spanned<PriceTable>) -> Result<PriceStep, Fault> {
+    let table = table.get_ref();
+    let price: Decimal = known(&table.per_credit)?;
+    let milli = price * Decimal::ONE_THOUSAND;
+    let price_milli = milli.is_integer().then(|| milli.to_i64()).flatten().ok_or_else(|| {
+        let message = format!("per_credit = {price} must have 3 decimals at most");
+        (Some(table.per_credit.span()), message)
+    })?;
+    Ok(PriceStep { up_to: table.up_to, price_milli })
+}
+
+fn example(table: &Spanned<WorthTable>) -> Result<WorthExample, Fault> {
+    let table = table.get_ref();
+    Ok(WorthExample {
+        operation: known::<Operation>(&table.operation)?,
+        cost: known::<Credits>(&table.cost)?,
+        what: table.what.clone(),
+        short: table.short.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(from: &str, to: &str) -> String {
+        assert!(EMBEDDED.contains(from), "{from}");
+        parse("test.toml", &EMBEDDED.replacen(from, to, 1)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_embedded_catalogue_can_be_sold_from() {
+        let catalogue = load(None).unwrap();
+        let totals: Vec<_> = catalogue
+            .packages
+            .iter()
+            .map(|package| catalogue.schedule.total(package.credits))
+            .collect();
+        assert_eq!(totals, [5_000, 23_000, 83_000, 188_000]);
+    }
+
+    #[test]
+    fn a_schedule_that_punishes_is_refused_with_its_line() {
+        let message = fault("per_credit = \"4.0\"", "per_credit = \"-4.0\"");
+        assert!(message.contains("test.toml"), "{message}");
+        assert!(message.contains("line 39: 5001 credits would cost less than 5000"), "{message}");
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_line() {
+        assert!(
+            fault("currency = \"usd\"", "currency = \"xxx\"").contains("line 4: unknown currency")
+        );
+        assert!(fault("credits = 5000", "credits = 500").contains("line 18: package \"trader\""));
+        assert!(fault("per_credit = \"4.5\"", "per_credit = \"4.50001\"").contains("line 37: "));
+        assert!(fault("minimum = 100", "minimun = 100").contains("line 7: unknown field"));
+        assert!(
+            fault("operation = \"strategy\"", "operation = \"dance\"")
+                .contains("unknown operation")
+        );
+        assert!(fault("version = \"2026-11\"", "version = ").contains("line 3: "));
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let error = load(Some(Path::new("no/such/file.toml"))).unwrap_err().to_string();
+        assert!(error.contains("no/such/file.toml"), "{error}");
+    }
+}

@@ -1,0 +1,40 @@
+//! What time it is: the only source of `now`, so that tests can move it.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+
+/// Tells the time in milliseconds.
+#[derive(Clone, Debug, Default)]
+pub struct Clock {
+    ahead_ms: Arc<AtomicI64>,
+}
+
+impl Clock {
+    /// The instant, cut to milliseconds: what the database keeps.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        let ahead = TimeDelta::milliseconds(self.ahead_ms.load(Ordering::SeqCst));
+        (Utc::now() + ahead).trunc_subsecs(3)
+    }
+
+    /// Moves this clock and its copies forward, or back where negative.
+    pub fn advance(&self, by: TimeDelta) {
+        self.ahead_ms.fetch_add(by.num_milliseconds(), Ordering::SeqCst);
+    }
+}
+
+/// An instant as the database keeps it.
+#[must_use]
+pub const fn to_millis(at: DateTime<Utc>) -> i64 {
+    at.timestamp_millis()
+}
+
+/// An instant that the database kept.
+#[must_use]
+pub fn from_millis(millis: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(millis).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}

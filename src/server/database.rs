@@ -1,0 +1,246 @@
+//! The two databases behind one interface, and the rules for talking to them.
+//!
+//! - Every transaction is begun in a task of its own: a caller that goes away can't leave one
+//!   open on a pooled connection.
+//! - SQLite has one writing connection, and what writes begins IMMEDIATE: a deferred transaction
+//!   that writes later fails at once, whatever the timeout says.
+//! - A conflict is told from a failure here, and the whole work is run again.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use futures::future::BoxFuture;
+use migration::{Migrator, MigratorTrait};
+use sea_orm::{
+    AccessMode, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction,
+    DbBackend, DbErr, IsolationLevel, RuntimeErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+    sqlx::{self, Executor, sqlite},
+};
+
+/// How often a work that lost a conflict is run again.
+const ATTEMPTS: u32 = 10;
+/// How long a connection is waited for before the database counts as away.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections that read, and that write on PostgreSQL.
+const READERS: u32 = 12;
+const WRITERS: u32 = 8;
+/// Names the lock under which only one process migrates: "recharge" in ASCII.
+const MIGRATION_LOCK: i64 = 0x7265_6368_6172_6765;
+
+/// A connected database. Clones share the connections.
+#[derive(Clone, Debug)]
+pub struct Database {
+    readers: DatabaseConnection,
+    writers: DatabaseConnection,
+}
+
+/// Work on an open transaction.
+type Work<T> =
+    Arc<dyn for<'t> Fn(&'t DatabaseTransaction) -> BoxFuture<'t, Result<T, DbErr>> + Send + Sync>;
+
+impl Database {
+    /// Connects to `sqlite://PATH` (made where it is missing) or `postgres://…`.
+    ///
+    /// # Errors
+    /// Where the URL is of neither kind or the database can't be reached.
+    pub async fn connect(url: &str) -> Result<Self, DbErr> {
+        if url.starts_with("sqlite:") {
+            return Self::connect_sqlite(url).await;
+        }
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            return Self::connect_postgres(url).await;
+        }
+        let message = "the URL must start with sqlite:// or postgres://".to_owned();
+        Err(DbErr::Conn(RuntimeErr::Internal(message)))
+    }
+
+    async fn connect_sqlite(url: &str) -> Result<Self, DbErr> {
+        let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
+        let path = path.split('?').next().unwrap_or_default();
+        if let Some(folder) = Path::new(path).parent() {
+            std::fs::create_dir_all(folder)
+                .map_err(|error| DbErr::Conn(RuntimeErr::Internal(error.to_string())))?;
+        }
+        let options = |connections: u32, only_reads: bool| {
+            let mut options = ConnectOptions::new(format!("sqlite://{path}?mode=rwc"));
+            options
+                .max_connections(connections)
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .test_before_acquire(false)
+                .sqlx_logging(false)
+                .map_sqlx_sqlite_opts(move |sqlite| {
+                    sqlite
+                        .journal_mode(sqlite::SqliteJournalMode::Wal)
+                        .synchronous(sqlite::SqliteSynchronous::Full)
+                        .busy_timeout(ACQUIRE_TIMEOUT)
+                        .foreign_keys(true)
+                        .pragma("query_only", if only_reads { "on" } else { "off" })
+                });
+            options
+        };
+        // The writer first: it makes the file and switches it to WAL.
+        let writers = sea_orm::Database::connect(options(1, false)).await?;
+        let readers = sea_orm::Database::connect(options(READERS, true)).await?;
+        Ok(Self { readers, writers })
+    }
+
+    async fn connect_postgres(url: &str) -> Result<Self, DbErr> {
+        let options = |connections: u32| {
+            let mut options = ConnectOptions::new(url.to_owned());
+            options
+                .max_connections(connections)
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .test_before_acquire(false)
+                .sqlx_logging(false)
+                .map_sqlx_postgres_opts(|postgres| {
+                    postgres.options([("idle_in_transaction_session_timeout", "30s")])
+                })
+                // sqlx #4385: a connection may come back inside a transaction. This also finds
+                // out whether it still lives.
+                .map_sqlx_postgres_before_acquire(|connection, _| {
+                    Box::pin(async move {
+                        connection.execute(sqlx::AssertSqlSafe("ROLLBACK")).await.map(|_| true)
+                    })
+                });
+            options
+        };
+        let writers = sea_orm::Database::connect(options(WRITERS)).await?;
+        let readers = sea_orm::Database::connect(options(READERS)).await?;
+        Ok(Self { readers, writers })
+    }
+
+    /// Brings the tables up to date; of several processes one at a time.
+    ///
+    /// # Errors
+    /// Where a statement fails.
+    pub async fn migrate(&self) -> Result<(), DbErr> {
+        if self.is_sqlite() {
+            return Migrator::up(&self.writers, None).await;
+        }
+        let lock = self.writers.begin().await?;
+        let take = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
+        lock.execute_unprepared(&take).await?;
+        Migrator::up(&self.writers, None).await?;
+        lock.commit().await
+    }
+
+    /// Whether this is SQLite, which has exactly one writer.
+    #[must_use]
+    pub fn is_sqlite(&self) -> bool {
+        self.writers.get_database_backend() == DbBackend::Sqlite
+    }
+
+    /// For single statements that read.
+    #[must_use]
+    pub const fn reader(&self) -> &DatabaseConnection {
+        &self.readers
+    }
+
+    /// For single statements that write.
+    #[must_use]
+    pub const fn writer(&self) -> &DatabaseConnection {
+        &self.writers
+    }
+
+    /// Calls back with every statement that reads, for tests that count them.
+    pub fn on_read(&mut self, callback: impl Fn(&str) + Send + Sync + 'static) {
+        self.readers.set_metric_callback(move |info| callback(&info.statement.sql));
+    }
+
+    /// Reads several things from one snapshot.
+    ///
+    /// # Errors
+    /// Where a statement fails.
+    pub async fn snapshot<T, F>(&self, read: F) -> Result<T, DbErr>
+    where
+        T: Send + 'static,
+        F: for<'t> Fn(&'t DatabaseTransaction) -> BoxFuture<'t, Result<T, DbErr>>
+            + Send
+            + Sync
+            + 'static,
+    {
+        let options = if self.is_sqlite() {
+            TransactionOptions::default()
+        } else {
+            TransactionOptions {
+                isolation_level: Some(IsolationLevel::RepeatableRead),
+                access_mode: Some(AccessMode::ReadOnly),
+                ..TransactionOptions::default()
+            }
+        };
+        in_own_task(self.readers.clone(), options, Arc::new(read)).await
+    }
+
+    /// Writes in one transaction; run again as a whole where it lost a conflict.
+    ///
+    /// # Errors
+    /// Where a statement fails for another reason, or the conflict does not end.
+    pub async fn write<T, F>(&self, work: F) -> Result<T, DbErr>
+    where
+        T: Send + 'static,
+        F: for<'t> Fn(&'t DatabaseTransaction) -> BoxFuture<'t, Result<T, DbErr>>
+            + Send
+            + Sync
+            + 'static,
+    {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: self.is_sqlite().then_some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        in_own_task(self.writers.clone(), options, Arc::new(work)).await
+    }
+}
+
+async fn in_own_task<T: Send + 'static>(
+    connection: DatabaseConnection,
+    options: TransactionOptions,
+    work: Work<T>,
+) -> Result<T, DbErr> {
+    let task = tokio::spawn(async move {
+        let mut attempt = 1;
+        loop {
+            match run(&connection, options, &work).await {
+                Err(error) if is_conflict(&error) && attempt < ATTEMPTS => {
+                    let spread = Duration::from_millis(rand::random_range(0..=10));
+                    tokio::time::sleep(spread * attempt).await;
+                    attempt += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    });
+    task.await.unwrap_or_else(|error| Err(DbErr::Custom(error.to_string())))
+}
+
+async fn run<T>(
+    connection: &DatabaseConnection,
+    options: TransactionOptions,
+    work: &Work<T>,
+) -> Result<T, DbErr> {
+    let transaction = connection.begin_with_options(options).await?;
+    match work(&transaction).await {
+        Ok(value) => {
+            transaction.commit().await?;
+            Ok(value)
+        }
+        Err(error) => {
+            // The first error is the one to tell; a failed rollback ends the connection.
+            transaction.rollback().await.ok();
+            Err(error)
+        }
+    }
+}
+
+/// Whether the work lost against other work and can simply be run again: serialization failure
+/// and deadlock on PostgreSQL, a busy or stale database on SQLite.
+#[must_use]
+pub fn is_conflict(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause))
+    | DbErr::Query(RuntimeErr::SqlxError(cause))
+    | DbErr::Conn(RuntimeErr::SqlxError(cause))) = error
+    else {
+        return false;
+    };
+    let code = cause.as_database_error().and_then(|error| error.code());
+    matches!(code.as_deref(), Some("40001" | "40P01" | "5" | "261" | "517"))
+}

@@ -1,0 +1,289 @@
+//! Reads the history: page by page with a keyset on `seq`, so that every page costs the same.
+
+use chrono::{DateTime, Days, Utc};
+use chrono_tz::Tz;
+use futures::{Stream, TryStreamExt, stream};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult,
+    QueryFilter, QueryOrder, QuerySelect, Select, Statement,
+    sea_query::{Condition, Expr, ExprTrait, Func, LikeExpr},
+};
+
+use super::{
+    Ledger, ReadError,
+    load::{Loaded, in_zone, load},
+    rows,
+};
+use crate::{
+    credits::{
+        AccountId, Cursor, Entry, EntryKind, HistoryFilter, HistoryPage, Row, RowDetail, RowSource,
+        Source, start_of_day,
+    },
+    server::{
+        clock::{from_millis, to_millis},
+        entity::entry,
+    },
+};
+
+/// Rows of one page.
+const PAGE: usize = 25;
+/// Rows that an export reads at a time.
+const EXPORT_PAGE: usize = 1_000;
+
+impl Ledger {
+    /// One page of the history, and the detail of the row that is open.
+    ///
+    /// # Errors
+    /// Where there is no such account, or the database can't be read.
+    pub async fn history(
+        &self,
+        account: &AccountId,
+        filter: HistoryFilter,
+        cursor: Option<Cursor>,
+        open: Option<i64>,
+    ) -> Result<HistoryPage, ReadError> {
+        let (id, now) = (account.clone(), self.now());
+        let read = self.database.snapshot(move |transaction| {
+            let (id, filter) = (id.clone(), filter.clone());
+            Box::pin(async move {
+                let Some(loaded) = load(transaction, &id, now).await? else {
+                    return Ok(None);
+                };
+                let mut page = page(transaction, &loaded, filter, cursor).await?;
+                if let Some(seq) = open {
+                    page.open = Some(detail(transaction, &loaded, seq).await?);
+                }
+                Ok(Some(page))
+            })
+        });
+        read.await?.ok_or(ReadError::UnknownAccount)
+    }
+
+    /// Every row of a filter, newest first, some at a time.
+    pub fn export(
+        &self,
+        account: &AccountId,
+        filter: HistoryFilter,
+    ) -> impl Stream<Item = Result<Row, ReadError>> + Send + 'static {
+        let (ledger, account) = (self.clone(), account.clone());
+        let start = Some(None);
+        let pages = stream::try_unfold(start, move |before: Option<Option<i64>>| {
+            let (ledger, account, filter) = (ledger.clone(), account.clone(), filter.clone());
+            async move {
+                let Some(before) = before else {
+                    return Ok::<_, ReadError>(None);
+                };
+                let rows = ledger.export_page(&account, filter, before).await?;
+                let is_last = rows.len() < EXPORT_PAGE;
+                let next = if is_last { None } else { rows.last().map(|row| Some(row.seq)) };
+                Ok(Some((stream::iter(rows.into_iter().map(Ok)), next)))
+            }
+        });
+        pages.try_flatten()
+    }
+
+    async fn export_page(
+        &self,
+        account: &AccountId,
+        filter: HistoryFilter,
+        before: Option<i64>,
+    ) -> Result<Vec<Row>, ReadError> {
+        let (id, now) = (account.clone(), self.now());
+        let read = self.database.snapshot(move |transaction| {
+            let (id, filter) = (id.clone(), filter.clone());
+            Box::pin(async move {
+                let Some(loaded) = load(transaction, &id, now).await? else {
+                    return Ok(None);
+                };
+                let cursor = before.map(Cursor::Before);
+                Ok(Some(read_rows(transaction, &loaded, &filter, cursor, EXPORT_PAGE).await?))
+            })
+        });
+        read.await?.ok_or(ReadError::UnknownAccount)
+    }
+}
+
+/// One page: reads one row more than it shows, to know whether there are others.
+pub(super) async fn page(
+    transaction: &DatabaseTransaction,
+    loaded: &Loaded,
+    filter: HistoryFilter,
+    cursor: Option<Cursor>,
+) -> Result<HistoryPage, DbErr> {
+    let mut rows = read_rows(transaction, loaded, &filter, cursor, PAGE + 1).await?;
+    let has_more = rows.len() > PAGE;
+    let goes_newer = matches!(cursor, Some(Cursor::After(_)));
+    if has_more && goes_newer {
+        rows.remove(0);
+    }
+    rows.truncate(PAGE);
+    let (first, last) = (rows.first().map(|row| row.seq), rows.last().map(|row| row.seq));
+    let has_newer = if goes_newer { has_more } else { cursor.is_some() };
+    let has_older = if goes_newer { true } else { has_more };
+    let newer = first.filter(|_| has_newer).map(Cursor::After);
+    let older = last.filter(|_| has_older).map(Cursor::Before);
+    Ok(HistoryPage { filter, rows, newer, older, open: None })
+}
+
+/// Rows in the order newest first, those that are true but not yet written included.
+async fn read_rows(
+    transaction: &DatabaseTransaction,
+    loaded: &Loaded,
+    filter: &HistoryFilter,
+    cursor: Option<Cursor>,
+    limit: usize,
+) -> Result<Vec<Row>, DbErr> {
+    let select = select(loaded, filter, cursor).limit(u64::try_from(limit).unwrap_or(u64::MAX));
+    let ascending = matches!(cursor, Some(Cursor::After(_)));
+    let select = if ascending {
+        select.order_by_asc(entry::Column::Seq)
+    } else {
+        select.order_by_desc(entry::Column::Seq)
+    };
+    let written = select.all(transaction).await?.into_iter().map(rows::entry);
+    let mut entries = written.collect::<Result<Vec<Entry>, _>>()?;
+    let unwritten = loaded.unwritten.iter().map(|posting| &posting.entry);
+    entries.extend(unwritten.filter(|entry| shows(loaded, filter, cursor, entry)).cloned());
+    entries.sort_by_key(|entry| if ascending { entry.seq } else { -entry.seq });
+    entries.truncate(limit);
+    entries.sort_by_key(|entry| -entry.seq);
+    Ok(entries.into_iter().map(|entry| row(entry, loaded.zone)).collect())
+}
+
+fn select(
+    loaded: &Loaded,
+    filter: &HistoryFilter,
+    cursor: Option<Cursor>,
+) -> Select<entry::Entity> {
+    use entry::Column;
+    let mut select = entry::Entity::find().filter(Column::AccountId.eq(&loaded.account.id.0));
+    select = match filter.kind {
+        Some(kind) => select.filter(Column::Kind.eq(kind.id())),
+        None => select.filter(Column::Kind.ne(EntryKind::Held.id())),
+    };
+    if let Some(operation) = filter.operation {
+        select = select.filter(Column::Operation.eq(operation.id()));
+    }
+    let (from, until) = instants(loaded.zone, filter);
+    if let Some(from) = from {
+        select = select.filter(Column::At.gte(to_millis(from)));
+    }
+    if let Some(until) = until {
+        select = select.filter(Column::At.lt(to_millis(until)));
+    }
+    if !filter.text.is_empty() {
+        let pattern = pattern(&filter.text);
+        let columns = [Column::Description, Column::Detail, Column::Reference];
+        let matches = columns.into_iter().map(|column| {
+            let lowered = Expr::expr(Func::lower(Expr::col(column)));
+            lowered.like(LikeExpr::new(pattern.clone()).escape('\\'))
+        });
+        select = select.filter(matches.fold(Condition::any(), Condition::add));
+    }
+    match cursor {
+        Some(Cursor::Before(seq)) => select.filter(Column::Seq.lt(seq)),
+        Some(Cursor::After(seq)) => select.filter(Column::Seq.gt(seq)),
+        None => select,
+    }
+}
+
+/// The same rules as [`select`], for an entry that is not written yet.
+fn shows(loaded: &Loaded, filter: &HistoryFilter, cursor: Option<Cursor>, entry: &Entry) -> bool {
+    let text = filter.text.to_lowercase();
+    let note = &entry.note;
+    let texts = [&note.description, &note.detail, &note.reference];
+    let (from, until) = instants(loaded.zone, filter);
+    filter.kind.map_or(entry.kind != EntryKind::Held, |kind| kind == entry.kind)
+        && filter.operation.is_none_or(|operation| entry.operation == Some(operation))
+        && from.is_none_or(|from| entry.at >= from)
+        && until.is_none_or(|until| entry.at < until)
+        && (text.is_empty() || texts.iter().any(|value| value.to_lowercase().contains(&text)))
+        && match cursor {
+            Some(Cursor::Before(seq)) => entry.seq < seq,
+            Some(Cursor::After(seq)) => entry.seq > seq,
+            None => true,
+        }
+}
+
+/// The half-open span of the filter's days.
+fn instants(zone: Tz, filter: &HistoryFilter) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
+    let from = filter.from.map(|day| start_of_day(day, &zone));
+    let end = filter.to.and_then(|day| day.checked_add_days(Days::new(1)));
+    (from, end.map(|day| start_of_day(day, &zone)))
+}
+
+fn pattern(text: &str) -> String {
+    let escaped = text.to_lowercase().replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_");
+    format!("%{escaped}%")
+}
+
+fn row(entry: Entry, zone: Tz) -> Row {
+    Row {
+        seq: entry.seq,
+        kind: entry.kind,
+        operation: entry.operation,
+        amount: entry.amount(),
+        held_change: entry.held_change,
+        balance_after: entry.balance_after(),
+        held_after: entry.held_after,
+        at: in_zone(entry.at, zone),
+        note: entry.note,
+    }
+}
+
+/// A lot that a row took from, or that it made.
+#[derive(FromQueryResult)]
+struct SourceRow {
+    lot: i64,
+    amount: i64,
+    source: String,
+    granted_at: i64,
+    expires_at: i64,
+    purchase_id: Option<String>,
+}
+
+/// Which lots a row took from; for a granting row, the lot that it made.
+async fn detail(
+    transaction: &DatabaseTransaction,
+    loaded: &Loaded,
+    seq: i64,
+) -> Result<RowDetail, DbErr> {
+    let sql = "
+        SELECT a.lot, a.amount, l.source, l.expires_at, l.purchase_id, e.at AS granted_at
+        FROM allocations a
+        JOIN lots l ON l.account_id = a.account_id AND l.number = a.lot
+        JOIN entries e ON e.account_id = l.account_id AND e.seq = l.number
+        WHERE a.account_id = $1 AND a.seq = $2
+        UNION ALL
+        SELECT l.number, l.granted, l.source, l.expires_at, l.purchase_id, e.at
+        FROM lots l
+        JOIN entries e ON e.account_id = l.account_id AND e.seq = l.number
+        WHERE l.account_id = $1 AND l.number = $2";
+    let values = [loaded.account.id.0.clone().into(), seq.into()];
+    let backend = transaction.get_database_backend();
+    let statement = Statement::from_sql_and_values(backend, sql, values);
+    let mut found = SourceRow::find_by_statement(statement).all(transaction).await?;
+    found.sort_by_key(|row| (row.expires_at, row.source == Source::Purchase.id(), row.lot));
+    let mut sources = Vec::new();
+    for row in found {
+        sources.push(RowSource {
+            lot: row.lot,
+            source: rows::parse("lots.source", &row.source)?,
+            amount: rows::credits(row.amount),
+            granted_at: in_zone(from_millis(row.granted_at), loaded.zone),
+            expires_at: in_zone(from_millis(row.expires_at), loaded.zone),
+            purchase: row.purchase_id,
+        });
+    }
+    Ok(RowDetail { seq, sources })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_searched_text_matches_itself_and_no_wildcards() {
+        assert_eq!(pattern("50%_OFF\\"), r"%50\%\_off\\%");
+    }
+}

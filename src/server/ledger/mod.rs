@@ -1,0 +1,185 @@
+//! The only writer of credits.
+//!
+//! # Shape
+//! A verb puts a [`Command`] with its idempotency key into the [`queue`]; the writer takes all
+//! that waits, and [`post`] loads the accounts, asks the state machine for each command in turn,
+//! and writes all rows together in one transaction. [`read`] shows what was written and
+//! [`verify`] proves that it adds up.
+//!
+//! # What must hold
+//! - A balance never changes without an entry, written in the same transaction.
+//! - The same key with the same content is carried out once; the first outcome is told again.
+//! - A refused command changes nothing and keeps its key free, so it succeeds after a top-up.
+//! - A caller that goes away changes nothing: the writer is a task of its own.
+
+mod history;
+mod load;
+mod overview;
+mod post;
+mod queue;
+mod replay;
+mod rows;
+mod verify;
+mod write;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel};
+use tokio::sync::broadcast;
+
+pub use verify::{Mismatch, Verified, VerifyError};
+
+use super::{
+    clock::{Clock, to_millis},
+    database::Database,
+    entity::account,
+};
+use crate::credits::{AccountId, Command, Credits, EntryKind, Refusal};
+use queue::Queue;
+
+/// The ledger: clones share one queue.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    database: Database,
+    clock: Clock,
+    queue: Queue,
+}
+
+/// What a command led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The entry that says so.
+    pub seq: i64,
+    /// What it says.
+    pub kind: EntryKind,
+    /// What it did to the balance.
+    pub amount: Credits,
+    /// The available credits after it.
+    pub available_after: Credits,
+    /// The held credits after it.
+    pub held_after: Credits,
+    /// When it happened.
+    pub at: DateTime<Utc>,
+    /// Whether this key had been carried out before: then nothing happened now.
+    pub replayed: bool,
+}
+
+/// Why a command has no outcome.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// The rules refuse it; nothing was changed.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The database can't be written to now; whether the command was carried out is told by
+    /// sending it again with the same key.
+    #[error("the ledger can't be reached")]
+    Unavailable,
+}
+
+/// Why nothing could be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// There is no such account.
+    #[error("there is no such account")]
+    UnknownAccount,
+    /// The database can't be read now.
+    #[error("the ledger can't be reached")]
+    Unavailable,
+}
+
+impl From<DbErr> for ReadError {
+    fn from(error: DbErr) -> Self {
+        tracing::error!(%error, "reading the ledger failed");
+        Self::Unavailable
+    }
+}
+
+impl Ledger {
+    /// Starts the writers.
+    #[must_use]
+    pub fn start(database: Database, clock: Clock) -> Self {
+        let queue = Queue::start(&database, &clock);
+        Self { database, clock, queue }
+    }
+
+    /// Carries out a command once, whoever asks how often.
+    ///
+    /// # Errors
+    /// A refusal, or that the ledger can't be reached.
+    pub async fn execute(
+        &self,
+        account: &AccountId,
+        key: &str,
+        command: Command,
+    ) -> Result<Outcome, LedgerError> {
+        self.queue.execute(account, key, command, None).await
+    }
+
+    /// Carries out a command in its own time, for seeds and imports of history. An instant
+    /// before the account's latest entry counts as that entry's.
+    ///
+    /// # Errors
+    /// A refusal, or that the ledger can't be reached.
+    pub async fn execute_at(
+        &self,
+        account: &AccountId,
+        key: &str,
+        command: Command,
+        at: DateTime<Utc>,
+    ) -> Result<Outcome, LedgerError> {
+        self.queue.execute(account, key, command, Some(at)).await
+    }
+
+    /// Writes down what time has already done to an account: expired lots.
+    ///
+    /// # Errors
+    /// Where the ledger can't be reached, or there is no such account.
+    pub async fn advance(&self, account: &AccountId) -> Result<(), LedgerError> {
+        self.queue.advance(account).await
+    }
+
+    /// Tells which account was changed, after each commit of this process.
+    #[must_use]
+    pub fn watch(&self) -> broadcast::Receiver<AccountId> {
+        self.queue.watch()
+    }
+
+    /// Writes what waits, takes nothing new, and returns when all is on disk.
+    pub async fn close(&self) {
+        self.queue.close().await;
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+}
+
+/// Opens an account without credits.
+///
+/// # Errors
+/// Where the statement fails.
+pub async fn open_account(
+    connection: &impl ConnectionTrait,
+    zone: Tz,
+    cycle_anchor_day: u32,
+    at: DateTime<Utc>,
+) -> Result<AccountId, DbErr> {
+    let id = format!("acc_{}", uuid::Uuid::now_v7().simple());
+    let row = account::Model {
+        id: id.clone(),
+        zone: zone.name().to_owned(),
+        cycle_anchor_day: i32::try_from(cycle_anchor_day.clamp(1, 31)).unwrap_or(1),
+        available: 0,
+        held: 0,
+        seq: 0,
+        granted: 0,
+        spent: 0,
+        expired: 0,
+        latest_at: to_millis(at),
+        created_at: to_millis(at),
+    };
+    account::Entity::insert(row.into_active_model().reset_all())
+        .exec_without_returning(connection)
+        .await?;
+    Ok(AccountId(id))
+}

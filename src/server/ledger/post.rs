@@ -1,0 +1,191 @@
+//! Load, apply, write: one batch in one transaction.
+
+use std::collections::{BTreeMap, HashMap, hash_map};
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, Statement, Value, sea_query::Expr,
+};
+
+use super::{
+    Outcome,
+    queue::{Answer, Keyed, Request},
+    rows, write,
+};
+use crate::{
+    credits::{
+        Account, AccountId, Command, Credits, Entry, EntryKind, Lot, Operation, Posting, Refusal,
+    },
+    server::entity::{account, allocation, entry, lot},
+};
+
+/// One account while its batch is decided, with what has to be written for it.
+pub(super) struct Book {
+    pub account: Account,
+    zone: Tz,
+    pub lots: BTreeMap<i64, Lot>,
+    /// Credits and operations by day and type.
+    pub usage: BTreeMap<(String, Operation), (Credits, i64)>,
+    pub is_changed: bool,
+}
+
+/// A purchase that has become a lot.
+pub(super) struct Credited {
+    pub purchase: String,
+    pub lot: i64,
+    pub at: DateTime<Utc>,
+}
+
+/// All accounts of a batch.
+pub(super) struct Books {
+    pub books: BTreeMap<AccountId, Book>,
+    /// What a key has led to, before or within this batch: its digest and its outcome.
+    known: HashMap<(AccountId, String), (String, Outcome)>,
+    pub entries: Vec<entry::Model>,
+    pub allocations: Vec<allocation::Model>,
+    pub credited: Vec<Credited>,
+}
+
+/// Carries out a batch: each request has its answer, and a refused one doesn't fail the others.
+pub(super) async fn post(
+    transaction: &DatabaseTransaction,
+    requests: &[Request],
+    now: DateTime<Utc>,
+) -> Result<Vec<Answer>, DbErr> {
+    let mut books = Books::load(transaction, requests).await?;
+    let answers = requests.iter().map(|request| books.answer(request, now)).collect();
+    write::write(transaction, books).await?;
+    Ok(answers)
+}
+
+impl Books {
+    async fn load(transaction: &DatabaseTransaction, requests: &[Request]) -> Result<Self, DbErr> {
+        let ids: Vec<_> = requests.iter().map(|request| request.account.0.clone()).collect();
+        // Locked in the order of their ids, so that two writers can't wait for each other.
+        let accounts = account::Entity::find()
+            .filter(account::Column::Id.is_in(ids.clone()))
+            .order_by_asc(account::Column::Id)
+            .lock_exclusive()
+            .all(transaction)
+            .await?;
+        let open_lots = lot::Entity::find()
+            .filter(lot::Column::AccountId.is_in(ids))
+            // Not `= true`: a bound value would hide the partial index from SQLite.
+            .filter(Expr::col(lot::Column::IsOpen))
+            .all(transaction)
+            .await?;
+        let known = load_known(transaction, requests).await?;
+        let mut lots: HashMap<String, Vec<Lot>> = HashMap::new();
+        for row in open_lots {
+            lots.entry(row.account_id.clone()).or_default().push(rows::lot(row)?);
+        }
+        let mut books = BTreeMap::new();
+        for row in &accounts {
+            let account = rows::account(row, lots.remove(&row.id).unwrap_or_default());
+            let zone = rows::parse::<Tz>("accounts.zone", &row.zone)?;
+            books.insert(account.id.clone(), Book::new(account, zone));
+        }
+        let (entries, allocations, credited) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { books, known, entries, allocations, credited })
+    }
+
+    fn answer(&mut self, request: &Request, now: DateTime<Utc>) -> Answer {
+        let book = self.books.get_mut(&request.account).ok_or(Refusal::UnknownAccount)?;
+        let now = request.at.unwrap_or(now);
+        for posting in book.account.advance(now) {
+            self.entries.push(rows::entry_row(&request.account, &posting.entry, None));
+            self.allocations.extend(rows::allocation_rows(&request.account, &posting.entry));
+            book.take_note(posting);
+        }
+        let Some(Keyed { key, digest, command }) = &request.keyed else {
+            return Ok(None);
+        };
+        let known = match self.known.entry((request.account.clone(), key.clone())) {
+            hash_map::Entry::Occupied(known) => {
+                let (first_digest, outcome) = known.get();
+                let is_same = first_digest == digest;
+                return if is_same { Ok(Some(outcome.clone())) } else { Err(Refusal::KeyReused) };
+            }
+            hash_map::Entry::Vacant(free) => free,
+        };
+        let posting = book.account.apply(command, now)?;
+        let outcome = outcome(&posting.entry, false);
+        known.insert((digest.clone(), Outcome { replayed: true, ..outcome.clone() }));
+        if let Command::Grant { purchase: Some(purchase), .. } = command {
+            let (purchase, lot, at) = (purchase.clone(), outcome.seq, outcome.at);
+            self.credited.push(Credited { purchase, lot, at });
+        }
+        self.entries.push(rows::entry_row(&request.account, &posting.entry, Some((key, digest))));
+        self.allocations.extend(rows::allocation_rows(&request.account, &posting.entry));
+        book.take_note(posting);
+        Ok(Some(outcome))
+    }
+}
+
+impl Book {
+    fn new(account: Account, zone: Tz) -> Self {
+        let (lots, usage) = (BTreeMap::new(), BTreeMap::new());
+        Self { account, zone, lots, usage, is_changed: false }
+    }
+
+    fn take_note(&mut self, posting: Posting) {
+        self.is_changed = true;
+        for lot in posting.lots {
+            self.lots.insert(lot.number, lot);
+        }
+        let entry = posting.entry;
+        if let (EntryKind::Spent, Some(operation)) = (entry.kind, entry.operation) {
+            let day = entry.at.with_timezone(&self.zone).format("%Y-%m-%d").to_string();
+            let (credits, operations) = self.usage.entry((day, operation)).or_default();
+            *credits += -entry.amount();
+            *operations += 1;
+        }
+    }
+}
+
+fn outcome(entry: &Entry, replayed: bool) -> Outcome {
+    Outcome {
+        seq: entry.seq,
+        kind: entry.kind,
+        amount: entry.amount(),
+        available_after: entry.available_after,
+        held_after: entry.held_after,
+        at: entry.at,
+        replayed,
+    }
+}
+
+/// What the keys of these requests have led to before.
+async fn load_known(
+    transaction: &DatabaseTransaction,
+    requests: &[Request],
+) -> Result<HashMap<(AccountId, String), (String, Outcome)>, DbErr> {
+    let mut asked: Vec<Value> = Vec::new();
+    for request in requests {
+        if let Some(keyed) = &request.keyed {
+            asked.push(request.account.0.clone().into());
+            asked.push(keyed.key.clone().into());
+        }
+    }
+    if asked.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let sql = format!(
+        "SELECT DISTINCT entries.* FROM (VALUES {}) AS asked
+         JOIN entries ON entries.account_id = asked.column1
+          AND entries.request_key = asked.column2 AND entries.request_key IS NOT NULL",
+        write::placeholders(asked.len() / 2, 2),
+    );
+    let backend = transaction.get_database_backend();
+    let statement = Statement::from_sql_and_values(backend, sql, asked);
+    let found = entry::Entity::find().from_raw_sql(statement).all(transaction).await?;
+    let mut known = HashMap::new();
+    for row in found {
+        let name = (AccountId(row.account_id.clone()), row.request_key.clone().unwrap_or_default());
+        let digest = row.request_digest.clone().unwrap_or_default();
+        known.insert(name, (digest, outcome(&rows::entry(row)?, true)));
+    }
+    Ok(known)
+}

@@ -1,0 +1,183 @@
+//! Group commit: one writer takes all that waits and commits it together.
+//!
+//! An idle ledger writes at once; under load a batch is what arrived during the last commit, so
+//! the load itself makes batches and nothing is delayed to fill one. SQLite has exactly one
+//! writer, PostgreSQL a few; an account always meets the same one, in the order of arrival.
+
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::{Arc, Mutex},
+};
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
+use tokio::{
+    sync::{broadcast, mpsc, oneshot},
+    task::JoinHandle,
+};
+
+use super::{LedgerError, Outcome, post};
+use crate::{
+    credits::{AccountId, Command, Refusal},
+    server::{clock::Clock, database::Database},
+};
+
+/// Commands that are committed together at most.
+const LARGEST_BATCH: usize = 128;
+/// Commands that may wait for a writer.
+const WAITING: usize = 4_096;
+/// Writers on PostgreSQL.
+const WRITERS: usize = 2;
+/// Changes that a slow watcher may fall behind.
+const WATCHED: usize = 1_024;
+
+/// What is asked of one account.
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    pub account: AccountId,
+    /// None: only write down what time has done.
+    pub keyed: Option<Keyed>,
+    /// The instant of the command; none means when it is carried out.
+    pub at: Option<DateTime<Utc>>,
+}
+
+/// A command with the key that makes it happen once.
+#[derive(Clone, Debug)]
+pub(super) struct Keyed {
+    pub key: String,
+    /// SHA-256 of the command, in hex: tells whether a key is used for something else.
+    pub digest: String,
+    pub command: Command,
+}
+
+/// The answer to a request: none where only time was written down.
+pub(super) type Answer = Result<Option<Outcome>, Refusal>;
+
+type Waiting = (Request, oneshot::Sender<Result<Option<Outcome>, LedgerError>>);
+
+#[derive(Clone, Debug)]
+pub(super) struct Queue {
+    writers: Arc<[mpsc::Sender<Waiting>]>,
+    changes: broadcast::Sender<AccountId>,
+    closing: broadcast::Sender<()>,
+    tasks: Arc<Mutex<Vec<JoinHandle<()>>>>,
+}
+
+impl Queue {
+    pub fn start(database: &Database, clock: &Clock) -> Self {
+        let (changes, _) = broadcast::channel(WATCHED);
+        let (closing, _) = broadcast::channel(1);
+        let count = if database.is_sqlite() { 1 } else { WRITERS };
+        let (mut writers, mut tasks) = (Vec::new(), Vec::new());
+        for _ in 0..count {
+            let (sender, receiver) = mpsc::channel(WAITING);
+            let writer = Writer {
+                database: database.clone(),
+                clock: clock.clone(),
+                receiver,
+                changes: changes.clone(),
+            };
+            writers.push(sender);
+            tasks.push(tokio::spawn(writer.run(closing.subscribe())));
+        }
+        Self { writers: writers.into(), changes, closing, tasks: Arc::new(Mutex::new(tasks)) }
+    }
+
+    pub async fn execute(
+        &self,
+        account: &AccountId,
+        key: &str,
+        command: Command,
+        at: Option<DateTime<Utc>>,
+    ) -> Result<Outcome, LedgerError> {
+        let content = serde_json::to_vec(&command).map_err(|_| LedgerError::Unavailable)?;
+        let digest = hex::encode(Sha256::digest(content));
+        let keyed = Some(Keyed { key: key.to_owned(), digest, command });
+        let outcome = self.ask(Request { account: account.clone(), keyed, at }).await?;
+        outcome.ok_or(LedgerError::Unavailable)
+    }
+
+    pub async fn advance(&self, account: &AccountId) -> Result<(), LedgerError> {
+        let request = Request { account: account.clone(), keyed: None, at: None };
+        self.ask(request).await.map(|_| ())
+    }
+
+    async fn ask(&self, request: Request) -> Result<Option<Outcome>, LedgerError> {
+        let (sender, receiver) = oneshot::channel();
+        let writer = &self.writers[self.shard(&request.account)];
+        writer.send((request, sender)).await.map_err(|_| LedgerError::Unavailable)?;
+        receiver.await.map_err(|_| LedgerError::Unavailable)?
+    }
+
+    fn shard(&self, account: &AccountId) -> usize {
+        let mut hasher = DefaultHasher::new();
+        account.hash(&mut hasher);
+        let writers = u64::try_from(self.writers.len()).unwrap_or(1);
+        usize::try_from(hasher.finish() % writers).unwrap_or(0)
+    }
+
+    pub fn watch(&self) -> broadcast::Receiver<AccountId> {
+        self.changes.subscribe()
+    }
+
+    pub async fn close(&self) {
+        self.closing.send(()).ok();
+        let tasks = self.tasks.lock().map(|mut tasks| std::mem::take(&mut *tasks));
+        for task in tasks.unwrap_or_default() {
+            task.await.ok();
+        }
+    }
+}
+
+struct Writer {
+    database: Database,
+    clock: Clock,
+    receiver: mpsc::Receiver<Waiting>,
+    changes: broadcast::Sender<AccountId>,
+}
+
+impl Writer {
+    async fn run(mut self, mut closing: broadcast::Receiver<()>) {
+        let mut batch = Vec::with_capacity(LARGEST_BATCH);
+        loop {
+            tokio::select! {
+                biased;
+                count = self.receiver.recv_many(&mut batch, LARGEST_BATCH) => {
+                    if count == 0 {
+                        return;
+                    }
+                    self.commit(std::mem::take(&mut batch)).await;
+                }
+                // Nothing new is taken from here on; what waits is still written.
+                _ = closing.recv() => self.receiver.close(),
+            }
+        }
+    }
+
+    async fn commit(&self, batch: Vec<Waiting>) {
+        let (requests, senders): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let requests: Arc<[Request]> = requests.into();
+        let (work, clock) = (Arc::clone(&requests), self.clock.clone());
+        let posted = self.database.write(move |transaction| {
+            let (requests, now) = (Arc::clone(&work), clock.now());
+            Box::pin(async move { post::post(transaction, &requests, now).await })
+        });
+        match posted.await {
+            Ok(answers) => {
+                for (answer, sender) in answers.into_iter().zip(senders) {
+                    // A caller that went away has changed nothing.
+                    sender.send(answer.map_err(LedgerError::from)).ok();
+                }
+                for request in requests.iter() {
+                    self.changes.send(request.account.clone()).ok();
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, commands = requests.len(), "writing the ledger failed");
+                for sender in senders {
+                    sender.send(Err(LedgerError::Unavailable)).ok();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! What the browser never sees.
+
+pub mod catalogue_file;
+pub mod clock;
+pub mod database;
+pub mod entity;
+pub mod ledger;
