@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::shop::{Shop, grouped, step_price};
+use super::shop::{Shop, about, grouped, step_price};
 use crate::{
     components::{plural, tenths},
     credits::{Offer, PriceSchedule},
@@ -54,7 +54,7 @@ pub fn Outcome(
             {used_up.map(|day| view! { <dt>"Likely used up"</dt><dd>"about "{day}</dd> })}
             {unused.map(|unused| view! {
                 <dt>"Likely unused"</dt>
-                <dd class="warn">"about "{grouped(unused)}" at your pace"</dd>
+                <dd class="warn">"about "{grouped(about(unused))}" at your pace"</dd>
             })}
             <dt>"Refund"</dt>
             <dd>"none: purchases are final"</dd>

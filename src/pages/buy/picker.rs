@@ -12,33 +12,49 @@ use crate::{
     credits::Credits,
 };
 
-/// Packages, a custom amount, the sum and the way to pay.
+/// The section of Credits Management: its heading and the picker.
 #[component]
 pub fn BuyCredits(
     /// What is sold, and to whom.
     shop: Shop,
-    /// What was chosen before; else the package that fits.
-    #[prop(optional_no_strip)]
-    choice: Option<Choice>,
     /// Names this intention to buy: the same one twice is one purchase.
     #[prop(into)]
     intent: String,
     /// Whether payments are accepted.
     is_open: bool,
 ) -> impl IntoView {
-    let choice = choice.unwrap_or_else(|| first_choice(&shop));
     view! {
         <section class="section" aria-labelledby="buy">
             <div class="section-head">
                 <h2 id="buy">"Buy credits"</h2>
                 <p>{introduction(&shop)}</p>
             </div>
+            <Picker shop choice=None intent is_open />
+        </section>
+    }
+}
+
+/// Packages, a custom amount, the sum and the way to pay.
+#[component]
+pub fn Picker(
+    /// What is sold, and to whom.
+    shop: Shop,
+    /// What was chosen before; else the package that fits.
+    choice: Option<Choice>,
+    /// Names this intention to buy.
+    intent: String,
+    /// Whether payments are accepted.
+    is_open: bool,
+) -> impl IntoView {
+    let choice = choice.unwrap_or_else(|| first_choice(&shop));
+    view! {
+        <div class="stack">
             {(!is_open).then(|| view! { <PurchasesOff /> })}
             <PackagePicker shop=shop.clone() choice=choice.clone() is_open>
                 <input type="hidden" name="intent" value=intent />
                 <PackageCards shop choice />
             </PackagePicker>
-        </section>
+        </div>
     }
 }
 
@@ -59,7 +75,9 @@ fn first_choice(shop: &Shop) -> Choice {
     }
 }
 
-fn introduction(shop: &Shop) -> String {
+/// What is paid in, and what a year takes.
+#[must_use]
+pub fn introduction(shop: &Shop) -> String {
     let prices = format!("Prices in {}.", shop.schedule.currency.plural_name());
     let have = match shop.balance {
         Credits::ZERO => "you have none yet".to_owned(),

@@ -244,7 +244,8 @@ pub fn step_price(schedule: &PriceSchedule, price_milli: i64) -> String {
 }
 
 /// A rough figure: three digits that count.
-fn about(number: i64) -> i64 {
+#[must_use]
+pub fn about(number: i64) -> i64 {
     let mut unit = 1;
     while number / unit >= 1_000 {
         unit *= 10;

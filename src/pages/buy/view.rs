@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     confirmation::{Confirmation, ProblemNotice},
-    picker::BuyCredits,
+    picker::{Picker, introduction},
     problem::Problem,
     shop::{Choice, Shop},
 };
@@ -50,11 +50,13 @@ pub fn BuyView(
                 <div class="page-head">
                     <div>
                         <h1>"Buy credits"</h1>
-                        <p>"Choose a package or your own amount."</p>
+                        <p>{introduction(&shop)}</p>
                     </div>
                 </div>
-                {problem.map(|problem| view! { <ProblemNotice problem /> })}
-                <BuyCredits shop choice intent is_open />
+                <div class="stack">
+                    {problem.map(|problem| view! { <ProblemNotice problem /> })}
+                    <Picker shop choice intent is_open />
+                </div>
             };
             ("Buy credits", picker.into_any())
         }

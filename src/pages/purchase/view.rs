@@ -120,6 +120,7 @@ fn StatusBadge(badge: &'static str, tone: Tone) -> impl IntoView {
 #[component]
 fn Steps(steps: [Progress; 4], times: Times) -> impl IntoView {
     let names = ["Started", "Paid", "Confirmed", "Credited"];
+    let doing = ["Starting", "Payment", "Confirming payment", "Crediting"];
     let under_way = ["", "on Stripe\u{2019}s page", "usually under 10 seconds", ""];
     let instants = [Some(times.created), None, times.paid, times.credited];
     let items = (0..4).map(|index| {
@@ -130,6 +131,7 @@ fn Steps(steps: [Progress; 4], times: Times) -> impl IntoView {
             Progress::Never => "never",
         };
         let is_done = steps[index] == Progress::Done;
+        let is_now = steps[index] == Progress::Now;
         let says = match (steps[index], instants[index]) {
             (Progress::Done, Some(at)) => {
                 let machine = at.to_rfc3339();
@@ -141,9 +143,9 @@ fn Steps(steps: [Progress; 4], times: Times) -> impl IntoView {
             _ => ().into_any(),
         };
         view! {
-            <li class=class aria-current=(steps[index] == Progress::Now).then_some("step")>
+            <li class=class aria-current=is_now.then_some("step")>
                 {is_done.then(|| view! { <Icon glyph=Glyph::Check size=12 /> })}
-                <b>{names[index]}</b>
+                <b>{if is_now { doing[index] } else { names[index] }}</b>
                 {is_done.then(|| view! { <span class="visually-hidden">" done "</span> })}
                 {says}
             </li>
