@@ -2,11 +2,13 @@
 //!
 //! Pages know `credits` and `components`; they know `server` only inside `#[server]` bodies.
 
+pub mod buy;
 pub mod credits;
 pub mod error;
 pub mod history;
 pub mod layout;
-
 pub mod operation;
 pub mod place;
 pub mod support;
+pub mod purchase;
+pub mod sign_in;

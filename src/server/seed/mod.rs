@@ -14,7 +14,7 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use super::{
     clock::Clock,
     database::Database,
-    identity::users::AddUserError,
+    identity::{AddUserError, NoEmail},
     ledger::{Ledger, LedgerError},
 };
 use crate::credits::{AccountId, Catalogue, Command, Credits, Note, Source, Validity};
@@ -33,6 +33,9 @@ pub enum SeedError {
     /// Somebody can't be added.
     #[error(transparent)]
     People(#[from] AddUserError),
+    /// A seeded address is none.
+    #[error(transparent)]
+    Email(#[from] NoEmail),
     /// The ledger refused, or can't be reached.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
