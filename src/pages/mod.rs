@@ -9,6 +9,6 @@ pub mod history;
 pub mod layout;
 pub mod operation;
 pub mod place;
-pub mod support;
 pub mod purchase;
 pub mod sign_in;
+pub mod support;

@@ -8,6 +8,8 @@ mod operations;
 mod people;
 mod purchases;
 
+use std::fmt;
+
 use chrono::{DateTime, Days, Months, TimeDelta, Utc};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
@@ -54,6 +56,15 @@ pub enum Seeded {
     },
     /// It was there before; nothing was written.
     Before,
+}
+
+impl fmt::Display for Seeded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::New { operations } => write!(f, "seeded the demo with {operations} operations"),
+            Self::Before => f.write_str("the demo data is there already: nothing was written"),
+        }
+    }
 }
 
 /// Writes commands of one account in their own time, many at once, in order.

@@ -69,15 +69,16 @@ impl<'r> Operations<'r> {
     fn backtest(&mut self) -> (Operation, i64, Note) {
         let (assets, years) = (low(self.random, 1, 40), low(self.random, 1, 5));
         let (bars, price) = [("daily", 500), ("hourly", 1_250)][self.random.random_range(0..2)];
-        let detail = format!("{} × {}, {bars} bars", counted(assets, "asset"), counted(years, "year"));
+        let detail =
+            format!("{} × {}, {bars} bars", counted(assets, "asset"), counted(years, "year"));
         let name = self.versioned();
         let thousandths = (assets * years * price).min(90_000);
         (Operation::Backtest, thousandths, note(&name, detail))
     }
 
     fn analysis(&mut self) -> (Operation, i64, Note) {
-        let (what, price) =
-            [("Screen", 50), ("Regimes", 150), ("Factor report", 400)][self.random.random_range(0..3)];
+        let (what, price) = [("Screen", 50), ("Regimes", 150), ("Factor report", 400)]
+            [self.random.random_range(0..3)];
         let symbols = low(self.random, 1, 10) * 10;
         let detail = format!("{what}, {symbols} symbols");
         let note = note(pick(self.random, &MARKETS), detail);
@@ -88,7 +89,6 @@ impl<'r> Operations<'r> {
         let version = self.random.random_range(1..=9);
         format!("{} v{version}", pick(self.random, &STRATEGIES))
     }
-
 }
 
 fn note(description: &str, detail: String) -> Note {
