@@ -17,8 +17,11 @@ pub mod http;
 pub mod identity;
 pub mod ledger;
 pub mod observability;
+mod pages;
+pub mod payments;
 pub mod router;
 pub mod secret;
+pub mod seed;
 pub mod serve;
 mod static_files;
 mod words;
@@ -29,6 +32,7 @@ use config::Config;
 use database::Database;
 use identity::{Passwords, Throttle};
 use ledger::Ledger;
+use payments::Payments;
 
 /// What every handler and page may use. Clones share everything.
 #[derive(Clone, Debug)]
@@ -39,6 +43,8 @@ pub struct AppState {
     pub catalogue: Arc<Catalogue>,
     /// The only writer of credits.
     pub ledger: Ledger,
+    /// Sells credits.
+    pub payments: Payments,
     /// The database.
     pub database: Database,
     /// The time.

@@ -23,9 +23,10 @@ use super::{
     AppState,
     config::Config,
     headers::SecurityHeaders,
-    http::health,
-    identity::{self, Sessions},
+    http::{buying, health, stripe_webhook},
+    identity::{self, Gate, Sessions},
     observability::observed,
+    pages::{page_not_found, pages},
     static_files::{package_files, root_files},
     words,
 };
@@ -38,7 +39,7 @@ const DEADLINE: Duration = Duration::from_secs(15);
 const COMPRESSION: CompressionLevel = CompressionLevel::Precise(4);
 
 /// What is private is in no cache, also not behind the back button of a shared machine.
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+pub const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// Everything that the server answers.
 pub fn router(state: AppState) -> Router {
@@ -47,8 +48,9 @@ pub fn router(state: AppState) -> Router {
     let router = Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
-        .nest_service("/pkg", package_files(&config, page_not_found()))
-        .merge(people(&state))
+        .nest_service("/pkg", package_files(&config))
+        .merge(stripe_webhook::routes(state.payments.clone()))
+        .merge(people(&state, &headers))
         .with_state(state)
         .layer(CompressionLayer::new().quality(COMPRESSION))
         .layer(map_response(move |response| std::future::ready(headers.add_to(response))))
@@ -57,15 +59,19 @@ pub fn router(state: AppState) -> Router {
 }
 
 /// What people ask for: everything that may carry the cookie.
-fn people(state: &AppState) -> Router<AppState> {
+fn people(state: &AppState, headers: &SecurityHeaders) -> Router<AppState> {
     let config = &state.config;
+    let not_found = page_not_found(state, headers);
+    let gate = Gate { database: state.database.clone(), not_found: not_found.clone() };
     let sessions = Sessions::new(state.database.clone(), state.clock.clone());
     // Each layer wraps those above it.
     Router::new()
         .route("/sign-in", post(identity::sign_in))
         .route("/sign-out", post(identity::sign_out))
-        .fallback_service(root_files(config, page_not_found()))
-        .layer(from_fn_with_state(state.clone(), identity::gate))
+        .merge(buying::routes(state.payments.clone()))
+        .merge(pages(state, headers))
+        .fallback_service(root_files(config, not_found))
+        .layer(from_fn_with_state(gate, identity::gate))
         .layer(identity::session_layer(config, sessions))
         .layer(from_fn_with_state(config.is_https(), identity::removable_cookie))
         .layer(RequestBodyLimitLayer::new(LARGEST_FORM_BYTES))
@@ -82,12 +88,6 @@ fn same_site_only(config: &Config) -> CsrfLayer {
     let layer = CsrfLayer::new();
     // Only an origin that no browser writes is refused; then the layer's own check stands alone.
     layer.clone().add_trusted_origin(config.public_origin()).unwrap_or(layer)
-}
-
-fn page_not_found() -> Router {
-    Router::new()
-        .fallback(|| std::future::ready(words::page(StatusCode::NOT_FOUND)))
-        .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, NO_STORE))
 }
 
 /// The panic is logged with its place by the panic hook.

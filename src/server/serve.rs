@@ -22,6 +22,7 @@ use super::{
     database::Database,
     identity::{Passwords, Sessions, Throttle, keep_tidy},
     ledger::Ledger,
+    payments::{self, Payments},
     router::router,
 };
 use crate::credits::Catalogue;
@@ -104,9 +105,11 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     migrate(&config, &database).await?;
     let state = start(config, catalogue, database, Clock::default())?;
     let (shutdown, ledger) = (state.shutdown.clone(), state.ledger.clone());
+    let payments = state.payments.clone();
     cancel_on_signal(shutdown.clone())?;
     let sessions = Sessions::new(state.database.clone(), state.clock.clone());
     let tidying = tokio::spawn(keep_tidy(Arc::new(sessions)));
+    payments.spawn_jobs(shutdown.clone());
 
     tracing::info!(%address, "serving at {}", state.config.public_url);
     let app = router(state).into_make_service_with_connect_info::<SocketAddr>();
@@ -120,7 +123,11 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
         tracing::warn!("some requests were not finished in time");
     }
     tidying.abort();
-    if timeout_at(asked_at + GRACE, ledger.close()).await.is_err() {
+    let closing = async {
+        payments.close().await;
+        ledger.close().await;
+    };
+    if timeout_at(asked_at + GRACE, closing).await.is_err() {
         tracing::error!("the ledger could not finish writing in time");
     }
     tracing::info!("ended");
@@ -138,9 +145,20 @@ pub fn start(
     clock: Clock,
 ) -> Result<AppState, StartError> {
     let passwords = Passwords::new().map_err(|error| StartError::System(error.to_string()))?;
+    let ledger = Ledger::start(database.clone(), clock.clone());
+    let catalogue = Arc::new(catalogue);
+    let payments = Payments::new(
+        database.clone(),
+        clock.clone(),
+        ledger.clone(),
+        Arc::clone(&catalogue),
+        payment_settings(&config),
+    )
+    .map_err(StartError::System)?;
     Ok(AppState {
-        catalogue: Arc::new(catalogue),
-        ledger: Ledger::start(database.clone(), clock.clone()),
+        catalogue,
+        ledger,
+        payments,
         config: Arc::new(config),
         database,
         clock,
@@ -148,6 +166,18 @@ pub fn start(
         throttle: Throttle::default(),
         shutdown: CancellationToken::new(),
     })
+}
+
+fn payment_settings(config: &Config) -> payments::Settings {
+    let keys = config.stripe.as_ref();
+    payments::Settings {
+        secret_key: keys.map(|keys| keys.secret_key.clone()),
+        webhook_secrets: keys.map(|keys| keys.webhook_secrets.clone()).unwrap_or_default(),
+        api_base: config.stripe_api_base.clone(),
+        public_url: config.public_url.clone(),
+        terms_url: config.terms_url.clone(),
+        patience: payments::Settings::PATIENCE,
+    }
 }
 
 fn cancel_on_signal(shutdown: CancellationToken) -> Result<(), StartError> {

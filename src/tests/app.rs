@@ -12,10 +12,7 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use axum::{
@@ -34,13 +31,14 @@ use recharge::{
         config::{Config, Settings},
         database::Database,
         identity::{self, NewUser, Role},
+        ledger::Ledger,
         router::router,
         serve,
     },
 };
 use tower::ServiceExt;
 
-use crate::databases::{Given, TestDatabase};
+use crate::databases::Subject;
 
 /// The password of everybody that a test adds.
 pub const PASSWORD: &str = "recharge-demo";
@@ -63,11 +61,11 @@ pub struct TestApp {
     pub clock: Clock,
     /// Its database.
     pub database: Database,
-    /// All that its handlers use: the ledger, the catalogue, …
+    /// Its ledger.
+    pub ledger: Ledger,
+    /// All that its handlers use.
     pub state: AppState,
     router: Router,
-    /// Where its database lives; the last clone removes it.
-    pub home: Arc<TestDatabase>,
 }
 
 /// Somebody with a browser: keeps cookies, follows nothing by itself.
@@ -102,26 +100,29 @@ struct Line {
     settings: Settings,
 }
 
-impl Given for TestApp {
-    async fn given(database: TestDatabase) -> Self {
-        Self::start(Arc::new(database), Clock::default(), &[]).await
+impl Subject for TestApp {
+    async fn start(url: String) -> Self {
+        Self::on(&url, &[], Clock::default()).await
     }
 }
 
 impl TestApp {
     /// Another server on the same database and clock, with these settings: `--public-url=…`.
     pub async fn with_settings(&self, settings: &[&str]) -> Self {
-        Self::start(Arc::clone(&self.home), self.clock.clone(), settings).await
+        let url = self.state.config.database_url.reveal();
+        Self::on(url, settings, self.clock.clone()).await
     }
 
-    async fn start(home: Arc<TestDatabase>, clock: Clock, settings: &[&str]) -> Self {
-        let database = home.another_process().await;
-        let url = format!("--database-url={}", home.url);
+    async fn on(url: &str, settings: &[&str], clock: Clock) -> Self {
+        let database = Database::connect(url).await.unwrap();
+        let url = format!("--database-url={url}");
         let line = [&["recharge", &url], DEFAULTS.as_slice(), settings].concat();
-        let config = Config::new(Line::try_parse_from(line).unwrap().settings).unwrap();
+        let settings = Line::try_parse_from(line).unwrap().settings;
+        let config = Config::new(settings).unwrap();
         let catalogue = catalogue_file::load(config.catalogue.as_deref()).unwrap();
         let state = serve::start(config, catalogue, database.clone(), clock.clone()).unwrap();
-        Self { clock, database, router: router(state.clone()), state, home }
+        let ledger = state.ledger.clone();
+        Self { clock, database, ledger, router: router(state.clone()), state }
     }
 
     /// Somebody whom we don't know, from a network address of their own.

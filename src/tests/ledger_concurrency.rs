@@ -18,7 +18,7 @@ use recharge::{
     },
 };
 
-use crate::databases::{TestDatabase, on_both_databases};
+use crate::databases::{Kind, TestDatabase, on_both_databases, run_test};
 
 const TASKS: usize = 64;
 const SPENDS: usize = 10;
@@ -59,7 +59,15 @@ async fn four_processes_share_the_accounts(test: TestDatabase) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn serializable_transactions_pass_too() {
-    let test = TestDatabase::postgres().await;
+    run_test(Kind::Postgres, serializable).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_transaction_in_five_that_must_be_run_again_loses_nothing() {
+    run_test(Kind::Postgres, losing).await;
+}
+
+async fn serializable(test: TestDatabase) {
     test.tamper(
         "DO $$ BEGIN EXECUTE format(
              'ALTER DATABASE %I SET default_transaction_isolation = serializable',
@@ -70,9 +78,7 @@ async fn serializable_transactions_pass_too() {
     crowd(&test, 16, 4).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn one_transaction_in_five_that_must_be_run_again_loses_nothing() {
-    let test = TestDatabase::postgres().await;
+async fn losing(test: TestDatabase) {
     test.tamper(
         "CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
              IF random() < 0.2 THEN RAISE EXCEPTION 'lost' USING ERRCODE = '40001'; END IF;

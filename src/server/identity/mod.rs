@@ -22,7 +22,7 @@ use axum::{
     http::{StatusCode, request::Parts},
 };
 
-pub use gate::gate;
+pub use gate::{Gate, gate};
 pub use local_path::LocalPath;
 pub use password::Passwords;
 pub use sessions::{Sessions, keep_tidy};
