@@ -53,6 +53,33 @@ pub const LIST_PAYMENTS: &[Field] = &[
     ("payment_intent", LONG),
 ];
 
+/// `GET /v1/refunds`, `GET /v1/disputes`
+pub const LIST_REVERSALS: &[Field] = &[
+    EXPAND,
+    LIMIT,
+    STARTING_AFTER,
+    ENDING_BEFORE,
+    ("created", RANGE),
+    ("charge", LONG),
+    ("payment_intent", LONG),
+];
+
+/// `POST /v1/refunds`
+pub const CREATE_REFUND: &[Field] = &[
+    EXPAND,
+    ("amount", Int),
+    ("charge", LONG),
+    ("currency", NotSimulated),
+    ("customer", NotSimulated),
+    ("instructions_email", NotSimulated),
+    ("metadata", Metadata),
+    ("origin", NotSimulated),
+    ("payment_intent", LONG),
+    ("reason", OneOf(&["duplicate", "fraudulent", "requested_by_customer"])),
+    ("refund_application_fee", NotSimulated),
+    ("reverse_transfer", NotSimulated),
+];
+
 /// `GET /v1/customers`
 pub const LIST_CUSTOMERS: &[Field] =
     &[EXPAND, LIMIT, STARTING_AFTER, ENDING_BEFORE, ("created", RANGE), ("email", LONG)];

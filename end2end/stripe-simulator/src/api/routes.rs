@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use super::Call;
 use super::error::ApiError;
 use super::parameters::{
-    CREATE_CUSTOMER, CREATE_SESSION, LIST_CUSTOMERS, LIST_EVENTS, LIST_LINE_ITEMS, LIST_PAYMENTS,
-    LIST_SESSIONS, RETRIEVE,
+    CREATE_CUSTOMER, CREATE_REFUND, CREATE_SESSION, LIST_CUSTOMERS, LIST_EVENTS, LIST_LINE_ITEMS,
+    LIST_PAYMENTS, LIST_REVERSALS, LIST_SESSIONS, RETRIEVE,
 };
 use super::schema::{Field, read};
 use crate::books::list::{created_within, page};
@@ -36,6 +36,11 @@ pub fn route(books: &mut Books, call: &Call) -> Result<Value, ApiError> {
             let id = books.new_customer(&params);
             (books.find("customer", &id, "id")?.clone(), params)
         }
+        ("POST", ["refunds"]) => {
+            let params = params(CREATE_REFUND)?;
+            books.expand(&mut objects::refund(json!({})), &params)?;
+            (books.create_refund(&params)?, params)
+        }
         ("GET", ["checkout", "sessions"]) => {
             let params = params(LIST_SESSIONS)?;
             (list_sessions(books, &params)?, params)
@@ -57,6 +62,11 @@ pub fn route(books: &mut Books, call: &Call) -> Result<Value, ApiError> {
                 })?,
                 params,
             )
+        }
+        ("GET", [noun @ ("refunds" | "disputes")]) => {
+            let params = params(LIST_REVERSALS)?;
+            let wanted = |found: &Value| matches(found, &params, &["charge", "payment_intent"]);
+            (list(books, noun.trim_end_matches('s'), &params, &call.path, wanted)?, params)
         }
         ("GET", ["customers"]) => {
             let params = params(LIST_CUSTOMERS)?;
@@ -90,6 +100,9 @@ fn retrievable<'a>(path: &[&'a str]) -> Option<(&'static str, &'a str, &'static 
         ["events", id] => Some(("event", id, "id")),
         ["payment_intents", id] => Some(("payment_intent", id, "intent")),
         ["charges", id] => Some(("charge", id, "id")),
+        ["refunds", id] => Some(("refund", id, "id")),
+        ["disputes", id] => Some(("dispute", id, "id")),
+        ["radar", "early_fraud_warnings", id] => Some(("radar.early_fraud_warning", id, "id")),
         ["customers", id] => Some(("customer", id, "id")),
         ["payment_methods", id] => Some(("payment_method", id, "id")),
         ["products", id] => Some(("product", id, "id")),

@@ -4,10 +4,12 @@
 pub mod cards;
 mod charge;
 mod customer;
+pub mod dispute;
 mod line_item;
 pub mod list;
 pub mod objects;
 pub mod payment;
+mod refund;
 pub mod session;
 
 use std::collections::HashMap;
@@ -18,6 +20,7 @@ use serde_json::{Value, json};
 
 use crate::api::error::ApiError;
 use objects::{API_VERSION, merge};
+use payment::Settlement;
 use session::SessionDetails;
 
 /// What the books need to know of the configuration.
@@ -143,6 +146,16 @@ impl Books {
             "request": { "id": self.cause.request_id, "idempotency_key": self.cause.idempotency_key },
             "type": kind,
         })
+    }
+
+    /// Delayed payments whose time has come.
+    pub(crate) fn due_settlements(&self) -> Vec<(String, Settlement)> {
+        let now = self.now();
+        let due = self.details.iter().filter_map(|(id, details)| match details.delayed {
+            Some((settlement, Some(at))) if at <= now => Some((id.clone(), settlement)),
+            _ => None,
+        });
+        due.collect()
     }
 
     pub(crate) fn details(&self, session: &str) -> Option<&SessionDetails> {

@@ -86,7 +86,12 @@ impl Books {
                     Err(self.refuse(&intent, payer, &method, cards::insufficient_funds()))
                 }
                 Behaviour::AsksFor3dSecure => Ok(self.challenge(id, &intent, payer, &method)),
-                Behaviour::Pays | Behaviour::FailsLater | Behaviour::Disputed => {
+                Behaviour::Disputed => {
+                    let step = self.pay_at_once(id, &intent, payer, &method, false);
+                    let charge = self.field(&intent, "latest_charge");
+                    self.open_dispute(&charge, false).map(|_| step)
+                }
+                Behaviour::Pays | Behaviour::FailsLater => {
                     Ok(self.pay_at_once(id, &intent, payer, &method, false))
                 }
             },
@@ -205,7 +210,7 @@ impl Books {
             .map(|after| i64::try_from(after.as_secs()).unwrap_or(i64::MAX));
         let due = wait.map(|wait| self.now().saturating_add(wait));
         if let Some(details) = self.details_mut(id) {
-            details.delayed = Some((payer.instrument, settlement, due));
+            details.delayed = Some((settlement, due));
         }
         self.complete_session(id, payer, "unpaid");
         Step::Completed

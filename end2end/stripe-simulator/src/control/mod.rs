@@ -1,4 +1,6 @@
 //! `/_control`: the simulator's controls over HTTP, for tests in other processes and other languages.
+mod reversals;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +49,7 @@ pub fn routes() -> Router<Arc<Inner>> {
         .route("/faults", get(faults).post(add_fault).delete(clear_faults))
         .route("/clock", get(clock).post(advance_clock))
         .route("/reset", post(reset))
+        .merge(reversals::routes())
 }
 
 impl IntoResponse for ApiError {

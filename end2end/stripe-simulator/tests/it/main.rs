@@ -5,6 +5,7 @@ mod controls;
 mod idempotency;
 mod payments;
 mod real_client;
+mod reversals;
 mod shop;
 mod start;
 mod webhooks;
