@@ -127,6 +127,22 @@ def take_back(run, session):
     run.api("GET", "/v1/disputes", {"payment_intent": intent})
 
 
+def pay_off_session(run):
+    """Saved payment methods, charged without their owner."""
+    form = {**SESSION, "customer_creation": "always", "payment_intent_data[setup_future_usage]": "off_session"}
+    for outcome in ("paid", "unpaid"):
+        session = run.api("POST", "/v1/checkout/sessions", form)["id"]
+        _, paid = run.control(f"/sessions/{session}/pay", {"outcome": outcome})
+        customer = paid["customer"]
+        methods = run.api("GET", f"/v1/customers/{customer}/payment_methods", {"limit": "3"})
+        method = methods["data"][0]["id"]
+        run.api("GET", f"/v1/payment_methods/{method}", {"expand[0]": "customer"})
+        payment = {"amount": "5000", "currency": "usd", "customer": customer, "payment_method": method, "off_session": "true", "confirm": "true"}
+        run.api("POST", "/v1/payment_intents", {**payment, "expand[0]": "latest_charge"})
+        run.api("POST", f"/v1/payment_methods/{method}/detach")
+        run.api("POST", "/v1/payment_intents", payment, expected=400)
+
+
 def retrieve_everything(run, sessions):
     """Every retrieving route, plain and expanded."""
     expand = {"expand[0]": "payment_intent.latest_charge.balance_transaction", "expand[1]": "line_items.data.price.product", "expand[2]": "payment_intent.payment_method"}
@@ -191,6 +207,7 @@ def main():
     try:
         sessions = pay_in_every_way(run)
         take_back(run, sessions[0])
+        pay_off_session(run)
         retrieve_everything(run, sessions)
         check_requests(run)
         check_events(run)

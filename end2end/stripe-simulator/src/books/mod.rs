@@ -8,6 +8,7 @@ pub mod dispute;
 mod line_item;
 pub mod list;
 pub mod objects;
+mod off_session;
 pub mod payment;
 mod refund;
 pub mod session;
@@ -19,6 +20,7 @@ use rand::distr::{Alphanumeric, SampleString};
 use serde_json::{Value, json};
 
 use crate::api::error::ApiError;
+use cards::Instrument;
 use objects::{API_VERSION, merge};
 use payment::Settlement;
 use session::SessionDetails;
@@ -50,6 +52,8 @@ pub struct Books {
     objects: HashMap<String, Value>,
     order: Vec<String>,
     details: HashMap<String, SessionDetails>,
+    /// What stands behind each payment method.
+    instruments: HashMap<String, Instrument>,
 }
 
 impl Books {
@@ -62,6 +66,7 @@ impl Books {
             objects: HashMap::new(),
             order: Vec::new(),
             details: HashMap::new(),
+            instruments: HashMap::new(),
         }
     }
 

@@ -35,6 +35,7 @@ pub fn routes() -> Router<Arc<Inner>> {
         .route("/sessions/{id}", get(object))
         .route("/sessions/{id}/pay", post(pay))
         .route("/sessions/{id}/settle", post(settle))
+        .route("/payments/{id}/settle", post(settle))
         .route("/sessions/{id}/expire", post(expire))
         .route("/sessions/{id}/alter", post(alter))
         .route("/objects/{id}", get(object).post(alter))

@@ -3,6 +3,7 @@ mod api;
 mod checkout;
 mod controls;
 mod idempotency;
+mod off_session;
 mod payments;
 mod real_client;
 mod reversals;
