@@ -2,12 +2,14 @@
 //!
 //! Pages know `credits` and `components`; they know `server` only inside `#[server]` bodies.
 
+pub mod buy;
 pub mod credits;
 pub mod error;
 pub mod history;
 pub mod layout;
 pub mod loaded;
-
 pub mod operation;
 pub mod place;
+pub mod purchase;
+pub mod sign_in;
 pub mod support;

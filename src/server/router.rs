@@ -53,11 +53,12 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 pub fn router(state: AppState) -> Router {
     let config = Arc::clone(&state.config);
     let headers = SecurityHeaders::new(&config);
+    let webhook = stripe_webhook::routes(state.payments.clone());
     let router = Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .nest_service("/pkg", package_files(&config, page_not_found()))
-        .merge(stripe_webhook::routes(state.payments.clone()))
+        .merge(webhook)
         .merge(people(&state))
         .with_state(state)
         .layer(CompressionLayer::new().quality(COMPRESSION))
@@ -75,12 +76,9 @@ fn people(state: &AppState) -> Router<AppState> {
         .route("/sign-in", post(identity::sign_in))
         .route("/sign-out", post(identity::sign_out))
         .merge(buying::routes(state.payments.clone()))
+        .merge(pages(state))
         .route("/settings/credits/history.csv", get(history_csv::own))
         .route("/support/accounts/{id}/history.csv", get(history_csv::of_account))
-        .leptos_routes_with_context(state, generate_route_list(App), pages_context(state), {
-            let options = state.config.leptos.clone();
-            move || shell(options.clone())
-        })
         .fallback_service(root_files(config, page_not_found()))
         .layer(from_fn_with_state(state.clone(), identity::gate))
         .layer(identity::session_layer(config, sessions))
@@ -93,15 +91,20 @@ fn people(state: &AppState) -> Router<AppState> {
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, NO_STORE))
 }
 
-/// What pages find in their context; and the policy that lets a page's own scripts run.
-fn pages_context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
-    let (state, headers) = (state.clone(), SecurityHeaders::new(&state.config));
-    move || {
-        provide_context(state.clone());
-        let nonce = use_nonce();
-        let policy = headers.content_policy(nonce.as_deref());
-        expect_context::<ResponseOptions>().insert_header(CONTENT_SECURITY_POLICY, policy);
-    }
+/// The pages of the route table, each rendered with the state in its context, under a policy that
+/// lets its own scripts run.
+fn pages(state: &AppState) -> Router<AppState> {
+    let options = state.config.leptos.clone();
+    let context = {
+        let (state, headers) = (state.clone(), SecurityHeaders::new(&state.config));
+        move || {
+            provide_context(state.clone());
+            let policy = headers.content_policy(use_nonce().as_deref());
+            expect_context::<ResponseOptions>().insert_header(CONTENT_SECURITY_POLICY, policy);
+        }
+    };
+    let routes = generate_route_list(App);
+    Router::new().leptos_routes_with_context(state, routes, context, move || shell(options.clone()))
 }
 
 /// Refuses what other sites make a browser send; behind a proxy that changes `Host`, the public

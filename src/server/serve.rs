@@ -1,8 +1,8 @@
 //! The life of the server: start, serve, end.
 //!
 //! Whatever is wrong at the start is one sentence. The end is asked for by SIGINT or SIGTERM:
-//! nothing new is accepted, event streams end, requests are finished, then payments end what they
-//! began and the ledger writes what it was given; all of it in [`GRACE`].
+//! nothing new is accepted, event streams end, requests are finished, then the ledger writes what
+//! it was given; all of it in [`GRACE`].
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -109,7 +109,7 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     cancel_on_signal(shutdown.clone())?;
     let sessions = Sessions::new(state.database.clone(), state.clock.clone());
     let tidying = tokio::spawn(keep_tidy(Arc::new(sessions)));
-    let reconciling = payments.spawn_jobs(shutdown.clone());
+    payments.spawn_jobs(shutdown.clone());
 
     tracing::info!(%address, "serving at {}", state.config.public_url);
     let app = router(state).into_make_service_with_connect_info::<SocketAddr>();
@@ -123,12 +123,11 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
         tracing::warn!("some requests were not finished in time");
     }
     tidying.abort();
-    let written = async {
-        reconciling.await.ok();
+    let closing = async {
         payments.close().await;
         ledger.close().await;
     };
-    if timeout_at(asked_at + GRACE, written).await.is_err() {
+    if timeout_at(asked_at + GRACE, closing).await.is_err() {
         tracing::error!("the ledger could not finish writing in time");
     }
     tracing::info!("ended");
@@ -146,14 +145,14 @@ pub fn start(
     clock: Clock,
 ) -> Result<AppState, StartError> {
     let passwords = Passwords::new().map_err(|error| StartError::System(error.to_string()))?;
-    let catalogue = Arc::new(catalogue);
     let ledger = Ledger::start(database.clone(), clock.clone());
+    let catalogue = Arc::new(catalogue);
     let payments = Payments::new(
         database.clone(),
         clock.clone(),
         ledger.clone(),
         Arc::clone(&catalogue),
-        selling(&config),
+        payment_settings(&config),
     )
     .map_err(StartError::System)?;
     Ok(AppState {
@@ -169,8 +168,7 @@ pub fn start(
     })
 }
 
-/// What selling depends on.
-fn selling(config: &Config) -> payments::Settings {
+fn payment_settings(config: &Config) -> payments::Settings {
     let keys = config.stripe.as_ref();
     payments::Settings {
         secret_key: keys.map(|keys| keys.secret_key.clone()),
