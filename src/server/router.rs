@@ -23,7 +23,7 @@ use super::{
     AppState,
     config::Config,
     headers::SecurityHeaders,
-    http::{buying, health, stripe_webhook},
+    http::{buying, health, history_csv, stripe_webhook},
     identity::{self, Gate, Sessions},
     observability::observed,
     pages::{page_not_found, pages},
@@ -69,6 +69,8 @@ fn people(state: &AppState, headers: &SecurityHeaders) -> Router<AppState> {
         .route("/sign-in", post(identity::sign_in))
         .route("/sign-out", post(identity::sign_out))
         .merge(buying::routes(state.payments.clone()))
+        .route("/settings/credits/history.csv", get(history_csv::own))
+        .route("/support/accounts/{id}/history.csv", get(history_csv::of_account))
         .merge(pages(state, headers))
         .fallback_service(root_files(config, not_found))
         .layer(from_fn_with_state(gate, identity::gate))
