@@ -9,5 +9,6 @@ mod ledger_corruption;
 mod ledger_model;
 mod ledger_reading;
 mod operating;
+mod pages;
 mod program;
 mod sessions;

@@ -108,7 +108,7 @@ async fn every_answer_carries_the_headers_that_make_browsers_careful(app: TestAp
 async fn only_the_scripts_of_this_one_page_may_run(app: TestApp) {
     let mut customer = app.customer().await;
     let mut seen = BTreeSet::new();
-    for path in ["/nothing", "/settings/credits", "/settings/credits", "/support"] {
+    for path in ["/nothing", "/settings/credits", "/settings/credits/history", "/support"] {
         let answer = customer.get(path).await;
         let policy = answer.header("content-security-policy");
         let nonce = policy.split("'nonce-").nth(1).unwrap().split('\'').next().unwrap();
