@@ -103,7 +103,9 @@ fn same_site_only(config: &Config) -> CsrfLayer {
 }
 
 fn page_not_found() -> Router {
-    Router::new().fallback(|| async { words::page(StatusCode::NOT_FOUND) })
+    Router::new()
+        .fallback(|| std::future::ready(words::page(StatusCode::NOT_FOUND)))
+        .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, NO_STORE))
 }
 
 /// The panic is logged with its place by the panic hook.
