@@ -1,0 +1,105 @@
+//! A fresh database for each test: a SQLite file, or a database in the test cluster.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use recharge::server::database::Database;
+use sea_orm::ConnectionTrait;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// A fresh, migrated database, removed at the end.
+pub struct TestDatabase {
+    pub database: Database,
+    /// Where other processes would find it.
+    pub url: String,
+    cleanup: Cleanup,
+}
+
+enum Cleanup {
+    Folder(#[expect(dead_code, reason = "removed when it is dropped")] TempDir),
+    Postgres { server: String, name: String },
+}
+
+/// Runs tests on both databases: each is an `async fn(TestDatabase)`.
+macro_rules! on_both_databases {
+    ($($test:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $test() {
+                super::$test(crate::databases::TestDatabase::sqlite().await).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $test() {
+                super::$test(crate::databases::TestDatabase::postgres().await).await;
+            })+
+        }
+    };
+}
+pub(crate) use on_both_databases;
+
+impl TestDatabase {
+    /// A SQLite file in a folder of its own.
+    pub async fn sqlite() -> Self {
+        let folder = TempDir::new().unwrap();
+        let url = format!("sqlite://{}/recharge.db", folder.path().display());
+        Self::migrated(url, Cleanup::Folder(folder)).await
+    }
+
+    /// A database of its own in the cluster at `TEST_POSTGRES_URL`.
+    pub async fn postgres() -> Self {
+        let server = std::env::var("TEST_POSTGRES_URL")
+            .expect("TEST_POSTGRES_URL names the test cluster: run `make check` or `make test`");
+        let name = format!("test_{}", Uuid::new_v4().simple());
+        on_server(&server, &format!("CREATE DATABASE {name}")).await;
+        let mut url = url::Url::parse(&server).unwrap();
+        url.set_path(&name);
+        Self::migrated(url.to_string(), Cleanup::Postgres { server, name }).await
+    }
+
+    async fn migrated(url: String, cleanup: Cleanup) -> Self {
+        let database = Database::connect(&url).await.unwrap();
+        database.migrate().await.unwrap();
+        Self { database, url, cleanup }
+    }
+
+    /// Connects once more, as another process would.
+    pub async fn another_process(&self) -> Database {
+        Database::connect(&self.url).await.unwrap()
+    }
+
+    /// Changes rows behind the product's back.
+    pub async fn tamper(&self, sql: &str) -> u64 {
+        self.database.writer().execute_unprepared(sql).await.unwrap().rows_affected()
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        if let Cleanup::Postgres { server, name } = &self.cleanup {
+            let drop = format!("DROP DATABASE {name} WITH (FORCE)");
+            let server = server.clone();
+            let runtime = tokio::runtime::Handle::current();
+            tokio::task::block_in_place(|| runtime.block_on(on_server(&server, &drop)));
+        }
+    }
+}
+
+async fn on_server(server: &str, sql: &str) {
+    let connection = sea_orm::Database::connect(server).await.unwrap();
+    connection.execute_unprepared(sql).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+/// A seed for a randomised test: from `TEST_SEED`, or a new one; printed, so that a failure can
+/// be run again.
+pub fn seed() -> u64 {
+    let given = std::env::var("TEST_SEED").ok().and_then(|text| text.parse().ok());
+    let seed = given.unwrap_or_else(|| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        u64::try_from(now.as_nanos() % 1_000_000_007).unwrap()
+    });
+    println!("TEST_SEED={seed}");
+    seed
+}
