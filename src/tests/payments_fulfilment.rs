@@ -95,8 +95,9 @@ async fn two_processes_at_once_are_one_lot(shop: Shop) {
             payments.fulfil(session(&purchase))
         });
         let outcomes = join_all(calls).await;
-        let is_new =
-            |outcome: &&Result<_, _>| matches!(outcome, Ok(Fulfilment::Credited { is_new: true, .. }));
+        let is_new = |outcome: &&Result<_, _>| {
+            matches!(outcome, Ok(Fulfilment::Credited { is_new: true, .. }))
+        };
         assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
         assert_eq!(outcomes.iter().filter(is_new).count(), 1, "{outcomes:?}");
         assert_eq!(shop.lots(&purchase).await, 1);

@@ -96,6 +96,20 @@ impl Drop for Shop {
 impl Shop {
     /// Opens a shop whose webhooks arrive.
     pub async fn open(test: TestDatabase) -> Self {
+        let shop = Self::open_unheard(test).await;
+        let webhook = format!("http://{}/webhooks/stripe", shop.address);
+        shop.stripe.add_endpoint(&webhook, WEBHOOK_SECRET).unwrap();
+        shop
+    }
+
+    /// Opens a shop whose webhooks go to another process.
+    pub async fn open_with_webhooks_to(test: TestDatabase, webhook: &str) -> Self {
+        let shop = Self::open_unheard(test).await;
+        shop.stripe.add_endpoint(webhook, WEBHOOK_SECRET).unwrap();
+        shop
+    }
+
+    async fn open_unheard(test: TestDatabase) -> Self {
         let retry = Retry { first_wait: Duration::from_millis(100), ..Retry::default() };
         let config = Config { retry, ..Config::default() };
         let stripe = Simulator::start(config).await.unwrap();
@@ -105,8 +119,6 @@ impl Shop {
         let payments = sell(&test.database, &clock, &ledger, settings);
         let router = stripe_webhook::routes(payments.clone());
         let (address, server) = serve(router.clone()).await;
-        let webhook = format!("http://{address}/webhooks/stripe");
-        stripe.add_endpoint(&webhook, WEBHOOK_SECRET).unwrap();
         Self { clock, ledger, payments, stripe, address, router, server, test }
     }
 
@@ -200,7 +212,8 @@ impl Shop {
             .map(|session| session["id"].as_str().unwrap().to_owned())
             .collect();
         for row in self.all_purchases().await {
-            let became = lots.iter().filter(|lot| lot.purchase_id.as_ref() == Some(&row.id)).count();
+            let became =
+                lots.iter().filter(|lot| lot.purchase_id.as_ref() == Some(&row.id)).count();
             assert!(became <= 1, "{} became {became} lots", row.id);
             assert_eq!(row.state == "credited", became == 1, "{row:?}");
             let is_paid = row.stripe_session.as_ref().is_some_and(|id| paid.contains(id));

@@ -64,7 +64,8 @@ async fn a_forged_or_stale_webhook_is_refused_and_nothing_is_kept(shop: Shop) {
 async fn a_signed_webhook_of_any_shape_is_kept_and_accepted(shop: Shop) {
     let deep = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
     let bodies = [
-        json!({ "id": "evt_1", "type": "a.type.of.tomorrow", "data": { "object": {} } }).to_string(),
+        json!({ "id": "evt_1", "type": "a.type.of.tomorrow", "data": { "object": {} } })
+            .to_string(),
         json!({ "id": "evt_2", "type": "checkout.session.completed", "api_version": "2031-01-01" })
             .to_string(),
         json!({ "id": "evt_3", "type": "checkout.session.completed", "livemode": "maybe",
@@ -108,9 +109,8 @@ async fn an_unknown_payment_status_credits_nothing(shop: Shop) {
 }
 
 async fn a_body_too_large_or_not_text_and_other_methods_are_refused(shop: Shop) {
-    let send = async |request: Request<Body>| {
-        shop.webhook_door().oneshot(request).await.unwrap().status()
-    };
+    let send =
+        async |request: Request<Body>| shop.webhook_door().oneshot(request).await.unwrap().status();
     let path = "/webhooks/stripe";
     let large = Bytes::from(vec![b' '; 3_000_000]);
     let announced = Request::post(path).header("content-length", large.len());
