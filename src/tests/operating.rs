@@ -9,7 +9,7 @@ use axum::{
 
 use crate::{
     app::{Answer, TestApp},
-    databases::{Kind, on_both_databases, refuse_connections, run_test},
+    databases::{Given, TestDatabase, on_both_databases},
 };
 
 on_both_databases!(
@@ -65,17 +65,13 @@ async fn without_its_database_people_are_told_in_words(app: TestApp) {
 /// Only PostgreSQL can go away and come back without a restart.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn when_the_database_comes_back_so_does_the_site() {
-    run_test(Kind::Postgres, comes_back).await;
-}
-
-async fn comes_back(app: TestApp) {
+    let app = TestApp::given(TestDatabase::postgres().await).await;
     let mut customer = app.customer().await;
-    let url = app.state.config.database_url.reveal();
-    refuse_connections(url, true).await;
+    app.home.refuse_connections(true).await;
     says_that_nothing_was_lost(&customer.get("/settings/credits").await);
     let ready = app.visitor().get("/readyz").await;
     assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
-    refuse_connections(url, false).await;
+    app.home.refuse_connections(false).await;
     assert_eq!(app.visitor().get("/readyz").await.status, StatusCode::OK);
     assert_eq!(customer.get("/settings/credits").await.status, StatusCode::OK);
 }

@@ -34,8 +34,8 @@ async fn credits_for(app: &TestApp, customer: &Visitor) {
         amount: Credits::from_thousandths(20_500),
         note: note("Backtest of <b>everything</b>"),
     };
-    app.ledger.execute(account, "welcome", grant).await.unwrap();
-    app.ledger.execute(account, "backtest", spend).await.unwrap();
+    app.state.ledger.execute(account, "welcome", grant).await.unwrap();
+    app.state.ledger.execute(account, "backtest", spend).await.unwrap();
 }
 
 async fn a_thousand_pages_twenty_at_a_time_are_all_complete(app: TestApp) {
