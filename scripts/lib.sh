@@ -57,3 +57,22 @@ signs_of_life() {
 locked_version() {
   awk -v name="\"$1\"" '$1 == "name" { found = ($3 == name) } found && $1 == "version" { gsub(/"/, "", $3); print $3; exit }' Cargo.lock
 }
+
+# beside COMMAND...: start COMMAND next to what follows; join_beside waits for it and fails when it failed.
+# It has a process group of its own, so that it ends with us, whole, whatever ends us.
+beside() {
+  set -m
+  "$@" &
+  beside_pid=$!
+  set +m
+  trap 'kill -- "-$beside_pid" 2>/dev/null || true' EXIT
+  trap 'exit 130' INT TERM
+}
+
+join_beside() {
+  wait "$beside_pid" || exit 1
+  trap - EXIT INT TERM
+}
+
+# port_taken PORT: whether something on this machine answers there.
+port_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }

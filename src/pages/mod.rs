@@ -11,3 +11,4 @@ pub mod operation;
 pub mod place;
 pub mod purchase;
 pub mod sign_in;
+pub mod support;

@@ -1,7 +1,59 @@
 //! What the browser never sees.
 
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use leptos::config::LeptosOptions;
+use tokio_util::sync::CancellationToken;
+
 pub mod catalogue_file;
 pub mod clock;
+pub mod command_line;
+pub mod config;
 pub mod database;
 pub mod entity;
+pub mod headers;
+pub mod http;
+pub mod identity;
 pub mod ledger;
+pub mod observability;
+pub mod payments;
+pub mod router;
+pub mod secret;
+pub mod serve;
+mod static_files;
+mod words;
+
+use crate::credits::Catalogue;
+use clock::Clock;
+use config::Config;
+use database::Database;
+use identity::{Passwords, Throttle};
+use ledger::Ledger;
+
+/// What every handler and page may use. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct AppState {
+    /// The settings.
+    pub config: Arc<Config>,
+    /// What can be bought.
+    pub catalogue: Arc<Catalogue>,
+    /// The only writer of credits.
+    pub ledger: Ledger,
+    /// The database.
+    pub database: Database,
+    /// The time.
+    pub clock: Clock,
+    /// Hashes and checks passwords.
+    pub passwords: Passwords,
+    /// Slows down who guesses them.
+    pub throttle: Throttle,
+    /// Cancelled when the program is asked to end: what would stay open for long ends then.
+    pub shutdown: CancellationToken,
+}
+
+impl FromRef<AppState> for LeptosOptions {
+    fn from_ref(state: &AppState) -> Self {
+        state.config.leptos.clone()
+    }
+}

@@ -36,11 +36,16 @@ pub fn BalanceCards(
             </div>
             <div class="cell">
                 <h2>"Runway"</h2>
-                <p class="figure">{lasts}</p>
+                <p class="figure">{unbroken_dates(&lasts)}</p>
                 <p>{explanation}</p>
             </div>
         </section>
     }
+}
+
+/// A line may break between two dates, not within one.
+fn unbroken_dates(text: &str) -> String {
+    text.replace(' ', "\u{a0}").replace("–\u{a0}", "– ")
 }
 
 #[component]

@@ -2,6 +2,7 @@
 //! the latest rows of the history.
 
 mod balance;
+mod day_chart;
 mod lots;
 mod timeline;
 mod usage;
@@ -62,7 +63,8 @@ pub fn CreditsView(
 }
 
 /// "Billing cycle 5 Nov – 5 Dec 2026, day 17 of 30."
-pub(super) fn cycle_line(overview: &Overview) -> String {
+#[must_use]
+pub fn cycle_line(overview: &Overview) -> String {
     let cycle = overview.cycle;
     let day = (overview.now.date_naive() - cycle.first).num_days() + 1;
     format!(

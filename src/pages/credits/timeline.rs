@@ -88,6 +88,7 @@ impl Span {
         });
         let instants: Vec<_> = instants.take_while(|at| *at < end).collect();
         let every = i32::try_from(instants.len()).unwrap_or(i32::MAX) / MOST_NAMES + 1;
+        let is_long = every > 1;
         let kept = instants.into_iter().step_by(usize::try_from(every).unwrap_or(1));
         // The name of a month needs room before the right edge.
         kept.map(|at| (at, self.percent(at)))
@@ -95,7 +96,7 @@ impl Span {
             .enumerate()
             .map(|(index, (at, percent))| Month {
                 percent,
-                name: at.format(if at.month() == 1 { "%b %Y" } else { "%b" }).to_string(),
+                name: at.format(if is_long && at.month() == 1 { "%Y" } else { "%b" }).to_string(),
                 is_minor: index % 2 == 1,
             })
             .collect()
@@ -119,7 +120,7 @@ mod tests {
         let span = Span::from_to(at("2026-11-21T14:32:00+01:00"), at("2027-11-21T10:00:00+01:00"));
         let names: Vec<_> = span.months().into_iter().map(|month| month.name).collect();
         assert_eq!(names.first().map(String::as_str), Some("Dec"));
-        assert_eq!(names[1], "Jan 2027");
+        assert_eq!(names[1], "Jan");
         assert_eq!(names.len(), 11 + 1);
     }
 

@@ -1,0 +1,300 @@
+//! The settings: flags and environment, read once, checked once.
+//!
+//! [`Settings`] is what the operator wrote, [`Config`] what the program believes. Whatever is
+//! wrong stops the start with one sentence.
+
+use std::{fmt, net::SocketAddr, path::PathBuf};
+
+use axum::http::HeaderName;
+use leptos::config::{Env, LeptosOptions};
+use url::Url;
+
+use super::secret::Secret;
+
+/// The name of the browser part's files; HydrationScripts asks for `/pkg/recharge.js`.
+const OUTPUT_NAME: &str = "recharge";
+/// Where the real Stripe answers.
+const STRIPE: &str = "https://api.stripe.com";
+/// Where the real Stripe shows its payment page.
+const STRIPE_CHECKOUT: &str = "https://checkout.stripe.com";
+
+/// The settings as the operator writes them.
+#[derive(clap::Args)]
+pub struct Settings {
+    /// The database: sqlite://PATH (made where it is missing) or postgres://USER:PASSWORD@HOST/NAME
+    #[arg(
+        long,
+        env,
+        global = true,
+        default_value = "sqlite://data/recharge.db",
+        hide_env_values = true
+    )]
+    pub database_url: String,
+
+    /// Where visitors reach the site; over https, cookies are Secure and named __Host-…
+    #[arg(long, env, global = true, default_value = "http://127.0.0.1:3000")]
+    pub public_url: String,
+
+    /// Stripe's secret key, sk_… or rk_…; without it the site serves and purchases are off
+    #[arg(long, env, global = true, hide_env_values = true)]
+    pub stripe_secret_key: Option<String>,
+
+    /// The secrets that sign Stripe's webhooks, whsec_…; several, comma-separated, while one
+    /// replaces another
+    #[arg(long, env, global = true, value_delimiter = ',', hide_env_values = true)]
+    pub stripe_webhook_secret: Vec<String>,
+
+    /// Where Stripe's API answers; the simulator is http://127.0.0.1:12111
+    #[arg(long, env, global = true, default_value = STRIPE)]
+    pub stripe_api_base: String,
+
+    /// A TOML file with packages and prices; without it the catalogue built into the program
+    #[arg(long, env, global = true, value_name = "FILE")]
+    pub catalogue: Option<PathBuf>,
+
+    /// The page with the terms that a customer accepts when buying
+    #[arg(long, env, global = true)]
+    pub terms_url: Option<String>,
+
+    /// The address to listen on
+    #[arg(
+        long = "site-addr",
+        env = "LEPTOS_SITE_ADDR",
+        global = true,
+        default_value = "127.0.0.1:3000"
+    )]
+    pub site_addr: String,
+
+    /// The folder with the browser's files: pkg/recharge.css, pkg/recharge.js, …
+    #[arg(
+        long = "site-root",
+        env = "LEPTOS_SITE_ROOT",
+        global = true,
+        default_value = "target/site",
+        value_name = "FOLDER"
+    )]
+    pub site_root: String,
+
+    /// Whether the browser's files carry a hash in their names (hash.txt stands beside the program)
+    #[arg(long = "hash-files", env = "LEPTOS_HASH_FILES", global = true, default_value_t = false, action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub hash_files: bool,
+
+    /// PROD or DEV: in PROD logs are JSON and Stripe's test keys are refused
+    #[arg(
+        long = "environment",
+        env = "LEPTOS_ENV",
+        global = true,
+        default_value = "DEV",
+        value_name = "ENV"
+    )]
+    pub environment: String,
+
+    /// What is logged, as a filter: "info", "warn,recharge=debug"
+    #[arg(
+        long = "log",
+        env = "RUST_LOG",
+        global = true,
+        default_value = "info",
+        value_name = "FILTER"
+    )]
+    pub log: String,
+
+    /// The header in which a reverse proxy in front of Recharge writes the visitor's address, such
+    /// as x-real-ip; without it the address of the connection counts. Set it only where every
+    /// visitor comes through that proxy
+    #[arg(long, env, global = true, value_name = "HEADER")]
+    pub client_address_header: Option<String>,
+}
+
+/// The keys to Stripe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StripeKeys {
+    /// Opens the API.
+    pub secret_key: Secret,
+    /// Sign the webhooks; never empty.
+    pub webhook_secrets: Vec<Secret>,
+}
+
+/// The settings, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `sqlite://…` or `postgres://…`; may contain a password.
+    pub database_url: Secret,
+    /// Where visitors reach the site.
+    pub public_url: Url,
+    /// None: purchases are off.
+    pub stripe: Option<StripeKeys>,
+    /// Where Stripe's API answers.
+    pub stripe_api_base: Url,
+    /// None: the embedded catalogue.
+    pub catalogue: Option<PathBuf>,
+    /// The page with the terms.
+    pub terms_url: Option<Url>,
+    /// Where visitors' addresses stand behind a reverse proxy.
+    pub client_address_header: Option<HeaderName>,
+    /// What is logged.
+    pub log: String,
+    /// What Leptos needs to know.
+    pub leptos: LeptosOptions,
+}
+
+/// A setting that can't be used, and why, in one sentence.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{setting} {problem}.")]
+pub struct ConfigError {
+    /// The setting's name in the environment.
+    pub setting: &'static str,
+    /// What is wrong with it; never its value where that is secret.
+    pub problem: String,
+}
+
+impl Config {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// The first one that can't be used.
+    pub fn new(settings: Settings) -> Result<Self, ConfigError> {
+        let public_url = web_address("PUBLIC_URL", &settings.public_url)?;
+        let stripe_api_base = web_address("STRIPE_API_BASE", &settings.stripe_api_base)?;
+        let leptos = leptos_options(&settings)?;
+        let stripe = stripe_keys(&settings)?;
+        if let Some(keys) = &stripe {
+            check_keys(keys, is_stripe(&stripe_api_base), leptos.env == Env::PROD)?;
+        }
+        let terms_url = settings.terms_url.as_deref().filter(|url| !url.is_empty());
+        let terms_url = terms_url.map(|url| web_address("TERMS_URL", url)).transpose()?;
+        let header = settings.client_address_header.as_deref().filter(|name| !name.is_empty());
+        let client_address_header = header
+            .map(|name| {
+                name.parse().map_err(|_| fail("CLIENT_ADDRESS_HEADER", "is no name of a header"))
+            })
+            .transpose()?;
+        Ok(Self {
+            database_url: Secret::new(&settings.database_url),
+            public_url,
+            stripe,
+            stripe_api_base,
+            catalogue: settings.catalogue.filter(|path| !path.as_os_str().is_empty()),
+            terms_url,
+            client_address_header,
+            log: settings.log,
+            leptos,
+        })
+    }
+
+    /// Whether visitors come over https.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.public_url.scheme() == "https"
+    }
+
+    /// Whether this is the production environment.
+    #[must_use]
+    pub fn is_production(&self) -> bool {
+        self.leptos.env == Env::PROD
+    }
+
+    /// The origin of the site as a browser writes it: no path, no default port.
+    #[must_use]
+    pub fn public_origin(&self) -> String {
+        self.public_url.origin().ascii_serialization()
+    }
+
+    /// The origin of the page where customers pay: Stripe's, or the simulator's.
+    #[must_use]
+    pub fn checkout_origin(&self) -> String {
+        if is_stripe(&self.stripe_api_base) {
+            return STRIPE_CHECKOUT.to_owned();
+        }
+        self.stripe_api_base.origin().ascii_serialization()
+    }
+}
+
+fn fail(setting: &'static str, problem: impl fmt::Display) -> ConfigError {
+    ConfigError { setting, problem: problem.to_string() }
+}
+
+fn is_stripe(api_base: &Url) -> bool {
+    api_base.origin().ascii_serialization() == STRIPE
+}
+
+fn web_address(setting: &'static str, text: &str) -> Result<Url, ConfigError> {
+    let url = Url::parse(text.trim())
+        .map_err(|error| fail(setting, format!("({text}) is no web address: {error}")))?;
+    let is_web = matches!(url.scheme(), "http" | "https") && url.has_host();
+    if !is_web {
+        return Err(fail(setting, format!("({text}) must start with http:// or https://")));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(fail(setting, "must not contain a user name or password"));
+    }
+    Ok(url)
+}
+
+fn leptos_options(settings: &Settings) -> Result<LeptosOptions, ConfigError> {
+    let text = &settings.site_addr;
+    let site_addr: SocketAddr = text.parse().map_err(|_| {
+        fail("LEPTOS_SITE_ADDR", format!("({text}) must be ADDRESS:PORT, such as 127.0.0.1:3000"))
+    })?;
+    let env = match settings.environment.to_ascii_lowercase().as_str() {
+        "prod" | "production" => Env::PROD,
+        "dev" | "development" => Env::DEV,
+        other => return Err(fail("LEPTOS_ENV", format!("({other}) must be PROD or DEV"))),
+    };
+    let mut options = LeptosOptions::builder()
+        .output_name(OUTPUT_NAME)
+        .site_root(settings.site_root.as_str())
+        .site_addr(site_addr)
+        .env(env)
+        .build();
+    options.hash_files = settings.hash_files;
+    Ok(options)
+}
+
+fn stripe_keys(settings: &Settings) -> Result<Option<StripeKeys>, ConfigError> {
+    let secret_key = settings.stripe_secret_key.as_deref().map(str::trim).unwrap_or_default();
+    let secrets = settings.stripe_webhook_secret.iter().map(|secret| secret.trim());
+    let webhook_secrets: Vec<_> =
+        secrets.filter(|secret| !secret.is_empty()).map(Secret::new).collect();
+    match (secret_key.is_empty(), webhook_secrets.is_empty()) {
+        (true, true) => Ok(None),
+        (true, false) => Err(fail(
+            "STRIPE_SECRET_KEY",
+            "is missing although STRIPE_WEBHOOK_SECRET is set: set both to sell, none to keep purchases off",
+        )),
+        (false, true) => Err(fail(
+            "STRIPE_WEBHOOK_SECRET",
+            "is missing although STRIPE_SECRET_KEY is set: set both to sell, none to keep purchases off",
+        )),
+        (false, false) => {
+            Ok(Some(StripeKeys { secret_key: Secret::new(secret_key), webhook_secrets }))
+        }
+    }
+}
+
+/// A live key never goes to a simulator, a test key never sells in production.
+fn check_keys(keys: &StripeKeys, is_stripe: bool, is_production: bool) -> Result<(), ConfigError> {
+    let key = keys.secret_key.reveal();
+    let is_live = key.starts_with("sk_live_") || key.starts_with("rk_live_");
+    let is_test = key.starts_with("sk_test_") || key.starts_with("rk_test_");
+    if !is_live && !is_test {
+        let problem = "must start with sk_test_, sk_live_, rk_test_ or rk_live_";
+        return Err(fail("STRIPE_SECRET_KEY", problem));
+    }
+    if is_live && !is_stripe {
+        let problem = "is a live key, but STRIPE_API_BASE is not Stripe: live keys go to https://api.stripe.com only";
+        return Err(fail("STRIPE_SECRET_KEY", problem));
+    }
+    if is_test && is_production {
+        let problem = "is a test key, but LEPTOS_ENV is PROD: credits would be sold for no money";
+        return Err(fail("STRIPE_SECRET_KEY", problem));
+    }
+    if keys.webhook_secrets.iter().any(|secret| !secret.reveal().starts_with("whsec_")) {
+        return Err(fail("STRIPE_WEBHOOK_SECRET", "must start with whsec_"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;

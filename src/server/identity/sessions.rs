@@ -1,0 +1,184 @@
+//! Sessions in the database: who signed in, and when.
+//!
+//! - Of a session's id only a SHA-256 hash is kept: who reads the table can't sign in with it.
+//! - A session ends 7 days after it was last seen and 30 days after signing in. The row says
+//!   when; reading moves that instant at most once a day, so that reading rarely writes.
+//! - Time is the server's clock, not the one of the cookie.
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, SqlErr, sea_query::OnConflict,
+};
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+use tower_sessions::{
+    SessionStore,
+    session::{Id, Record},
+    session_store::{Error, Result},
+};
+
+use crate::server::{
+    clock::{Clock, from_millis, to_millis},
+    database::Database,
+    entity::session,
+};
+
+/// A session that is not seen for this long ends.
+pub const IDLE: TimeDelta = TimeDelta::days(7);
+/// A session ends this long after signing in, seen or not.
+pub const ABSOLUTE: TimeDelta = TimeDelta::days(30);
+/// Being seen is written down this rarely.
+const SEEN_EVERY: TimeDelta = TimeDelta::days(1);
+/// Where a session keeps the instant of signing in, in milliseconds.
+pub const SIGNED_IN_AT: &str = "signed_in_at";
+/// Where a session keeps whose it is.
+pub const USER: &str = "user";
+/// Tries with another id when one is taken: with 128 random bits not even the second is needed.
+const TRIES: u32 = 3;
+
+/// Keeps sessions in the database.
+#[derive(Clone)]
+pub struct Sessions {
+    database: Database,
+    clock: Clock,
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sessions")
+    }
+}
+
+impl Sessions {
+    /// Keeps sessions in this database.
+    #[must_use]
+    pub const fn new(database: Database, clock: Clock) -> Self {
+        Self { database, clock }
+    }
+
+    /// Deletes what has ended.
+    ///
+    /// # Errors
+    /// Where the database is away.
+    pub async fn delete_expired(&self) -> std::result::Result<u64, DbErr> {
+        let ended = session::Column::ExpiresAt.lte(to_millis(self.clock.now()));
+        let deleted =
+            session::Entity::delete_many().filter(ended).exec(self.database.writer()).await?;
+        Ok(deleted.rows_affected)
+    }
+
+    fn row(&self, record: &Record) -> Result<session::ActiveModel> {
+        let content = serde_json::to_string(&record.data).map_err(encode)?;
+        let expires_at = expires_at(signed_in_at(record), self.clock.now());
+        Ok(session::ActiveModel {
+            id_hash: Set(hash(&record.id)),
+            record: Set(content),
+            expires_at: Set(to_millis(expires_at)),
+        })
+    }
+
+    async fn seen(&self, id_hash: String, expires_at: DateTime<Utc>) {
+        let update = session::Entity::update_many()
+            .set(session::ActiveModel {
+                expires_at: Set(to_millis(expires_at)),
+                ..session::ActiveModel::default()
+            })
+            .filter(session::Column::IdHash.eq(id_hash));
+        if let Err(error) = update.exec(self.database.writer()).await {
+            tracing::warn!(%error, "a session could not be prolonged");
+        }
+    }
+}
+
+#[async_trait]
+impl SessionStore for Sessions {
+    async fn create(&self, record: &mut Record) -> Result<()> {
+        for _ in 0..TRIES {
+            let insert = session::Entity::insert(self.row(record)?);
+            match insert.exec_without_returning(self.database.writer()).await {
+                Ok(_) => return Ok(()),
+                Err(error) if is_taken(&error) => record.id = Id::default(),
+                Err(error) => return Err(backend(error)),
+            }
+        }
+        Err(Error::Backend("no free session id".to_owned()))
+    }
+
+    async fn save(&self, record: &Record) -> Result<()> {
+        let mut overwrite = OnConflict::column(session::Column::IdHash);
+        overwrite.update_columns([session::Column::Record, session::Column::ExpiresAt]);
+        let insert = session::Entity::insert(self.row(record)?).on_conflict(overwrite);
+        insert.exec_without_returning(self.database.writer()).await.map_err(backend)?;
+        Ok(())
+    }
+
+    async fn load(&self, id: &Id) -> Result<Option<Record>> {
+        let now = self.clock.now();
+        let row = session::Entity::find_by_id(hash(id))
+            .filter(session::Column::ExpiresAt.gt(to_millis(now)))
+            .one(self.database.reader())
+            .await
+            .map_err(backend)?;
+        let Some(row) = row else { return Ok(None) };
+        let data = serde_json::from_str(&row.record).map_err(decode)?;
+        // The expiry is ours to judge; the layer only hands it back to us.
+        let record = Record { id: *id, data, expiry_date: OffsetDateTime::UNIX_EPOCH };
+        let later = expires_at(signed_in_at(&record), now);
+        if later - from_millis(row.expires_at) >= SEEN_EVERY {
+            self.seen(row.id_hash, later).await;
+        }
+        Ok(Some(record))
+    }
+
+    async fn delete(&self, id: &Id) -> Result<()> {
+        let delete = session::Entity::delete_by_id(hash(id));
+        delete.exec(self.database.writer()).await.map_err(backend)?;
+        Ok(())
+    }
+}
+
+/// When a session ends that is seen now.
+fn expires_at(signed_in_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> DateTime<Utc> {
+    let idle = now + IDLE;
+    signed_in_at.map_or(idle, |at| idle.min(at + ABSOLUTE))
+}
+
+fn signed_in_at(record: &Record) -> Option<DateTime<Utc>> {
+    record.data.get(SIGNED_IN_AT).and_then(serde_json::Value::as_i64).map(from_millis)
+}
+
+fn hash(id: &Id) -> String {
+    hex::encode(Sha256::digest(id.to_string()))
+}
+
+fn is_taken(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+}
+
+fn backend(error: DbErr) -> Error {
+    Error::Backend(error.to_string())
+}
+
+fn encode(error: serde_json::Error) -> Error {
+    Error::Encode(error.to_string())
+}
+
+fn decode(error: serde_json::Error) -> Error {
+    Error::Decode(error.to_string())
+}
+
+/// Deletes ended sessions every hour, for as long as the server runs.
+pub async fn keep_tidy(sessions: Arc<Sessions>) {
+    let mut every_hour = tokio::time::interval(std::time::Duration::from_secs(3_600));
+    loop {
+        every_hour.tick().await;
+        match sessions.delete_expired().await {
+            Ok(0) => {}
+            Ok(deleted) => tracing::info!(deleted, "ended sessions deleted"),
+            Err(error) => tracing::warn!(%error, "ended sessions could not be deleted"),
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! What the program says about itself: one line per request, each with the request's id.
+
+use axum::{Router, http::HeaderName};
+use tower::ServiceBuilder;
+use tower_http::{
+    request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
+    trace::{DefaultOnResponse, TraceLayer},
+};
+use tracing::{Level, Span};
+use tracing_subscriber::EnvFilter;
+
+use super::config::{Config, ConfigError};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Starts logging to stderr: JSON in production, text for people elsewhere.
+///
+/// # Errors
+/// Where the filter can't be read.
+pub fn start_logging(config: &Config) -> Result<(), ConfigError> {
+    let filter = EnvFilter::try_new(&config.log).map_err(|error| ConfigError {
+        setting: "RUST_LOG",
+        problem: format!("({}) is no log filter: {error}", config.log),
+    })?;
+    let logging = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Fails only where a test has started logging already.
+    let started = if config.is_production() {
+        logging.json().flatten_event(true).try_init()
+    } else {
+        logging.with_target(false).compact().try_init()
+    };
+    started.ok();
+    Ok(())
+}
+
+/// Gives every request an id (or keeps the one that a proxy gave it), logs the request under it,
+/// and returns it with the answer.
+pub fn observed(router: Router) -> Router {
+    let layers = ServiceBuilder::new()
+        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+        .layer(
+            TraceLayer::new_for_http()
+                .make_span_with(span)
+                .on_response(DefaultOnResponse::new().level(Level::INFO)),
+        )
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID));
+    router.layer(layers)
+}
+
+/// The query stays out of the logs: it may hold what people search for.
+fn span<B>(request: &axum::http::Request<B>) -> Span {
+    let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
+    let path = request.uri().path();
+    tracing::info_span!("request", id, method = %request.method(), path)
+}

@@ -1,0 +1,221 @@
+//! What we read of Stripe's answers and events: the few fields that decide, whatever else is
+//! there, missing or new. Money must not wait for a field that nobody reads.
+
+use serde_json::Value;
+
+/// Under this name our purchase stands on the session, the payment and the charge.
+pub const PURCHASE: &str = "purchase";
+
+/// A Checkout Session.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Session {
+    /// `cs_…`.
+    pub id: String,
+    /// `open`, `complete` or `expired`.
+    pub status: String,
+    /// `paid`, `unpaid` or `no_payment_required`; empty or anything else credits nothing.
+    pub payment_status: String,
+    /// Minor units before discounts and taxes.
+    pub amount_subtotal: Option<i64>,
+    /// Minor units that are paid.
+    pub amount_total: Option<i64>,
+    /// The lower-case ISO code.
+    pub currency: String,
+    /// Whether real money moves.
+    pub livemode: Option<bool>,
+    /// Our purchase.
+    pub client_reference_id: Option<String>,
+    /// Our purchase again: unlike the reference, no visitor of a payment link can set it.
+    pub metadata_purchase: Option<String>,
+    /// Where the customer pays.
+    pub url: Option<String>,
+    /// `pi_…`, once there is one.
+    pub payment: Option<String>,
+    /// How far the payment is; empty where it was not expanded.
+    pub payment_progress: String,
+    /// Why the last attempt to pay failed, in words for the customer.
+    pub payment_error: Option<String>,
+    /// Stripe's receipt, once the payment is there.
+    pub receipt_url: Option<String>,
+}
+
+impl Session {
+    /// Reads a session; none where it has no id.
+    #[must_use]
+    pub fn read(value: &Value) -> Option<Self> {
+        let intent = &value["payment_intent"];
+        Some(Self {
+            id: text(&value["id"])?,
+            status: text(&value["status"]).unwrap_or_default(),
+            payment_status: text(&value["payment_status"]).unwrap_or_default(),
+            amount_subtotal: value["amount_subtotal"].as_i64(),
+            amount_total: value["amount_total"].as_i64(),
+            currency: text(&value["currency"]).unwrap_or_default(),
+            livemode: value["livemode"].as_bool(),
+            client_reference_id: text(&value["client_reference_id"]),
+            metadata_purchase: text(&value["metadata"][PURCHASE]),
+            url: text(&value["url"]),
+            payment: id_of(intent),
+            payment_progress: text(&intent["status"]).unwrap_or_default(),
+            payment_error: text(&intent["last_payment_error"]["message"]),
+            receipt_url: text(&intent["latest_charge"]["receipt_url"]),
+        })
+    }
+
+    /// The purchase that this session was made for by us.
+    #[must_use]
+    pub fn purchase(&self) -> Option<&str> {
+        let reference = self.client_reference_id.as_deref();
+        reference.filter(|_| self.client_reference_id == self.metadata_purchase)
+    }
+
+    /// Whether the money is there, or none is needed.
+    #[must_use]
+    pub fn is_paid(&self) -> bool {
+        let is_settled = matches!(self.payment_status.as_str(), "paid" | "no_payment_required");
+        is_settled && self.status == "complete"
+    }
+}
+
+/// An event, as its sender wrote it and as far as we understand it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// `evt_…`.
+    pub id: String,
+    /// `checkout.session.completed` and others.
+    pub kind: String,
+    /// Whether real money moves.
+    pub livemode: bool,
+    /// Seconds since 1970; 0 where unknown.
+    pub created: i64,
+    /// What it is about.
+    pub object_id: Option<String>,
+    /// The payment that this belongs to.
+    pub payment_intent: Option<String>,
+    /// The event as it came.
+    pub body: String,
+}
+
+impl Event {
+    /// Reads an event from its text; none where it isn't JSON or has no id.
+    #[must_use]
+    pub fn read(body: &str) -> Option<Self> {
+        let value: Value = serde_json::from_str(body).ok()?;
+        Self::from_value(&value, body.to_owned())
+    }
+
+    /// Reads an event out of a list.
+    #[must_use]
+    pub fn from_list(value: &Value) -> Option<Self> {
+        Self::from_value(value, value.to_string())
+    }
+
+    fn from_value(value: &Value, body: String) -> Option<Self> {
+        let object = &value["data"]["object"];
+        Some(Self {
+            id: text(&value["id"])?,
+            kind: text(&value["type"]).unwrap_or_default(),
+            livemode: value["livemode"].as_bool().unwrap_or(false),
+            created: value["created"].as_i64().unwrap_or(0),
+            object_id: text(&object["id"]),
+            payment_intent: id_of(&object["payment_intent"]),
+            body,
+        })
+    }
+
+    /// The session that this event says something of.
+    #[must_use]
+    pub fn session(&self) -> Option<&str> {
+        let id = self.object_id.as_deref()?;
+        self.kind.starts_with("checkout.session.").then_some(id)
+    }
+}
+
+/// One page of a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventPage {
+    /// Newest first.
+    pub events: Vec<Event>,
+    /// The id to go on after; none on the last page.
+    pub next: Option<String>,
+}
+
+impl EventPage {
+    /// Reads a page; what has no id is passed over.
+    #[must_use]
+    pub fn read(value: &Value) -> Self {
+        let data = value["data"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let events: Vec<_> = data.iter().filter_map(Event::from_list).collect();
+        let has_more = value["has_more"].as_bool().unwrap_or(false);
+        let next = events.last().filter(|_| has_more).map(|event| event.id.clone());
+        Self { events, next }
+    }
+}
+
+/// Text that a database can keep: PostgreSQL has no NUL.
+fn text(value: &Value) -> Option<String> {
+    value.as_str().filter(|text| !text.is_empty() && !text.contains('\0')).map(str::to_owned)
+}
+
+/// An id stands alone, or in the object where that was expanded.
+fn id_of(value: &Value) -> Option<String> {
+    text(value).or_else(|| text(&value["id"]))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_session_is_read_whatever_else_stands_in_it() {
+        let session = Session::read(&json!({
+            "id": "cs_1", "status": "complete", "payment_status": "paid", "amount_total": 5,
+            "payment_intent": { "id": "pi_1", "status": "succeeded", "new": [1, { "a": null }],
+                "latest_charge": { "receipt_url": "https://receipt.test" } },
+            "something": "else",
+        }))
+        .unwrap();
+        assert!(session.is_paid());
+        assert_eq!(session.payment.as_deref(), Some("pi_1"));
+        assert_eq!(session.receipt_url.as_deref(), Some("https://receipt.test"));
+        assert_eq!((session.amount_total, session.amount_subtotal), (Some(5), None));
+    }
+
+    #[test]
+    fn what_is_unknown_is_not_paid() {
+        let is_paid = |status: Value, payment: Value| {
+            let session = json!({ "id": "cs_1", "status": status, "payment_status": payment });
+            Session::read(&session).unwrap().is_paid()
+        };
+        assert!(is_paid(json!("complete"), json!("paid")));
+        assert!(is_paid(json!("complete"), json!("no_payment_required")));
+        // A session without a price says so before anybody has confirmed it.
+        assert!(!is_paid(json!("open"), json!("no_payment_required")));
+        assert!(!is_paid(json!("complete"), json!("partially_paid")));
+        assert!(!is_paid(json!("complete"), json!(null)));
+        assert!(!is_paid(json!(7), json!(["paid"])));
+        assert!(Session::read(&json!({ "id": 1 })).is_none());
+    }
+
+    #[test]
+    fn an_event_of_an_unknown_type_or_shape_still_has_an_id() {
+        let event = Event::read(r#"{"id":"evt_1","type":"a.new","data":[1],"livemode":"?"}"#);
+        let event = event.unwrap();
+        assert_eq!((event.id.as_str(), event.object_id.as_deref()), ("evt_1", None));
+        assert_eq!(event.session(), None);
+        assert!(Event::read("{\"type\":\"x\"}").is_none() && Event::read("nonsense").is_none());
+    }
+
+    #[test]
+    fn a_page_says_where_the_next_one_starts() {
+        let page = |has_more: bool| {
+            let data = json!([{ "id": "evt_2" }, { "no": "id" }, { "id": "evt_1" }]);
+            EventPage::read(&json!({ "data": data, "has_more": has_more }))
+        };
+        assert_eq!(page(true).next.as_deref(), Some("evt_1"));
+        assert_eq!(page(false).next, None);
+        assert_eq!(page(false).events.len(), 2);
+    }
+}

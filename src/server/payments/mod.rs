@@ -1,0 +1,193 @@
+//! Sells credits through Stripe.
+//!
+//! # Shape
+//! ```text
+//! checkout: the purchase is COMMITTED, then Stripe is asked for a session (persisted key)
+//!                                      ↓ the customer pays on Stripe's page
+//!  webhook ────┐
+//!  return page ┼→ fulfil(session): read it from Stripe again → judge → the ledger grants → credited
+//!  reconciler ─┘
+//! ```
+//! `judge` decides without a database or network, `answer` reads what Stripe says, `stripe` is
+//! the only file that names async-stripe.
+//!
+//! # What must hold
+//! - Nobody calls Stripe inside a database transaction, and no row is written after a call that
+//!   was not written before it.
+//! - `fulfil` is the only way to credit, and the ledger sets `credited` with the lot: a
+//!   purchase has one lot exactly where it is credited.
+//! - Every succeeded payment ends as a lot or as a purchase that a person must look at.
+//! - A caller that goes away changes nothing: all work runs in tasks of its own.
+
+mod answer;
+mod cancel;
+mod checkout;
+mod events;
+mod fulfil;
+mod judge;
+mod page;
+mod patience;
+mod reconcile;
+mod rows;
+mod settings;
+mod stripe;
+
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use sea_orm::DbErr;
+use tokio::sync::broadcast;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use checkout::{Buyer, CheckoutError, Choice};
+pub use events::Rejection;
+pub use fulfil::Fulfilment;
+pub use page::Progress;
+pub use reconcile::Report;
+pub use settings::Settings;
+
+use self::stripe::{Stripe, StripeFailure};
+use super::{clock::Clock, database::Database, ledger::Ledger};
+use crate::credits::Catalogue;
+
+/// Changes that a slow watcher may fall behind.
+const WATCHED: usize = 1_024;
+
+/// Sells credits. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Payments {
+    database: Database,
+    clock: Clock,
+    ledger: Ledger,
+    catalogue: Arc<Catalogue>,
+    settings: Arc<Settings>,
+    stripe: Option<Stripe>,
+    changes: broadcast::Sender<String>,
+    counters: Arc<Counters>,
+    tasks: TaskTracker,
+    stopping: CancellationToken,
+}
+
+/// Why nothing could be done now. Trying again later is safe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Away {
+    /// No key to Stripe is configured.
+    #[error("purchases are off")]
+    Off,
+    /// Stripe can't be reached, or does not accept our key.
+    #[error("the payment service can't be reached")]
+    Stripe,
+    /// Our own books can't be read or written.
+    #[error("the database can't be reached")]
+    Database,
+}
+
+impl From<DbErr> for Away {
+    fn from(error: DbErr) -> Self {
+        tracing::error!(%error, "payments can't use the database");
+        Self::Database
+    }
+}
+
+impl From<StripeFailure> for Away {
+    fn from(failure: StripeFailure) -> Self {
+        tracing::warn!(%failure, "Stripe did not do what was asked");
+        Self::Stripe
+    }
+}
+
+/// What an operator watches, since the start of this process.
+#[derive(Debug, Default)]
+pub struct Counters {
+    rejected_webhooks: AtomicU64,
+    reviews: AtomicU64,
+}
+
+impl Counters {
+    /// Webhooks whose signature was missing, wrong or too old.
+    #[must_use]
+    pub fn rejected_webhooks(&self) -> u64 {
+        self.rejected_webhooks.load(Ordering::Relaxed)
+    }
+
+    /// Payments that a person must look at.
+    #[must_use]
+    pub fn reviews(&self) -> u64 {
+        self.reviews.load(Ordering::Relaxed)
+    }
+}
+
+impl Payments {
+    /// Prepares for selling; Stripe is not called yet, so it may be away.
+    ///
+    /// # Errors
+    /// One sentence where the key can't be used.
+    pub fn new(
+        database: Database,
+        clock: Clock,
+        ledger: Ledger,
+        catalogue: Arc<Catalogue>,
+        settings: Settings,
+    ) -> Result<Self, String> {
+        let key = settings.secret_key.as_ref();
+        let stripe = key.map(|key| Stripe::new(key, &settings)).transpose()?;
+        let (changes, _) = broadcast::channel(WATCHED);
+        Ok(Self {
+            database,
+            clock,
+            ledger,
+            catalogue,
+            settings: Arc::new(settings),
+            stripe,
+            changes,
+            counters: Arc::default(),
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+        })
+    }
+
+    /// Whether anything can be bought.
+    #[must_use]
+    pub const fn is_on(&self) -> bool {
+        self.stripe.is_some()
+    }
+
+    /// What an operator watches.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Ends the streams that wait for news, and returns when all work that was begun is done.
+    pub async fn close(&self) {
+        self.stopping.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    fn stripe(&self) -> Result<&Stripe, Away> {
+        self.stripe.as_ref().ok_or(Away::Off)
+    }
+
+    /// Does the work whether or not the caller stays.
+    async fn in_task<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Away>> + Send + 'static,
+    ) -> Result<T, Away> {
+        self.tasks.spawn(work).await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a payment task broke");
+            Err(Away::Database)
+        })
+    }
+
+    /// Tells the pages that wait for this purchase.
+    fn changed(&self, purchase: &str) {
+        // Nobody waiting is no error.
+        self.changes.send(purchase.to_owned()).ok();
+    }
+}

@@ -1,0 +1,307 @@
+//! Mends what is behind: purchases that wait too long, and events that never came.
+//!
+//! Everything goes through `fulfil` and `take`, so running it twice, or in many processes at
+//! once, does nothing twice.
+
+use std::{fmt, time::Duration};
+
+use chrono::TimeDelta;
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
+use tokio::{task::JoinHandle, time::MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Away, Fulfilment, Payments,
+    checkout::TOO_LATE,
+    events::Taken,
+    rows::{self, Row},
+};
+use crate::{
+    credits::PurchaseState,
+    server::{
+        clock::to_millis,
+        entity::{mark, purchase},
+    },
+};
+
+/// How often the job runs, and how long a purchase waits before the job looks after it.
+const INTERVAL: Duration = Duration::from_secs(60);
+/// Purchases and events that one run looks after: the next run goes on.
+const BATCH: u64 = 100;
+/// Where the last run had read up to: an instant in seconds.
+const MARK: &str = "stripe_events";
+/// How far the first run looks back. Stripe keeps events for 30 days.
+const FIRST_LOOK: i64 = 3 * 24 * 3_600;
+/// Events become visible late and out of order: so far each run goes back behind its mark.
+const OVERLAP: i64 = 300;
+/// Pages of one run; more than a million events are not the work of a job.
+const PAGES: usize = 10_000;
+/// Failures one after the other that are taken for an outage.
+const FAILURES: usize = 2;
+/// What is asked for: all that can move money.
+const KINDS: &[&str] = &[
+    "checkout.session.completed",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.async_payment_failed",
+    "checkout.session.expired",
+    "charge.refunded",
+    "refund.created",
+    "refund.updated",
+    "refund.failed",
+    "charge.dispute.created",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
+    "charge.dispute.closed",
+    "radar.early_fraud_warning.created",
+];
+
+/// What a run found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Purchases that were looked after.
+    pub purchases: usize,
+    /// Events of Stripe's that were read.
+    pub events: usize,
+    /// Events that had not reached us before.
+    pub missed_events: usize,
+    /// Purchases and events that could not be dealt with now; the next run goes on.
+    pub postponed: usize,
+    /// Purchases that were credited by this run.
+    pub credited: Vec<String>,
+    /// Purchases that ended unpaid.
+    pub ended: Vec<String>,
+    /// Purchases that a person must look at.
+    pub reviews: Vec<String>,
+    /// Sessions that somebody paid and no purchase of ours has.
+    pub unknown_here: Vec<String>,
+    /// Purchases whose session Stripe does not know.
+    pub unknown_there: Vec<String>,
+}
+
+impl Report {
+    /// Whether Stripe and we agree.
+    #[must_use]
+    pub const fn is_clean(&self) -> bool {
+        self.reviews.is_empty() && self.unknown_here.is_empty() && self.unknown_there.is_empty()
+    }
+
+    fn add(&mut self, fulfilment: Fulfilment) {
+        match fulfilment {
+            Fulfilment::Credited { purchase, is_new: true } => self.credited.push(purchase),
+            Fulfilment::Unpaid { purchase, state } if state.is_final() => {
+                self.ended.push(purchase);
+            }
+            Fulfilment::Review { purchase } => self.reviews.push(purchase),
+            Fulfilment::Stranger { session, is_paid: true } => self.unknown_here.push(session),
+            Fulfilment::Credited { .. }
+            | Fulfilment::Unpaid { .. }
+            | Fulfilment::Stranger { .. }
+            | Fulfilment::Missing => {}
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} purchases and {} events checked ({} missed): {} credited, {} ended unpaid, \
+             {} to review, {} sessions unknown here, {} unknown at Stripe",
+            self.purchases,
+            self.events,
+            self.missed_events,
+            self.credited.len(),
+            self.ended.len(),
+            self.reviews.len(),
+            self.unknown_here.len(),
+            self.unknown_there.len(),
+        )
+    }
+}
+
+/// One purchase or event that can't be dealt with must not stop the others; an outage must.
+#[derive(Debug, Default)]
+struct Failures(usize);
+
+impl Failures {
+    fn pass(&mut self, outcome: Result<(), Away>, report: &mut Report) -> Result<(), Away> {
+        match outcome {
+            Ok(()) => self.0 = 0,
+            Err(away) if self.0 >= FAILURES => return Err(away),
+            Err(_) => {
+                self.0 += 1;
+                report.postponed += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+const UNKNOWN: &str = "The payment service does not know this checkout any more. We look at it \
+                       ourselves and come back to you.";
+
+impl Payments {
+    /// Looks after purchases without news for this long, and after events that never came.
+    ///
+    /// # Errors
+    /// See [`Away`]; what was done until then is done.
+    pub async fn reconcile(&self, older_than: TimeDelta) -> Result<Report, Away> {
+        self.stripe()?;
+        let this = self.clone();
+        self.in_task(async move {
+            let mut report = Report::default();
+            this.catch_up(&mut report).await?;
+            this.handle_waiting(&mut report).await?;
+            let before = this.clock.now() - older_than;
+            let mut failures = Failures::default();
+            for row in rows::waiting(this.database.reader(), before, BATCH).await? {
+                report.purchases += 1;
+                failures.pass(this.look_after(row, &mut report).await, &mut report)?;
+            }
+            Ok(report)
+        })
+        .await
+    }
+
+    /// Reconciles every minute until the token ends it.
+    pub fn spawn_jobs(&self, stop: CancellationToken) -> JoinHandle<()> {
+        let this = self.clone();
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(INTERVAL);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => break,
+                    _ = ticks.tick() => this.reconcile_and_tell().await,
+                }
+            }
+            this.stopping.cancel();
+        })
+    }
+
+    async fn reconcile_and_tell(&self) {
+        if !self.is_on() {
+            return;
+        }
+        let older_than = TimeDelta::from_std(INTERVAL).unwrap_or_default();
+        match self.reconcile(older_than).await {
+            Ok(report) if !report.is_clean() => tracing::error!(%report, "ALERT: not reconciled"),
+            Ok(report) => tracing::debug!(%report, "reconciled"),
+            Err(away) => tracing::warn!(%away, "could not reconcile; the next run goes on"),
+        }
+    }
+
+    /// Reads the events since the last run, and keeps those that never came.
+    async fn catch_up(&self, report: &mut Report) -> Result<(), Away> {
+        let since = self.mark().await?;
+        let (mut latest, mut after) = (since, None::<String>);
+        for _ in 0..PAGES {
+            let page = self.stripe()?.events(KINDS, since - OVERLAP, after.as_deref()).await?;
+            report.events += page.events.len();
+            let ids = page.events.iter().map(|event| event.id.clone()).collect();
+            let known = self.known(ids).await?;
+            for event in page.events.into_iter().rev() {
+                latest = latest.max(event.created);
+                if !known.contains(&event.id) {
+                    report.missed_events += 1;
+                    self.remember(&event).await?;
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                return self.set_mark(latest).await;
+            }
+        }
+        tracing::error!("more events than one run reads: the mark stays where it is");
+        Ok(())
+    }
+
+    /// Handles what is kept and not handled: what never came, and what failed.
+    async fn handle_waiting(&self, report: &mut Report) -> Result<(), Away> {
+        let mut failures = Failures::default();
+        loop {
+            let events = self.unhandled(BATCH).await?;
+            let is_last = events.len() < usize::try_from(BATCH).unwrap_or(usize::MAX);
+            for event in events {
+                let taken = self.take(event).await.map(|taken| {
+                    if let Taken::Session(fulfilment) = taken {
+                        report.add(fulfilment);
+                    }
+                });
+                failures.pass(taken, report)?;
+            }
+            if is_last || report.postponed > 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn look_after(&self, row: Row, report: &mut Report) -> Result<(), Away> {
+        let Some(session) = &row.stripe_session else {
+            // Nobody has the address of a session that we don't know: it can't be paid.
+            if !self.is_openable(&row) {
+                let row = self.give_up(row, PurchaseState::Expired, TOO_LATE).await?;
+                report.ended.push(row.id);
+            }
+            return Ok(());
+        };
+        match self.fulfil_now(session).await? {
+            Fulfilment::Missing => {
+                tracing::error!(purchase = row.id, session, "Stripe does not know this session");
+                report.unknown_there.push(row.id.clone());
+                let is_over = row.checkout_ends_at.is_none_or(|end| end < to_millis(self.clock.now()));
+                if is_over {
+                    return self.hold_for_review(row, UNKNOWN).await.map(|_| ());
+                }
+            }
+            fulfilment => report.add(fulfilment),
+        }
+        self.looked_after(row).await
+    }
+
+    /// Puts a purchase without news at the end of the line.
+    async fn looked_after(&self, row: Row) -> Result<(), Away> {
+        let (seen, now) = (row, to_millis(self.clock.now()));
+        let touched = self.database.write(move |transaction| {
+            let seen = seen.clone();
+            Box::pin(async move {
+                let Some(row) = rows::lock(transaction, &seen.id).await? else { return Ok(()) };
+                if row.updated_at != seen.updated_at {
+                    return Ok(());
+                }
+                let touched = purchase::ActiveModel {
+                    updated_at: Set(now),
+                    ..row.into_active_model()
+                };
+                touched.update(transaction).await.map(|_| ())
+            })
+        });
+        Ok(touched.await?)
+    }
+
+    async fn mark(&self) -> Result<i64, Away> {
+        let row = mark::Entity::find_by_id(MARK).one(self.database.reader()).await?;
+        let first = self.clock.now().timestamp() - FIRST_LOOK;
+        Ok(row.and_then(|row| row.value.parse().ok()).unwrap_or(first))
+    }
+
+    async fn set_mark(&self, latest: i64) -> Result<(), Away> {
+        let row = mark::Model {
+            name: MARK.to_owned(),
+            value: latest.to_string(),
+            updated_at: to_millis(self.clock.now()),
+        };
+        let written = self.database.write(move |transaction| {
+            let row = row.clone();
+            Box::pin(async move {
+                let known = mark::Entity::find_by_id(MARK).one(transaction).await?;
+                let row = row.into_active_model().reset_all();
+                match known {
+                    Some(_) => row.update(transaction).await.map(|_| ()),
+                    None => row.insert(transaction).await.map(|_| ()),
+                }
+            })
+        });
+        Ok(written.await?)
+    }
+}

@@ -1,0 +1,165 @@
+//! Purchases as rows: how they are found, made, and shown to their owner.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+};
+
+use super::answer::Session;
+use crate::{
+    credits::{AccountId, Credits, Currency, Money, Purchase, PurchaseState},
+    server::{
+        clock::{from_millis, to_millis},
+        entity::{lot, purchase},
+    },
+};
+
+/// A purchase as it is stored.
+pub(super) type Row = purchase::Model;
+
+/// The purchases of one account that a list shows.
+const LISTED: u64 = 100;
+
+/// Writes a purchase down unless its intent has one already; returns the one that is there.
+pub(super) async fn insert_once(
+    transaction: &DatabaseTransaction,
+    row: Row,
+) -> Result<Row, DbErr> {
+    let (account, intent) = (row.account_id.clone(), row.intent.clone());
+    purchase::Entity::insert(row.into_active_model().reset_all())
+        .on_conflict_do_nothing_on([purchase::Column::AccountId, purchase::Column::Intent])
+        .exec_without_returning(transaction)
+        .await?;
+    purchase::Entity::find()
+        .filter(purchase::Column::AccountId.eq(account))
+        .filter(purchase::Column::Intent.eq(intent))
+        .one(transaction)
+        .await?
+        .ok_or_else(|| DbErr::RecordNotFound("the purchase that was just written".to_owned()))
+}
+
+/// A purchase under its lock.
+pub(super) async fn lock(
+    transaction: &DatabaseTransaction,
+    id: &str,
+) -> Result<Option<Row>, DbErr> {
+    purchase::Entity::find_by_id(id).lock_exclusive().one(transaction).await
+}
+
+/// The purchase that a session is for, under its lock. The answer to the creation may have been
+/// lost: then only the reference tells.
+pub(super) async fn lock_by_session(
+    transaction: &DatabaseTransaction,
+    session: &Session,
+) -> Result<Option<Row>, DbErr> {
+    let known = purchase::Entity::find()
+        .filter(purchase::Column::StripeSession.eq(&session.id))
+        .lock_exclusive()
+        .one(transaction)
+        .await?;
+    match (known, session.purchase()) {
+        (None, Some(reference)) => lock(transaction, reference).await,
+        (known, _) => Ok(known),
+    }
+}
+
+/// A purchase of this account.
+pub(super) async fn find(
+    connection: &impl ConnectionTrait,
+    account: &AccountId,
+    id: &str,
+) -> Result<Option<Row>, DbErr> {
+    purchase::Entity::find_by_id(id)
+        .filter(purchase::Column::AccountId.eq(&account.0))
+        .one(connection)
+        .await
+}
+
+/// The latest purchases of this account, newest first.
+pub(super) async fn of_account(
+    connection: &impl ConnectionTrait,
+    account: &AccountId,
+) -> Result<Vec<Row>, DbErr> {
+    purchase::Entity::find()
+        .filter(purchase::Column::AccountId.eq(&account.0))
+        .order_by_desc(purchase::Column::CreatedAt)
+        .order_by_desc(purchase::Column::Id)
+        .limit(LISTED)
+        .all(connection)
+        .await
+}
+
+/// The lots that these purchases became.
+pub(super) async fn lots_of(
+    connection: &impl ConnectionTrait,
+    rows: &[Row],
+) -> Result<Vec<lot::Model>, DbErr> {
+    let ids: Vec<_> = rows.iter().filter(|row| row.lot.is_some()).map(|row| &row.id).collect();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    lot::Entity::find().filter(lot::Column::PurchaseId.is_in(ids)).all(connection).await
+}
+
+/// Purchases that wait for news since before this instant, the longest waiting first.
+pub(super) async fn waiting(
+    connection: &impl ConnectionTrait,
+    before: DateTime<Utc>,
+    at_most: u64,
+) -> Result<Vec<Row>, DbErr> {
+    let states = [PurchaseState::Started, PurchaseState::Open, PurchaseState::Processing];
+    purchase::Entity::find()
+        .filter(purchase::Column::State.is_in(states.map(PurchaseState::id)))
+        .filter(purchase::Column::UpdatedAt.lte(to_millis(before)))
+        .order_by_asc(purchase::Column::UpdatedAt)
+        .limit(at_most)
+        .all(connection)
+        .await
+}
+
+/// How far a purchase is.
+pub(super) fn state(row: &Row) -> Result<PurchaseState, DbErr> {
+    row.state.parse().map_err(unreadable)
+}
+
+/// What is paid for it.
+pub(super) fn total(row: &Row) -> Result<Money, DbErr> {
+    let currency: Currency = row.currency.parse().map_err(unreadable)?;
+    Ok(Money::new(row.total, currency))
+}
+
+/// What is sold, as customers read it: "5,000 credits".
+pub(super) fn goods(row: &Row) -> String {
+    format!("{} credits", Credits::from_thousandths(row.credits))
+}
+
+/// A purchase as its owner sees it at this instant.
+pub(super) fn view(row: Row, lots: &[lot::Model], now: DateTime<Utc>) -> Result<Purchase, DbErr> {
+    let (state, total) = (state(&row)?, total(&row)?);
+    let lot = lots.iter().find(|lot| lot.purchase_id.as_ref() == Some(&row.id));
+    let is_payable =
+        state == PurchaseState::Open && row.checkout_ends_at.is_none_or(|end| end > to_millis(now));
+    Ok(Purchase {
+        id: row.id,
+        account: AccountId(row.account_id),
+        package: row.package,
+        credits: Credits::from_thousandths(row.credits),
+        total,
+        state,
+        checkout_url: row.checkout_url.filter(|_| is_payable),
+        receipt_url: row.receipt_url,
+        stripe_session: row.stripe_session,
+        stripe_payment: row.stripe_payment,
+        lot: row.lot,
+        credits_expire_at: lot.map(|lot| from_millis(lot.expires_at)),
+        created_at: from_millis(row.created_at),
+        paid_at: row.paid_at.map(from_millis),
+        credited_at: row.credited_at.map(from_millis),
+        reason: row.reason,
+    })
+}
+
+fn unreadable(error: impl std::error::Error) -> DbErr {
+    DbErr::Custom(error.to_string())
+}

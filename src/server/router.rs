@@ -1,0 +1,94 @@
+//! URL → handler: the doors for machines, and the pages for people behind their gate.
+//!
+//! # Order
+//! Outermost first. Every request: id and log → panics → security headers → compression. Those
+//! that may carry the cookie also: errors in words → deadline → same site only → body limit →
+//! session → gate. What a machine asks for passes none of these.
+
+use std::{any::Any, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    http::{HeaderValue, StatusCode, header::CACHE_CONTROL},
+    middleware::{from_fn, from_fn_with_state, map_response},
+    response::Response,
+    routing::{get, post},
+};
+use tower_http::{
+    CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer, csrf::CsrfLayer,
+    limit::RequestBodyLimitLayer, set_header::SetResponseHeaderLayer, timeout::TimeoutLayer,
+};
+
+use super::{
+    AppState,
+    config::Config,
+    headers::SecurityHeaders,
+    http::health,
+    identity::{self, Sessions},
+    observability::observed,
+    static_files::{package_files, root_files},
+    words,
+};
+
+/// No form of ours is longer.
+const LARGEST_FORM_BYTES: usize = 64 * 1024;
+/// When an answer has not begun by then, it is given up. An event stream begins at once.
+const DEADLINE: Duration = Duration::from_secs(15);
+/// Good enough for a page, and quick; the files for browsers are compressed beforehand.
+const COMPRESSION: CompressionLevel = CompressionLevel::Precise(4);
+
+/// What is private is in no cache, also not behind the back button of a shared machine.
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// Everything that the server answers.
+pub fn router(state: AppState) -> Router {
+    let config = Arc::clone(&state.config);
+    let headers = SecurityHeaders::new(&config);
+    let router = Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .nest_service("/pkg", package_files(&config, page_not_found()))
+        .merge(people(&state))
+        .with_state(state)
+        .layer(CompressionLayer::new().quality(COMPRESSION))
+        .layer(map_response(move |response| std::future::ready(headers.add_to(response))))
+        .layer(CatchPanicLayer::custom(after_panic));
+    observed(router)
+}
+
+/// What people ask for: everything that may carry the cookie.
+fn people(state: &AppState) -> Router<AppState> {
+    let config = &state.config;
+    let sessions = Sessions::new(state.database.clone(), state.clock.clone());
+    // Each layer wraps those above it.
+    Router::new()
+        .route("/sign-in", post(identity::sign_in))
+        .route("/sign-out", post(identity::sign_out))
+        .fallback_service(root_files(config, page_not_found()))
+        .layer(from_fn_with_state(state.clone(), identity::gate))
+        .layer(identity::session_layer(config, sessions))
+        .layer(from_fn_with_state(config.is_https(), identity::removable_cookie))
+        .layer(RequestBodyLimitLayer::new(LARGEST_FORM_BYTES))
+        .layer(same_site_only(config))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, DEADLINE))
+        .layer(CatchPanicLayer::custom(after_panic))
+        .layer(from_fn(words::in_words))
+        .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, NO_STORE))
+}
+
+/// Refuses what other sites make a browser send; behind a proxy that changes `Host`, the public
+/// address counts as ours.
+fn same_site_only(config: &Config) -> CsrfLayer {
+    let layer = CsrfLayer::new();
+    // Only an origin that no browser writes is refused; then the layer's own check stands alone.
+    layer.clone().add_trusted_origin(config.public_origin()).unwrap_or(layer)
+}
+
+fn page_not_found() -> Router {
+    Router::new().fallback(|| async { words::page(StatusCode::NOT_FOUND) })
+}
+
+/// The panic is logged with its place by the panic hook.
+fn after_panic(_: Box<dyn Any + Send>) -> Response {
+    words::page(StatusCode::INTERNAL_SERVER_ERROR)
+}

@@ -1,0 +1,181 @@
+//! The life of the server: start, serve, end.
+//!
+//! Whatever is wrong at the start is one sentence. The end is asked for by SIGINT or SIGTERM:
+//! nothing new is accepted, event streams end, requests are finished, then the ledger writes what
+//! it was given; all of it in [`GRACE`].
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use sea_orm::DbErr;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    time::{Instant, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    AppState,
+    catalogue_file::{self, CatalogueFileError},
+    clock::Clock,
+    config::{Config, ConfigError},
+    database::Database,
+    identity::{Passwords, Sessions, Throttle, keep_tidy},
+    ledger::Ledger,
+    router::router,
+};
+use crate::credits::Catalogue;
+
+/// How long the end may take: less than what supervisors wait before they kill.
+const GRACE: Duration = Duration::from_secs(10);
+/// How much of it requests may take, so that the ledger has the rest.
+const GRACE_FOR_REQUESTS: Duration = Duration::from_secs(7);
+
+/// Why the program can't start, in one sentence.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting can't be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The database can't be opened.
+    #[error("DATABASE_URL: {place} can't be opened: {source}.")]
+    Database {
+        /// The database, without user and password.
+        place: String,
+        /// What it said.
+        source: DbErr,
+    },
+    /// The tables can't be brought up to date.
+    #[error("The tables of {place} can't be brought up to date: {source}.")]
+    Migration {
+        /// The database, without user and password.
+        place: String,
+        /// What it said.
+        source: DbErr,
+    },
+    /// The address can't be listened on.
+    #[error("LEPTOS_SITE_ADDR: {address} can't be listened on: {source}.")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said: mostly that the port is taken.
+        source: std::io::Error,
+    },
+    /// Nothing could be sold.
+    #[error("CATALOGUE: {0}.")]
+    Catalogue(#[from] CatalogueFileError),
+    /// The machine refuses.
+    #[error("{0}.")]
+    System(String),
+}
+
+/// Opens the database that the settings name, without touching its tables.
+///
+/// # Errors
+/// Where it can't be reached.
+pub async fn connect(config: &Config) -> Result<Database, StartError> {
+    let url = config.database_url.reveal();
+    Database::connect(url)
+        .await
+        .map_err(|source| StartError::Database { place: place_of(url), source })
+}
+
+/// Brings the tables up to date.
+///
+/// # Errors
+/// Where a statement fails.
+pub async fn migrate(config: &Config, database: &Database) -> Result<(), StartError> {
+    let place = || place_of(config.database_url.reveal());
+    database.migrate().await.map_err(|source| StartError::Migration { place: place(), source })
+}
+
+/// Serves until it is asked to end.
+///
+/// # Errors
+/// Where it can't start.
+pub async fn serve(config: Config) -> Result<(), StartError> {
+    let address = config.leptos.site_addr;
+    let catalogue = catalogue_file::load(config.catalogue.as_deref())?;
+    // The port first: a second server must not touch the database of the first.
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|source| StartError::Listen { address, source })?;
+    let database = connect(&config).await?;
+    migrate(&config, &database).await?;
+    let state = start(config, catalogue, database, Clock::default())?;
+    let (shutdown, ledger) = (state.shutdown.clone(), state.ledger.clone());
+    cancel_on_signal(shutdown.clone())?;
+    let sessions = Sessions::new(state.database.clone(), state.clock.clone());
+    let tidying = tokio::spawn(keep_tidy(Arc::new(sessions)));
+
+    tracing::info!(%address, "serving at {}", state.config.public_url);
+    let app = router(state).into_make_service_with_connect_info::<SocketAddr>();
+    let server =
+        axum::serve(listener, app).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    let serving = tokio::spawn(server.into_future());
+    shutdown.cancelled().await;
+    let asked_at = Instant::now();
+    tracing::info!("ending");
+    if timeout_at(asked_at + GRACE_FOR_REQUESTS, serving).await.is_err() {
+        tracing::warn!("some requests were not finished in time");
+    }
+    tidying.abort();
+    if timeout_at(asked_at + GRACE, ledger.close()).await.is_err() {
+        tracing::error!("the ledger could not finish writing in time");
+    }
+    tracing::info!("ended");
+    Ok(())
+}
+
+/// Everything that handlers use, put together.
+///
+/// # Errors
+/// Where the machine refuses.
+pub fn start(
+    config: Config,
+    catalogue: Catalogue,
+    database: Database,
+    clock: Clock,
+) -> Result<AppState, StartError> {
+    let passwords = Passwords::new().map_err(|error| StartError::System(error.to_string()))?;
+    Ok(AppState {
+        catalogue: Arc::new(catalogue),
+        ledger: Ledger::start(database.clone(), clock.clone()),
+        config: Arc::new(config),
+        database,
+        clock,
+        passwords,
+        throttle: Throttle::default(),
+        shutdown: CancellationToken::new(),
+    })
+}
+
+fn cancel_on_signal(shutdown: CancellationToken) -> Result<(), StartError> {
+    let listen = |kind| {
+        signal(kind)
+            .map_err(|error| StartError::System(format!("No signals can be caught: {error}")))
+    };
+    let (mut interrupt, mut terminate) =
+        (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        shutdown.cancel();
+    });
+    Ok(())
+}
+
+/// A database as it may be shown: without user, password and options.
+fn place_of(database_url: &str) -> String {
+    match url::Url::parse(database_url) {
+        Ok(url) if url.has_host() && !url.scheme().starts_with("sqlite") => {
+            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+            let host = url.host_str().unwrap_or_default();
+            format!("{}://{host}{port}{}", url.scheme(), url.path())
+        }
+        _ if database_url.starts_with("sqlite:") => database_url.to_owned(),
+        _ => "what it names".to_owned(),
+    }
+}
