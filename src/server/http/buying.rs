@@ -171,7 +171,8 @@ mod tests {
         };
         let response = wish.again("amount").into_response();
         let location = response.headers()["location"].to_str().unwrap();
-        let expected = "/settings/credits/buy?package=custom&amount=1%2C000+%26+more&problem=amount";
+        let expected =
+            "/settings/credits/buy?package=custom&amount=1%2C000+%26+more&problem=amount";
         assert_eq!((response.status(), location), (StatusCode::SEE_OTHER, expected));
     }
 }

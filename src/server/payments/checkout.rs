@@ -279,7 +279,6 @@ impl Payments {
 
 const UNREACHABLE: &str =
     "The payment service could not be reached. Nothing was charged; you can try again.";
-const REFUSED: &str =
-    "The payment service did not accept this purchase. Nothing was charged.";
+const REFUSED: &str = "The payment service did not accept this purchase. Nothing was charged.";
 pub(super) const TOO_LATE: &str =
     "The payment service could not be reached in time. Nothing was charged.";

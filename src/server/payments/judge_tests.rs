@@ -111,7 +111,8 @@ fn an_old_answer_never_takes_a_purchase_back() {
 
 #[test]
 fn a_delayed_payment_is_processing_until_it_fails_or_is_paid() {
-    let waiting = Session { payment_progress: "processing".to_owned(), ..session("complete", "unpaid") };
+    let waiting =
+        Session { payment_progress: "processing".to_owned(), ..session("complete", "unpaid") };
     let moved = Verdict::Move(PurchaseState::Processing, String::new());
     assert_eq!(judge(&row(PurchaseState::Open), &waiting), Ok(moved));
     assert_eq!(judge(&row(PurchaseState::Processing), &waiting), Ok(Verdict::Stay));

@@ -249,7 +249,8 @@ impl Payments {
             Fulfilment::Missing => {
                 tracing::error!(purchase = row.id, session, "Stripe does not know this session");
                 report.unknown_there.push(row.id.clone());
-                let is_over = row.checkout_ends_at.is_none_or(|end| end < to_millis(self.clock.now()));
+                let is_over =
+                    row.checkout_ends_at.is_none_or(|end| end < to_millis(self.clock.now()));
                 if is_over {
                     return self.hold_for_review(row, UNKNOWN).await.map(|_| ());
                 }
@@ -269,10 +270,8 @@ impl Payments {
                 if row.updated_at != seen.updated_at {
                     return Ok(());
                 }
-                let touched = purchase::ActiveModel {
-                    updated_at: Set(now),
-                    ..row.into_active_model()
-                };
+                let touched =
+                    purchase::ActiveModel { updated_at: Set(now), ..row.into_active_model() };
                 touched.update(transaction).await.map(|_| ())
             })
         });

@@ -22,10 +22,7 @@ pub(super) type Row = purchase::Model;
 const LISTED: u64 = 100;
 
 /// Writes a purchase down unless its intent has one already; returns the one that is there.
-pub(super) async fn insert_once(
-    transaction: &DatabaseTransaction,
-    row: Row,
-) -> Result<Row, DbErr> {
+pub(super) async fn insert_once(transaction: &DatabaseTransaction, row: Row) -> Result<Row, DbErr> {
     let (account, intent) = (row.account_id.clone(), row.intent.clone());
     purchase::Entity::insert(row.into_active_model().reset_all())
         .on_conflict_do_nothing_on([purchase::Column::AccountId, purchase::Column::Intent])

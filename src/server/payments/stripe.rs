@@ -8,9 +8,7 @@
 use std::{collections::HashMap, fmt, time::Duration};
 
 use serde_json::Value;
-use stripe::{
-    Client, ClientBuilder, IdempotencyKey, RequestStrategy, StripeError, StripeRequest,
-};
+use stripe::{Client, ClientBuilder, IdempotencyKey, RequestStrategy, StripeError, StripeRequest};
 use stripe_checkout::checkout_session::{
     CreateCheckoutSession, CreateCheckoutSessionConsentCollection,
     CreateCheckoutSessionConsentCollectionTermsOfService, CreateCheckoutSessionCustomText,
@@ -101,9 +99,11 @@ impl Stripe {
     /// # Errors
     /// Where key or address can't be used, in words without the key.
     pub fn new(key: &Secret, settings: &Settings) -> Result<Self, String> {
-        let builder = ClientBuilder::new(key.reveal())
-            .url(settings.base())
-            .app_info("Recharge", Some(env!("CARGO_PKG_VERSION").to_owned()), None);
+        let builder = ClientBuilder::new(key.reveal()).url(settings.base()).app_info(
+            "Recharge",
+            Some(env!("CARGO_PKG_VERSION").to_owned()),
+            None,
+        );
         let client = builder.build().map_err(|_| "STRIPE_SECRET_KEY can't be used.".to_owned())?;
         Ok(Self { client, patience: Patience::new(settings.patience) })
     }
@@ -182,8 +182,7 @@ impl Stripe {
             pairs.sort_unstable();
             *body = pairs.join("&");
         }
-        let mut request =
-            request.customize::<miniserde::json::Value>().timeout(ATTEMPT.min(left));
+        let mut request = request.customize::<miniserde::json::Value>().timeout(ATTEMPT.min(left));
         if let Some(key) = key {
             let key = IdempotencyKey::new(key).map_err(|error| refused(400, &error))?;
             request = request.request_strategy(RequestStrategy::Idempotent(key));
