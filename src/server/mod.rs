@@ -30,6 +30,7 @@ use config::Config;
 use database::Database;
 use identity::{Passwords, Throttle};
 use ledger::Ledger;
+use payments::Payments;
 
 /// What every handler and page may use. Clones share everything.
 #[derive(Clone, Debug)]
@@ -40,6 +41,8 @@ pub struct AppState {
     pub catalogue: Arc<Catalogue>,
     /// The only writer of credits.
     pub ledger: Ledger,
+    /// Sells credits.
+    pub payments: Payments,
     /// The database.
     pub database: Database,
     /// The time.

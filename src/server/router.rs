@@ -9,11 +9,19 @@ use std::{any::Any, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    http::{HeaderValue, StatusCode, header::CACHE_CONTROL},
+    http::{
+        HeaderValue, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY},
+    },
     middleware::{from_fn, from_fn_with_state, map_response},
     response::Response,
     routing::{get, post},
 };
+use leptos::{
+    nonce::use_nonce,
+    prelude::{expect_context, provide_context},
+};
+use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
 use tower_http::{
     CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer, csrf::CsrfLayer,
     limit::RequestBodyLimitLayer, set_header::SetResponseHeaderLayer, timeout::TimeoutLayer,
@@ -23,12 +31,13 @@ use super::{
     AppState,
     config::Config,
     headers::SecurityHeaders,
-    http::health,
+    http::{buying, health, history_csv, stripe_webhook},
     identity::{self, Sessions},
     observability::observed,
     static_files::{package_files, root_files},
     words,
 };
+use crate::app::{App, shell};
 
 /// No form of ours is longer.
 const LARGEST_FORM_BYTES: usize = 64 * 1024;
@@ -48,6 +57,7 @@ pub fn router(state: AppState) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .nest_service("/pkg", package_files(&config, page_not_found()))
+        .merge(stripe_webhook::routes(state.payments.clone()))
         .merge(people(&state))
         .with_state(state)
         .layer(CompressionLayer::new().quality(COMPRESSION))
@@ -64,6 +74,13 @@ fn people(state: &AppState) -> Router<AppState> {
     Router::new()
         .route("/sign-in", post(identity::sign_in))
         .route("/sign-out", post(identity::sign_out))
+        .merge(buying::routes(state.payments.clone()))
+        .route("/settings/credits/history.csv", get(history_csv::own))
+        .route("/support/accounts/{id}/history.csv", get(history_csv::of_account))
+        .leptos_routes_with_context(state, generate_route_list(App), pages_context(state), {
+            let options = state.config.leptos.clone();
+            move || shell(options.clone())
+        })
         .fallback_service(root_files(config, page_not_found()))
         .layer(from_fn_with_state(state.clone(), identity::gate))
         .layer(identity::session_layer(config, sessions))
@@ -74,6 +91,17 @@ fn people(state: &AppState) -> Router<AppState> {
         .layer(CatchPanicLayer::custom(after_panic))
         .layer(from_fn(words::in_words))
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, NO_STORE))
+}
+
+/// What pages find in their context; and the policy that lets a page's own scripts run.
+fn pages_context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
+    let (state, headers) = (state.clone(), SecurityHeaders::new(&state.config));
+    move || {
+        provide_context(state.clone());
+        let nonce = use_nonce();
+        let policy = headers.content_policy(nonce.as_deref());
+        expect_context::<ResponseOptions>().insert_header(CONTENT_SECURITY_POLICY, policy);
+    }
 }
 
 /// Refuses what other sites make a browser send; behind a proxy that changes `Host`, the public

@@ -1,8 +1,8 @@
 //! The life of the server: start, serve, end.
 //!
 //! Whatever is wrong at the start is one sentence. The end is asked for by SIGINT or SIGTERM:
-//! nothing new is accepted, event streams end, requests are finished, then the ledger writes what
-//! it was given; all of it in [`GRACE`].
+//! nothing new is accepted, event streams end, requests are finished, then payments end what they
+//! began and the ledger writes what it was given; all of it in [`GRACE`].
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -22,6 +22,7 @@ use super::{
     database::Database,
     identity::{Passwords, Sessions, Throttle, keep_tidy},
     ledger::Ledger,
+    payments::{self, Payments},
     router::router,
 };
 use crate::credits::Catalogue;
@@ -104,9 +105,11 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     migrate(&config, &database).await?;
     let state = start(config, catalogue, database, Clock::default())?;
     let (shutdown, ledger) = (state.shutdown.clone(), state.ledger.clone());
+    let payments = state.payments.clone();
     cancel_on_signal(shutdown.clone())?;
     let sessions = Sessions::new(state.database.clone(), state.clock.clone());
     let tidying = tokio::spawn(keep_tidy(Arc::new(sessions)));
+    let reconciling = payments.spawn_jobs(shutdown.clone());
 
     tracing::info!(%address, "serving at {}", state.config.public_url);
     let app = router(state).into_make_service_with_connect_info::<SocketAddr>();
@@ -120,7 +123,12 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
         tracing::warn!("some requests were not finished in time");
     }
     tidying.abort();
-    if timeout_at(asked_at + GRACE, ledger.close()).await.is_err() {
+    let written = async {
+        reconciling.await.ok();
+        payments.close().await;
+        ledger.close().await;
+    };
+    if timeout_at(asked_at + GRACE, written).await.is_err() {
         tracing::error!("the ledger could not finish writing in time");
     }
     tracing::info!("ended");
@@ -138,9 +146,20 @@ pub fn start(
     clock: Clock,
 ) -> Result<AppState, StartError> {
     let passwords = Passwords::new().map_err(|error| StartError::System(error.to_string()))?;
+    let catalogue = Arc::new(catalogue);
+    let ledger = Ledger::start(database.clone(), clock.clone());
+    let payments = Payments::new(
+        database.clone(),
+        clock.clone(),
+        ledger.clone(),
+        Arc::clone(&catalogue),
+        selling(&config),
+    )
+    .map_err(StartError::System)?;
     Ok(AppState {
-        catalogue: Arc::new(catalogue),
-        ledger: Ledger::start(database.clone(), clock.clone()),
+        catalogue,
+        ledger,
+        payments,
         config: Arc::new(config),
         database,
         clock,
@@ -148,6 +167,19 @@ pub fn start(
         throttle: Throttle::default(),
         shutdown: CancellationToken::new(),
     })
+}
+
+/// What selling depends on.
+fn selling(config: &Config) -> payments::Settings {
+    let keys = config.stripe.as_ref();
+    payments::Settings {
+        secret_key: keys.map(|keys| keys.secret_key.clone()),
+        webhook_secrets: keys.map(|keys| keys.webhook_secrets.clone()).unwrap_or_default(),
+        api_base: config.stripe_api_base.clone(),
+        public_url: config.public_url.clone(),
+        terms_url: config.terms_url.clone(),
+        patience: payments::Settings::PATIENCE,
+    }
 }
 
 fn cancel_on_signal(shutdown: CancellationToken) -> Result<(), StartError> {
