@@ -2,14 +2,18 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
+use chrono::TimeDelta;
 use chrono_tz::Tz;
 
 use super::{
+    catalogue_file,
     clock::Clock,
     config::{Config, Settings},
     identity::{self, AddUserError, Email, NewUser, Passwords, Role},
     ledger::{Ledger, VerifyError},
     observability::start_logging,
+    payments::Away,
+    seed::{self, SeedError},
     serve::{self, StartError},
 };
 
@@ -33,9 +37,20 @@ enum Command {
     Migrate,
     /// Recompute every balance from the entries, and name the first row that disagrees
     Verify,
+    /// Write the demo people with a year and a half of history; everybody's password is recharge-demo
+    Seed(Seed),
+    /// Compare with Stripe once, and mend what is behind
+    Reconcile,
     /// People who sign in
     #[command(subcommand)]
     User(UserCommand),
+}
+
+#[derive(clap::Args)]
+struct Seed {
+    /// Another number makes another history
+    #[arg(long, default_value_t = 7)]
+    number: u64,
 }
 
 #[derive(clap::Subcommand)]
@@ -73,6 +88,12 @@ pub enum CommandError {
     /// Something doesn't add up.
     #[error("The ledger could not be verified: {0}.")]
     Verify(#[from] VerifyError),
+    /// The demo data could not be written.
+    #[error("The demo data could not be written: {0}.")]
+    Seed(#[from] SeedError),
+    /// Stripe or the database is away.
+    #[error("Not reconciled: {0}.")]
+    Reconcile(#[from] Away),
     /// There was no password.
     #[error("Nobody was added: the password could not be read: {0}.")]
     Input(std::io::Error),
@@ -100,10 +121,33 @@ impl CommandLine {
                 let verified = Ledger::start(database, Clock::default()).verify().await?;
                 writeln!(std::io::stdout(), "{verified}").map_err(CommandError::Output)?;
             }
+            Command::Seed(Seed { number }) => seed(config, number).await?,
+            Command::Reconcile => reconcile(config).await?,
             Command::User(UserCommand::Add(new)) => add_user(&config, new).await?,
         }
         Ok(())
     }
+}
+
+async fn seed(config: Config, number: u64) -> Result<(), CommandError> {
+    let catalogue = catalogue_file::load(config.catalogue.as_deref()).map_err(StartError::from)?;
+    let database = serve::connect(&config).await?;
+    serve::migrate(&config, &database).await?;
+    let clock = Clock::default();
+    let ledger = Ledger::start(database.clone(), clock.clone());
+    let seeded = seed::run(&database, &clock, &ledger, &catalogue, number).await?;
+    ledger.close().await;
+    writeln!(std::io::stdout(), "{seeded}").map_err(CommandError::Output)
+}
+
+async fn reconcile(config: Config) -> Result<(), CommandError> {
+    let catalogue = catalogue_file::load(config.catalogue.as_deref()).map_err(StartError::from)?;
+    let database = serve::connect(&config).await?;
+    let state = serve::start(config, catalogue, database, Clock::default())?;
+    let report = state.payments.reconcile(TimeDelta::zero()).await?;
+    state.payments.close().await;
+    state.ledger.close().await;
+    writeln!(std::io::stdout(), "{report}").map_err(CommandError::Output)
 }
 
 async fn add_user(config: &Config, new: AddUser) -> Result<(), CommandError> {

@@ -20,6 +20,7 @@ pub mod observability;
 pub mod payments;
 pub mod router;
 pub mod secret;
+pub mod seed;
 pub mod serve;
 mod static_files;
 mod words;

@@ -8,13 +8,15 @@ mod operations;
 mod people;
 mod purchases;
 
+use std::fmt;
+
 use chrono::{DateTime, Days, Months, TimeDelta, Utc};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{
     clock::Clock,
     database::Database,
-    identity::users::AddUserError,
+    identity::{AddUserError, NoEmail},
     ledger::{Ledger, LedgerError},
 };
 use crate::credits::{AccountId, Catalogue, Command, Credits, Note, Source, Validity};
@@ -33,6 +35,9 @@ pub enum SeedError {
     /// Somebody can't be added.
     #[error(transparent)]
     People(#[from] AddUserError),
+    /// A seeded address is none.
+    #[error(transparent)]
+    Email(#[from] NoEmail),
     /// The ledger refused, or can't be reached.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -51,6 +56,15 @@ pub enum Seeded {
     },
     /// It was there before; nothing was written.
     Before,
+}
+
+impl fmt::Display for Seeded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::New { operations } => write!(f, "seeded the demo with {operations} operations"),
+            Self::Before => f.write_str("the demo data is there already: nothing was written"),
+        }
+    }
 }
 
 /// Writes commands of one account in their own time, many at once, in order.

@@ -1,6 +1,6 @@
 //! What a research desk does all day, priced as the rate card would.
 
-use chrono::{DateTime, Datelike, Duration, TimeDelta, Timelike, Utc, Weekday};
+use chrono::{DateTime, Datelike, TimeDelta, Timelike, Utc, Weekday};
 use rand::{RngExt, rngs::StdRng};
 
 use super::low;
@@ -55,7 +55,7 @@ impl<'r> Operations<'r> {
             [("Fast", 10, 40), ("Standard", 50, 200)][self.random.random_range(0..2)];
         let (input, output) = (low(self.random, 2, 120), low(self.random, 1, 20));
         let detail = format!("{class} class, {input}k tokens in, {output}k out");
-        let note = self.note(pick(self.random, &QUESTIONS), detail);
+        let note = note(pick(self.random, &QUESTIONS), detail);
         (Operation::Inference, input * input_price + output * output_price, note)
     }
 
@@ -63,24 +63,25 @@ impl<'r> Operations<'r> {
         let iterations = low(self.random, 1, 12);
         let detail = format!("{}, Standard class", counted(iterations, "iteration"));
         let name = self.versioned();
-        (Operation::Strategy, iterations * 6_250, self.note(&name, detail))
+        (Operation::Strategy, iterations * 6_250, note(&name, detail))
     }
 
     fn backtest(&mut self) -> (Operation, i64, Note) {
         let (assets, years) = (low(self.random, 1, 40), low(self.random, 1, 5));
         let (bars, price) = [("daily", 500), ("hourly", 1_250)][self.random.random_range(0..2)];
-        let detail = format!("{} × {}, {bars} bars", counted(assets, "asset"), counted(years, "year"));
+        let detail =
+            format!("{} × {}, {bars} bars", counted(assets, "asset"), counted(years, "year"));
         let name = self.versioned();
         let thousandths = (assets * years * price).min(90_000);
-        (Operation::Backtest, thousandths, self.note(&name, detail))
+        (Operation::Backtest, thousandths, note(&name, detail))
     }
 
     fn analysis(&mut self) -> (Operation, i64, Note) {
-        let (what, price) =
-            [("Screen", 50), ("Regimes", 150), ("Factor report", 400)][self.random.random_range(0..3)];
+        let (what, price) = [("Screen", 50), ("Regimes", 150), ("Factor report", 400)]
+            [self.random.random_range(0..3)];
         let symbols = low(self.random, 1, 10) * 10;
         let detail = format!("{what}, {symbols} symbols");
-        let note = self.note(pick(self.random, &MARKETS), detail);
+        let note = note(pick(self.random, &MARKETS), detail);
         (Operation::Analysis, symbols * price, note)
     }
 
@@ -88,10 +89,10 @@ impl<'r> Operations<'r> {
         let version = self.random.random_range(1..=9);
         format!("{} v{version}", pick(self.random, &STRATEGIES))
     }
+}
 
-    fn note(&self, description: &str, detail: String) -> Note {
-        Note { description: description.to_owned(), detail, ..Note::default() }
-    }
+fn note(description: &str, detail: String) -> Note {
+    Note { description: description.to_owned(), detail, ..Note::default() }
 }
 
 /// One backtest that uses up what it is given.

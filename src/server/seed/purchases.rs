@@ -6,9 +6,7 @@ use uuid::Uuid;
 
 use super::{SeedError, people::Customer};
 use crate::{
-    credits::{
-        Catalogue, Command, Credits, Money, Note, PurchaseState, Source, Validity, grouped,
-    },
+    credits::{Catalogue, Command, Credits, Money, Note, PurchaseState, Source, Validity, grouped},
     server::{clock::to_millis, database::Database, entity::purchase, ledger::Ledger},
 };
 
