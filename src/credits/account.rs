@@ -22,7 +22,7 @@ use super::{
 const LARGEST: Credits = Credits::from_thousandths(1_000_000_000_000_000);
 
 /// Names an account: `acc_…`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AccountId(pub String);
 

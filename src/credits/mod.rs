@@ -18,7 +18,7 @@ mod purchase;
 mod statement;
 
 pub use account::{Account, AccountId, Posting, Totals};
-pub use amount::{Credits, ParseCreditsError};
+pub use amount::{Credits, ParseCreditsError, grouped};
 pub use catalogue::{Catalogue, CatalogueError, Package, WorthExample};
 pub use command::{Command, Refusal, Validity};
 pub use cycle::{Cycle, expires_after_one_year, start_of_day};

@@ -2,13 +2,18 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
+use chrono::TimeDelta;
 use chrono_tz::Tz;
 
 use super::{
+    catalogue_file,
     clock::Clock,
     config::{Config, Settings},
     identity::{self, AddUserError, Email, NewUser, Passwords, Role},
+    ledger::{Ledger, VerifyError},
     observability::start_logging,
+    payments::Away,
+    seed::{self, SeedError},
     serve::{self, StartError},
 };
 
@@ -30,9 +35,22 @@ enum Command {
     Serve,
     /// Bring the tables up to date
     Migrate,
+    /// Recompute every balance from the entries, and name the first row that disagrees
+    Verify,
+    /// Write the demo people with a year and a half of history; everybody's password is recharge-demo
+    Seed(Seed),
+    /// Compare with Stripe once, and mend what is behind
+    Reconcile,
     /// People who sign in
     #[command(subcommand)]
     User(UserCommand),
+}
+
+#[derive(clap::Args)]
+struct Seed {
+    /// Another number makes another history
+    #[arg(long, default_value_t = 7)]
+    number: u64,
 }
 
 #[derive(clap::Subcommand)]
@@ -67,9 +85,21 @@ pub enum CommandError {
     /// Somebody could not be added.
     #[error("Nobody was added: {0}.")]
     AddUser(#[from] AddUserError),
+    /// Something doesn't add up.
+    #[error("The ledger could not be verified: {0}.")]
+    Verify(#[from] VerifyError),
+    /// The demo data could not be written.
+    #[error("The demo data could not be written: {0}.")]
+    Seed(#[from] SeedError),
+    /// Stripe or the database is away.
+    #[error("Not reconciled: {0}.")]
+    Reconcile(#[from] Away),
     /// There was no password.
     #[error("Nobody was added: the password could not be read: {0}.")]
-    Input(#[from] std::io::Error),
+    Input(std::io::Error),
+    /// Nobody listens.
+    #[error("The result could not be written: {0}.")]
+    Output(std::io::Error),
 }
 
 impl CommandLine {
@@ -86,15 +116,43 @@ impl CommandLine {
                 let database = serve::connect(&config).await?;
                 serve::migrate(&config, &database).await?;
             }
+            Command::Verify => {
+                let database = serve::connect(&config).await?;
+                let verified = Ledger::start(database, Clock::default()).verify().await?;
+                writeln!(std::io::stdout(), "{verified}").map_err(CommandError::Output)?;
+            }
+            Command::Seed(Seed { number }) => seed(config, number).await?,
+            Command::Reconcile => reconcile(config).await?,
             Command::User(UserCommand::Add(new)) => add_user(&config, new).await?,
         }
         Ok(())
     }
 }
 
+async fn seed(config: Config, number: u64) -> Result<(), CommandError> {
+    let catalogue = catalogue_file::load(config.catalogue.as_deref()).map_err(StartError::from)?;
+    let database = serve::connect(&config).await?;
+    serve::migrate(&config, &database).await?;
+    let clock = Clock::default();
+    let ledger = Ledger::start(database.clone(), clock.clone());
+    let seeded = seed::run(&database, &clock, &ledger, &catalogue, number).await?;
+    ledger.close().await;
+    writeln!(std::io::stdout(), "{seeded}").map_err(CommandError::Output)
+}
+
+async fn reconcile(config: Config) -> Result<(), CommandError> {
+    let catalogue = catalogue_file::load(config.catalogue.as_deref()).map_err(StartError::from)?;
+    let database = serve::connect(&config).await?;
+    let state = serve::start(config, catalogue, database, Clock::default())?;
+    let report = state.payments.reconcile(TimeDelta::zero()).await?;
+    state.payments.close().await;
+    state.ledger.close().await;
+    writeln!(std::io::stdout(), "{report}").map_err(CommandError::Output)
+}
+
 async fn add_user(config: &Config, new: AddUser) -> Result<(), CommandError> {
     let AddUser { email, name, role, zone } = new;
-    let password = read_password()?;
+    let password = read_password().map_err(CommandError::Input)?;
     let database = serve::connect(config).await?;
     serve::migrate(config, &database).await?;
     let passwords = Passwords::new().map_err(AddUserError::from)?;
@@ -102,7 +160,7 @@ async fn add_user(config: &Config, new: AddUser) -> Result<(), CommandError> {
     let new = NewUser { email, name, role, zone, password_hash };
     let now = Clock::default().now();
     if let Some(account) = identity::add(&database, new, now).await? {
-        writeln!(std::io::stdout(), "{account}")?;
+        writeln!(std::io::stdout(), "{account}").map_err(CommandError::Output)?;
     }
     Ok(())
 }

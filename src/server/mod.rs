@@ -20,20 +20,30 @@ pub mod observability;
 pub mod payments;
 pub mod router;
 pub mod secret;
+pub mod seed;
 pub mod serve;
 mod static_files;
 mod words;
 
+use crate::credits::Catalogue;
 use clock::Clock;
 use config::Config;
 use database::Database;
 use identity::{Passwords, Throttle};
+use ledger::Ledger;
+use payments::Payments;
 
 /// What every handler and page may use. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct AppState {
     /// The settings.
     pub config: Arc<Config>,
+    /// What can be bought.
+    pub catalogue: Arc<Catalogue>,
+    /// The only writer of credits.
+    pub ledger: Ledger,
+    /// Sells credits.
+    pub payments: Payments,
     /// The database.
     pub database: Database,
     /// The time.

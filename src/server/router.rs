@@ -19,16 +19,19 @@ use tower_http::{
     limit::RequestBodyLimitLayer, set_header::SetResponseHeaderLayer, timeout::TimeoutLayer,
 };
 
+use leptos_axum::{LeptosRoutes, generate_route_list};
+
 use super::{
     AppState,
     config::Config,
     headers::SecurityHeaders,
-    http::health,
+    http::{buying, health, stripe_webhook},
     identity::{self, Sessions},
     observability::observed,
     static_files::{package_files, root_files},
     words,
 };
+use crate::app::{App, shell};
 
 /// No form of ours is longer.
 const LARGEST_FORM_BYTES: usize = 64 * 1024;
@@ -44,10 +47,12 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 pub fn router(state: AppState) -> Router {
     let config = Arc::clone(&state.config);
     let headers = SecurityHeaders::new(&config);
+    let webhook = stripe_webhook::routes(state.payments.clone());
     let router = Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .nest_service("/pkg", package_files(&config, page_not_found()))
+        .merge(webhook)
         .merge(people(&state))
         .with_state(state)
         .layer(CompressionLayer::new().quality(COMPRESSION))
@@ -64,6 +69,8 @@ fn people(state: &AppState) -> Router<AppState> {
     Router::new()
         .route("/sign-in", post(identity::sign_in))
         .route("/sign-out", post(identity::sign_out))
+        .merge(buying::routes(state.payments.clone()))
+        .merge(pages(state))
         .fallback_service(root_files(config, page_not_found()))
         .layer(from_fn_with_state(state.clone(), identity::gate))
         .layer(identity::session_layer(config, sessions))
@@ -74,6 +81,17 @@ fn people(state: &AppState) -> Router<AppState> {
         .layer(CatchPanicLayer::custom(after_panic))
         .layer(from_fn(words::in_words))
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, NO_STORE))
+}
+
+/// The pages of the route table, each rendered with the state in its context.
+fn pages(state: &AppState) -> Router<AppState> {
+    let options = state.config.leptos.clone();
+    let context = {
+        let state = state.clone();
+        move || leptos::context::provide_context(state.clone())
+    };
+    let routes = generate_route_list(App);
+    Router::new().leptos_routes_with_context(state, routes, context, move || shell(options.clone()))
 }
 
 /// Refuses what other sites make a browser send; behind a proxy that changes `Host`, the public

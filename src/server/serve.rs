@@ -16,12 +16,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     AppState,
+    catalogue_file::{self, CatalogueFileError},
     clock::Clock,
     config::{Config, ConfigError},
     database::Database,
     identity::{Passwords, Sessions, Throttle, keep_tidy},
+    ledger::Ledger,
+    payments::{self, Payments},
     router::router,
 };
+use crate::credits::Catalogue;
 
 /// How long the end may take: less than what supervisors wait before they kill.
 const GRACE: Duration = Duration::from_secs(10);
@@ -58,6 +62,9 @@ pub enum StartError {
         /// What the system said: mostly that the port is taken.
         source: std::io::Error,
     },
+    /// Nothing could be sold.
+    #[error("CATALOGUE: {0}.")]
+    Catalogue(#[from] CatalogueFileError),
     /// The machine refuses.
     #[error("{0}.")]
     System(String),
@@ -89,17 +96,20 @@ pub async fn migrate(config: &Config, database: &Database) -> Result<(), StartEr
 /// Where it can't start.
 pub async fn serve(config: Config) -> Result<(), StartError> {
     let address = config.leptos.site_addr;
+    let catalogue = catalogue_file::load(config.catalogue.as_deref())?;
     // The port first: a second server must not touch the database of the first.
     let listener = TcpListener::bind(address)
         .await
         .map_err(|source| StartError::Listen { address, source })?;
     let database = connect(&config).await?;
     migrate(&config, &database).await?;
-    let state = start(config, database, Clock::default())?;
-    let shutdown = state.shutdown.clone();
+    let state = start(config, catalogue, database, Clock::default())?;
+    let (shutdown, ledger) = (state.shutdown.clone(), state.ledger.clone());
+    let payments = state.payments.clone();
     cancel_on_signal(shutdown.clone())?;
     let sessions = Sessions::new(state.database.clone(), state.clock.clone());
     let tidying = tokio::spawn(keep_tidy(Arc::new(sessions)));
+    payments.spawn_jobs(shutdown.clone());
 
     tracing::info!(%address, "serving at {}", state.config.public_url);
     let app = router(state).into_make_service_with_connect_info::<SocketAddr>();
@@ -113,6 +123,13 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
         tracing::warn!("some requests were not finished in time");
     }
     tidying.abort();
+    let closing = async {
+        payments.close().await;
+        ledger.close().await;
+    };
+    if timeout_at(asked_at + GRACE, closing).await.is_err() {
+        tracing::error!("the ledger could not finish writing in time");
+    }
     tracing::info!("ended");
     Ok(())
 }
@@ -121,9 +138,27 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
 ///
 /// # Errors
 /// Where the machine refuses.
-pub fn start(config: Config, database: Database, clock: Clock) -> Result<AppState, StartError> {
+pub fn start(
+    config: Config,
+    catalogue: Catalogue,
+    database: Database,
+    clock: Clock,
+) -> Result<AppState, StartError> {
     let passwords = Passwords::new().map_err(|error| StartError::System(error.to_string()))?;
+    let ledger = Ledger::start(database.clone(), clock.clone());
+    let catalogue = Arc::new(catalogue);
+    let payments = Payments::new(
+        database.clone(),
+        clock.clone(),
+        ledger.clone(),
+        Arc::clone(&catalogue),
+        payment_settings(&config),
+    )
+    .map_err(StartError::System)?;
     Ok(AppState {
+        catalogue,
+        ledger,
+        payments,
         config: Arc::new(config),
         database,
         clock,
@@ -131,6 +166,18 @@ pub fn start(config: Config, database: Database, clock: Clock) -> Result<AppStat
         throttle: Throttle::default(),
         shutdown: CancellationToken::new(),
     })
+}
+
+fn payment_settings(config: &Config) -> payments::Settings {
+    let keys = config.stripe.as_ref();
+    payments::Settings {
+        secret_key: keys.map(|keys| keys.secret_key.clone()),
+        webhook_secrets: keys.map(|keys| keys.webhook_secrets.clone()).unwrap_or_default(),
+        api_base: config.stripe_api_base.clone(),
+        public_url: config.public_url.clone(),
+        terms_url: config.terms_url.clone(),
+        patience: payments::Settings::PATIENCE,
+    }
 }
 
 fn cancel_on_signal(shutdown: CancellationToken) -> Result<(), StartError> {

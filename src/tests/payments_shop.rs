@@ -29,33 +29,12 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use crate::databases::TestDatabase;
+use crate::databases::{Subject, TestDatabase};
 
 /// Signs the webhooks.
 pub const WEBHOOK_SECRET: &str = "whsec_test";
 /// No test waits longer for what must come.
 pub const SOON: Duration = Duration::from_secs(20);
-
-/// Runs tests on both databases: each is an `async fn(Shop)`.
-macro_rules! in_both_shops {
-    ($($test:ident),+ $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-            async fn $test() {
-                let database = crate::databases::TestDatabase::sqlite().await;
-                super::$test(crate::payments_shop::Shop::open(database).await).await;
-            })+
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-            async fn $test() {
-                let database = crate::databases::TestDatabase::postgres().await;
-                super::$test(crate::payments_shop::Shop::open(database).await).await;
-            })+
-        }
-    };
-}
-pub(crate) use in_both_shops;
 
 /// The shop with all that belongs to it.
 pub struct Shop {
@@ -66,10 +45,10 @@ pub struct Shop {
     pub stripe: Simulator,
     /// Where our doors are.
     pub address: SocketAddr,
+    /// Its database.
+    pub test: TestDatabase,
     router: Router,
     server: JoinHandle<()>,
-    // The last to go: its connections must be closed before a database is removed.
-    pub test: TestDatabase,
 }
 
 /// What came back.
@@ -93,23 +72,20 @@ impl Drop for Shop {
     }
 }
 
-impl Shop {
+impl Subject for Shop {
     /// Opens a shop whose webhooks arrive.
-    pub async fn open(test: TestDatabase) -> Self {
-        let shop = Self::open_unheard(test).await;
+    async fn start(url: String) -> Self {
+        let shop = Self::unheard(url).await;
         let webhook = format!("http://{}/webhooks/stripe", shop.address);
         shop.stripe.add_endpoint(&webhook, WEBHOOK_SECRET).unwrap();
         shop
     }
+}
 
-    /// Opens a shop whose webhooks go to another process.
-    pub async fn open_with_webhooks_to(test: TestDatabase, webhook: &str) -> Self {
-        let shop = Self::open_unheard(test).await;
-        shop.stripe.add_endpoint(webhook, WEBHOOK_SECRET).unwrap();
-        shop
-    }
-
-    async fn open_unheard(test: TestDatabase) -> Self {
+impl Shop {
+    /// Opens a shop that Stripe does not know the address of.
+    pub async fn unheard(url: String) -> Self {
+        let test = TestDatabase::start(url).await;
         let retry = Retry { first_wait: Duration::from_millis(100), ..Retry::default() };
         let config = Config { retry, ..Config::default() };
         let stripe = Simulator::start(config).await.unwrap();

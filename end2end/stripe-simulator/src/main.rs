@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 
 /// A stand-in for Stripe on this machine: its HTTP API, its hosted payment page, its webhooks. No real payment.
 ///
-/// Point the application's Stripe base URL at the address, give it any sk_test_… key, and the same webhook
+/// Point the application's Stripe base URL at the address, give it any test key (`sk_test_…`), and the same webhook
 /// secret on both sides. Tests steer it by the controls that GET /_control lists.
 #[derive(Parser)]
 #[command(version)]
@@ -32,7 +32,7 @@ struct Arguments {
     )]
     secrets: Vec<String>,
 
-    /// The only secret key to accept; any sk_test_… or rk_test_… when left out
+    /// The only secret key to accept; any `sk_test_…` or `rk_test_…` when left out
     #[arg(long, value_name = "SK_TEST", hide_env_values = true)]
     key: Option<String>,
 

@@ -127,7 +127,8 @@ impl SessionStore for Sessions {
         // The expiry is ours to judge; the layer only hands it back to us.
         let record = Record { id: *id, data, expiry_date: OffsetDateTime::UNIX_EPOCH };
         let later = expires_at(signed_in_at(&record), now);
-        if later - from_millis(row.expires_at) >= SEEN_EVERY {
+        let (gained, is_last) = (later - from_millis(row.expires_at), later < now + IDLE);
+        if gained >= SEEN_EVERY || (is_last && gained > TimeDelta::zero()) {
             self.seen(row.id_hash, later).await;
         }
         Ok(Some(record))

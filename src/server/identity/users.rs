@@ -4,17 +4,15 @@ use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, Datelike, Utc};
 use chrono_tz::Tz;
-use sea_orm::{ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, QueryFilter, SqlErr};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, SqlErr,
+};
 use uuid::Uuid;
 
 use super::{Customer, Staff, password::PasswordError};
 use crate::{
     credits::AccountId,
-    server::{
-        clock::to_millis,
-        database::Database,
-        entity::{account, user},
-    },
+    server::{clock::to_millis, database::Database, entity::user, ledger::open_account},
 };
 
 /// What somebody may do.
@@ -129,31 +127,36 @@ pub async fn add(
     if name.is_empty() || name.chars().count() > 200 {
         return Err(AddUserError::Name);
     }
-    let account = (new.role == Role::Customer).then(|| empty_account(new.zone, now));
-    let account_id = account.as_ref().map(|account| account.id.clone());
     let user = user::Model {
-        id: new_id("usr"),
+        id: format!("usr_{}", Uuid::now_v7().simple()),
         email: new.email.to_string(),
         name: name.to_owned(),
         password_hash: new.password_hash,
         role: new.role.as_str().to_owned(),
-        account_id: account_id.clone(),
+        account_id: None,
         created_at: to_millis(now),
     };
+    let (role, zone) = (new.role, new.zone);
     let added = database.write(move |transaction| {
-        let (account, user) = (account.clone(), user.clone());
+        let mut user = user.clone();
         Box::pin(async move {
-            if let Some(account) = account {
-                account::ActiveModel::from(account).reset_all().insert(transaction).await?;
-            }
-            user::ActiveModel::from(user).reset_all().insert(transaction).await.map(|_| ())
+            let account = match role {
+                Role::Customer => {
+                    let anchor_day = now.with_timezone(&zone).day();
+                    Some(open_account(transaction, zone, anchor_day, now).await?)
+                }
+                Role::Support => None,
+            };
+            user.account_id = account.as_ref().map(|account| account.0.clone());
+            let user = user.into_active_model().reset_all();
+            user::Entity::insert(user).exec_without_returning(transaction).await?;
+            Ok(account)
         })
     });
-    match added.await {
-        Ok(()) => Ok(account_id.map(AccountId)),
-        Err(error) if is_taken(&error) => Err(AddUserError::Taken(new.email)),
-        Err(error) => Err(error.into()),
-    }
+    added.await.map_err(|error| match error.sql_err() {
+        Some(SqlErr::UniqueConstraintViolation(_)) => AddUserError::Taken(new.email),
+        _ => error.into(),
+    })
 }
 
 /// Somebody with this address, and the hash of their password.
@@ -204,31 +207,6 @@ impl TryFrom<user::Model> for Person {
             (role, _) => Err(DbErr::Type(format!("user {user} has the role {role:?}"))),
         }
     }
-}
-
-fn empty_account(zone: Tz, now: DateTime<Utc>) -> account::Model {
-    let today = now.with_timezone(&zone).day();
-    account::Model {
-        id: new_id("acc"),
-        zone: zone.name().to_owned(),
-        cycle_anchor_day: i32::try_from(today).unwrap_or(1),
-        available: 0,
-        held: 0,
-        seq: 0,
-        granted: 0,
-        spent: 0,
-        expired: 0,
-        latest_at: to_millis(now),
-        created_at: to_millis(now),
-    }
-}
-
-fn new_id(prefix: &str) -> String {
-    format!("{prefix}_{}", Uuid::now_v7().simple())
-}
-
-fn is_taken(error: &DbErr) -> bool {
-    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }
 
 #[cfg(test)]

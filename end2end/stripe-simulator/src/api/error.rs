@@ -19,7 +19,7 @@ pub struct ApiError {
     /// The bank's reason, for declined cards.
     pub decline_code: Option<&'static str>,
     /// Objects that belong to the error: `charge` (an id), `payment_intent` and `payment_method` (objects).
-    pub about: Map<String, Value>,
+    pub about: Option<Box<Map<String, Value>>>,
 }
 
 impl ApiError {
@@ -31,7 +31,7 @@ impl ApiError {
             message: message.into(),
             param: None,
             decline_code: None,
-            about: Map::new(),
+            about: None,
         }
     }
 
@@ -51,6 +51,12 @@ impl ApiError {
 
     pub(crate) fn decline(mut self, decline_code: &'static str) -> Self {
         self.decline_code = Some(decline_code);
+        self
+    }
+
+    /// Adds an object that belongs to the error.
+    pub(crate) fn about(mut self, name: &str, object: Value) -> Self {
+        self.about.get_or_insert_default().insert(name.to_owned(), object);
         self
     }
 
@@ -84,7 +90,7 @@ impl ApiError {
     /// What stands under `error` in the answer, and in `last_payment_error`.
     #[must_use]
     pub fn object(&self) -> Value {
-        let mut object = self.about.clone();
+        let mut object = self.about.as_deref().cloned().unwrap_or_default();
         object.insert("type".into(), json!(self.kind));
         object.insert("message".into(), json!(self.message));
         if let Some(code) = self.code {

@@ -8,8 +8,8 @@ use super::parameters::{
     LIST_SESSIONS, RETRIEVE,
 };
 use super::schema::{Field, read};
-use crate::books::Books;
 use crate::books::list::{created_within, page};
+use crate::books::{Books, objects};
 
 /// Stripe shows events of the last 30 days.
 const EVENTS_SECONDS: i64 = 30 * 24 * 3600;
@@ -22,14 +22,17 @@ pub fn route(books: &mut Books, call: &Call) -> Result<Value, ApiError> {
     let (mut object, params) = match (call.method.as_str(), path.as_slice()) {
         ("POST", ["checkout", "sessions"]) => {
             let params = params(CREATE_SESSION)?;
+            books.expand(&mut blank_session(), &params)?;
             (books.create_session(&params)?, params)
         }
         ("POST", ["checkout", "sessions", id, "expire"]) => {
             let params = params(RETRIEVE)?;
+            books.expand(&mut blank_session(), &params)?;
             (books.expire_session(id)?, params)
         }
         ("POST", ["customers"]) => {
             let params = params(CREATE_CUSTOMER)?;
+            books.expand(&mut objects::customer(json!({})), &params)?;
             let id = books.new_customer(&params);
             (books.find("customer", &id, "id")?.clone(), params)
         }
@@ -73,6 +76,11 @@ pub fn route(books: &mut Books, call: &Call) -> Result<Value, ApiError> {
     };
     books.expand(&mut object, &params)?;
     Ok(object)
+}
+
+/// What `expand` is tried on before anything is changed: a refused request must leave no trace.
+fn blank_session() -> Value {
+    objects::session(json!({ "line_items": { "object": "list", "data": [] } }))
 }
 
 /// Routes of the form `/noun/:id`: the object's kind, its id, and the name of the path's parameter.

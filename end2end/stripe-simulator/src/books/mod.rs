@@ -2,6 +2,9 @@
 //!
 //! All changes happen under one lock and write their events to `outbox`, in order; `inner` hands those to the couriers.
 pub mod cards;
+mod charge;
+mod customer;
+mod line_item;
 pub mod list;
 pub mod objects;
 pub mod payment;

@@ -4,6 +4,7 @@
 pub mod form;
 mod html;
 pub mod money;
+mod order;
 mod page;
 mod receipt;
 
@@ -59,7 +60,7 @@ fn present(inner: &Arc<Inner>, id: &str, failed: Option<(&Entered, &Problem)>) -
     let link = |name: &str| session[name].as_str().map(str::to_owned);
     match session["status"].as_str() {
         Some("open") => {
-            let order = page::Order::of(&books, session);
+            let order = order::Order::of(&books, session);
             let fresh = Entered::fresh(session);
             let (entered, problem) =
                 failed.map_or((&fresh, None), |(entered, problem)| (entered, Some(problem)));
@@ -140,7 +141,7 @@ async fn show_challenge(State(inner): Shared, Path(id): Path<String>) -> Respons
         drop(books);
         return Redirect::to(&format!("/c/pay/{id}")).into_response();
     };
-    html::answer(page::challenge(&page::Order::of(&books, session)))
+    html::answer(page::challenge(&order::Order::of(&books, session)))
 }
 
 #[derive(Deserialize)]

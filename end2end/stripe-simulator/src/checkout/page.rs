@@ -1,95 +1,8 @@
 //! The payment page and the 3D Secure page.
-use serde_json::Value;
-
 use super::form::{Entered, Problem};
-use super::html::{document, link, text, with_links};
-use super::money::written;
-use crate::books::Books;
+use super::html::{document, link, text};
+use super::order::{Line, Order};
 use crate::books::cards::TEST_CARDS;
-
-/// What is being paid for, ready to be shown.
-pub struct Order {
-    id: String,
-    merchant: String,
-    title: String,
-    lines: Vec<Line>,
-    total: String,
-    note: Option<String>,
-    after_submit: Option<String>,
-    cancel_url: Option<String>,
-    /// What the customer must agree to, as markup.
-    terms: Option<String>,
-}
-
-struct Line {
-    name: String,
-    detail: String,
-    amount: String,
-}
-
-impl Order {
-    pub fn of(books: &Books, session: &Value) -> Self {
-        let id = session["id"].as_str().unwrap_or_default().to_owned();
-        let merchant = books.settings.merchant.clone();
-        let items =
-            books.details(&id).map(|details| details.line_items.as_slice()).unwrap_or_default();
-        let lines: Vec<Line> = items.iter().map(|item| Line::of(books, item)).collect();
-        let total = money(&session["amount_total"], &session["currency"]);
-        let message = |name: &str| session["custom_text"][name]["message"].as_str().map(with_links);
-        let required = session["consent_collection"]["terms_of_service"] == "required";
-        let terms_url = books.settings.terms_of_service_url.as_deref().unwrap_or_default();
-        let usual = || {
-            format!(
-                r#"I agree to the <a href="{}" target="_blank" rel="noopener">terms of service</a> of {}."#,
-                link(terms_url),
-                text(&merchant)
-            )
-        };
-        Self {
-            title: match lines.as_slice() {
-                [line] => line.name.clone(),
-                _ => format!("Pay {merchant}"),
-            },
-            terms: required.then(|| message("terms_of_service_acceptance").unwrap_or_else(usual)),
-            note: message("submit"),
-            after_submit: message("after_submit"),
-            cancel_url: session["cancel_url"].as_str().map(str::to_owned),
-            id,
-            lines,
-            total,
-            merchant,
-        }
-    }
-}
-
-impl Line {
-    fn of(books: &Books, item: &Value) -> Self {
-        let quantity = item["quantity"].as_i64().unwrap_or(1);
-        let each = money(&item["price"]["unit_amount"], &item["currency"]);
-        let product = item["price"]["product"].as_str().and_then(|id| books.get(id));
-        let description =
-            product.and_then(|product| product["description"].as_str()).unwrap_or_default();
-        let counted = if quantity > 1 { format!("{quantity} × {each} ") } else { String::new() };
-        Self {
-            name: item["description"].as_str().unwrap_or_default().to_owned(),
-            detail: format!("{counted}{description}").trim().to_owned(),
-            amount: money(&item["amount_total"], &item["currency"]),
-        }
-    }
-
-    fn html(&self) -> String {
-        let detail = if self.detail.is_empty() {
-            String::new()
-        } else {
-            format!("<small>{}</small>", text(&self.detail))
-        };
-        format!("<div><dt>{}{detail}</dt><dd>{}</dd></div>\n", text(&self.name), text(&self.amount))
-    }
-}
-
-fn money(minor: &Value, currency: &Value) -> String {
-    written(minor.as_i64().unwrap_or_default(), currency.as_str().unwrap_or_default())
-}
 
 /// The payment page.
 pub fn pay(order: &Order, entered: &Entered, problem: Option<&Problem>) -> String {
@@ -139,7 +52,7 @@ const LOCK: &str = r#"<svg width="16" height="16" viewBox="0 0 16 16" fill="none
 
 fn form(order: &Order, entered: &Entered, problem: Option<&Problem>) -> String {
     let whole = problem.filter(|problem| problem.field.is_empty());
-    let notice = whole.map(|problem| format!("<p class=\"notice\" role=\"alert\"><strong>{}</strong><span>Nothing was charged. You can try again.</span></p>", text(&problem.message)));
+    let notice = whole.map(|problem| format!("<p class=\"notice\" role=\"alert\"><strong>{}</strong><span>Nothing was charged.</span></p>", text(&problem.message)));
     let cancel = order
         .cancel_url
         .as_ref()

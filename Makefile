@@ -1,0 +1,21 @@
+# The commands of the README. What they need and the machine lacks, they install (into .tools, which git ignores).
+
+.PHONY: help run test check e2e build
+
+help: ## What there is
+	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1	/p' Makefile
+
+run: ## Recharge with demo data at http://127.0.0.1:3000 (PORT, SIMULATOR_PORT move it)
+	@exec scripts/run.sh
+
+test: ## Everything: formatting, lints, all tests on SQLite and PostgreSQL, browser tests
+	@exec scripts/test.sh
+
+check: ## The fast part of it: no browser
+	@exec scripts/check.sh
+
+e2e: ## The browser tests (ARGS are Playwright's: make e2e ARGS="buy --headed")
+	@exec scripts/e2e.sh $(ARGS)
+
+build: ## The release build: target/release/recharge, target/release/stripe-simulator, target/site
+	@exec scripts/build.sh release

@@ -1,0 +1,104 @@
+// A world of its own for every test: a copy of the seeded database, a Stripe simulator and a server on free
+// ports. What one test buys, no other test sees.
+import { copyFile, mkdtemp, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Running, freePort, recharge, root } from "./programs";
+import { Simulator } from "./simulator";
+
+const webhookSecret = "whsec_end2end";
+
+/** Everything the server is told; the two addresses may not be in use yet. */
+function settings(database: string, url: string, simulator: string): Record<string, string> {
+  return {
+    DATABASE_URL: `sqlite://${database}`,
+    PUBLIC_URL: url,
+    LEPTOS_SITE_ADDR: new URL(url).host,
+    LEPTOS_SITE_ROOT: join(root, "target/site"),
+    LEPTOS_OUTPUT_NAME: "recharge",
+    STRIPE_API_BASE: simulator,
+    STRIPE_SECRET_KEY: "sk_test_end2end",
+    STRIPE_WEBHOOK_SECRET: webhookSecret,
+    RUST_LOG: "info",
+  };
+}
+
+/** Makes the database that every world is a copy of. */
+export async function makeTemplate(database: string): Promise<void> {
+  const told = settings(database, "http://127.0.0.1:3000", "http://127.0.0.1:12111");
+  await recharge(told, "migrate");
+  await recharge(told, "seed");
+}
+
+export class World {
+  private constructor(
+    /** Where the server is. */
+    readonly url: string,
+    readonly simulator: Simulator,
+    private readonly folder: string,
+    private readonly settings: Record<string, string>,
+    private readonly stripe: Running,
+    private server: Running,
+  ) {}
+
+  static async start(template: string): Promise<World> {
+    const folder = await mkdtemp(join(tmpdir(), "recharge-world-"));
+    const database = join(folder, "recharge.db");
+    for (const part of ["", "-wal"]) {
+      if (existsSync(template + part)) await copyFile(template + part, database + part);
+    }
+    const [port, simulatorPort] = [await freePort(), await freePort()];
+    const [url, simulator] = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${simulatorPort}`];
+    const stripe = Running.start(
+      "stripe-simulator",
+      ["--addr", `127.0.0.1:${simulatorPort}`, "--webhook", `${url}/webhooks/stripe`, "--secret", webhookSecret, "--settle-by-control", "--retry-wait-ms", "100"],
+      {},
+      join(folder, "simulator.log"),
+    );
+    const told = settings(database, url, simulator);
+    const server = Running.start("recharge", [], told, join(folder, "server.log"));
+    const world = new World(url, new Simulator(simulator), folder, told, stripe, server);
+    try {
+      await stripe.ready(`${simulator}/_control`);
+      await server.ready(`${url}/readyz`);
+    } catch (error) {
+      await world.end();
+      throw error;
+    }
+    return world;
+  }
+
+  /** Runs `recharge COMMAND...` on this world's database. */
+  recharge(...command: string[]): Promise<string> {
+    return recharge(this.settings, ...command);
+  }
+
+  /** Kills the server as a power cut would, or ends it gently; `startServer` brings it back. */
+  stopServer(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {
+    return this.server.stop(signal);
+  }
+
+  async startServer(): Promise<void> {
+    this.server = Running.start("recharge", [], this.settings, this.server.log);
+    await this.server.ready(`${this.url}/readyz`);
+  }
+
+  /** Stripe can no longer be reached. */
+  stopStripe(): Promise<void> {
+    return this.stripe.stop("SIGKILL");
+  }
+
+  serverLog(): Promise<string> {
+    return this.server.output();
+  }
+
+  simulatorLog(): Promise<string> {
+    return this.stripe.output();
+  }
+
+  async end(): Promise<void> {
+    await Promise.all([this.server.stop(), this.stripe.stop()]);
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# The fast part of the tests: formatting, lints for both targets, unit and integration tests on both databases.
+source "$(dirname "$0")/checks.sh"
+
+check_format
+lint_server
+lint_islands
+build_tests
+run_tests

@@ -1,0 +1,32 @@
+# shellcheck shell=bash
+# The checks, one function each, for check.sh and test.sh. Sourced, never run.
+# shellcheck source=lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+check_format() {
+  step format "check the formatting" cargo fmt --all --check
+}
+
+lint_server() {
+  step clippy-server "lint the server and the tests" cargo clippy --workspace --all-targets -- -D warnings
+}
+
+lint_islands() {
+  scripts/wasm-target.sh
+  step clippy-islands "lint the islands" cargo clippy --lib --no-default-features --features hydrate \
+    --target wasm32-unknown-unknown --target-dir target/front -- -D warnings
+}
+
+build_tests() {
+  step build-tests "build the server and the tests" cargo test --workspace --no-run
+}
+
+# Unit, property and integration tests on SQLite and on a PostgreSQL of their own.
+run_tests() {
+  if has cargo-nextest; then
+    step tests "run the tests" scripts/with-postgres.sh cargo nextest run --workspace --no-fail-fast
+  else
+    step tests "run the tests" scripts/with-postgres.sh cargo test --workspace --lib --bins --tests --no-fail-fast
+  fi
+  sed 's/\x1b\[[0-9;]*m//g' "$logs/tests.log" | grep -E '^ *Summary|^test result' | tail -n 5
+}

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# e2e.sh [ARGUMENTS OF PLAYWRIGHT]: the browser tests, on the debug build.
+source "$(dirname "$0")/lib.sh"
+
+scripts/e2e-tools.sh
+step e2e-types "check the types of the browser tests" npm run --prefix end2end types
+step server-dev "build the server (dev)" cargo build --workspace --bins
+CHROMIUM="$(scripts/chromium.sh)"
+export CHROMIUM
+cd end2end
+exec npx playwright test "$@"

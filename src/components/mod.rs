@@ -1,0 +1,19 @@
+//! Widgets that know nothing of credits.
+//!
+//! Each renders on the server and needs no script; its look is in `style/` under the same name.
+
+mod bar_chart;
+mod dates;
+mod empty;
+mod figures;
+mod icon;
+mod notice;
+mod pager;
+
+pub use bar_chart::{Bar, BarChart, BarPart};
+pub use dates::{Day, Moment, day_and_month, day_text, days_from_to, minute_text, relative_days};
+pub use empty::Empty;
+pub use figures::{Column, percent_shares, plural, rounded, tenths};
+pub use icon::{Glyph, Icon};
+pub use notice::{Notice, Tone};
+pub use pager::Pager;

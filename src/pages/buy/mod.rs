@@ -1,0 +1,25 @@
+//! Buying credits: what is sold, what it costs, and what comes of it.
+//!
+//! - [`shop`]: what the picker knows, as pure functions of one snapshot; [`order`]: how sums,
+//!   outcome and terms are written, the same in the picker and in the confirmation;
+//! - [`picker`]: the section with packages and the custom amount, alive as the island
+//!   `package_picker`;
+//! - [`view`]: the page of its own, which confirms an order without any script.
+
+mod amount_field;
+mod confirmation;
+mod order;
+mod package_cards;
+mod package_picker;
+mod picker;
+mod problem;
+mod shop;
+mod slider;
+mod view;
+mod worth_list;
+
+pub use order::Sums;
+pub use picker::BuyCredits;
+pub use problem::Problem;
+pub use shop::{Choice, Shop, grouped};
+pub use view::{BuyPage, BuyView};

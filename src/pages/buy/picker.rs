@@ -1,0 +1,92 @@
+//! The section that sells: on Credits Management and on the page of its own.
+
+use leptos::prelude::*;
+
+use super::{
+    package_cards::PackageCards,
+    package_picker::PackagePicker,
+    shop::{Choice, Shop, grouped},
+};
+use crate::{
+    components::{Notice, Tone},
+    credits::Credits,
+};
+
+/// The section of Credits Management: its heading and the picker.
+#[component]
+pub fn BuyCredits(
+    /// What is sold, and to whom.
+    shop: Shop,
+    /// Names this intention to buy: the same one twice is one purchase.
+    #[prop(into)]
+    intent: String,
+    /// Whether payments are accepted.
+    is_open: bool,
+) -> impl IntoView {
+    view! {
+        <section class="section" aria-labelledby="buy">
+            <div class="section-head">
+                <h2 id="buy">"Buy credits"</h2>
+                <p>{introduction(&shop)}</p>
+            </div>
+            <Picker shop choice=None intent is_open />
+        </section>
+    }
+}
+
+/// Packages, a custom amount, the sum and the way to pay.
+#[component]
+pub fn Picker(
+    /// What is sold, and to whom.
+    shop: Shop,
+    /// What was chosen before; else the package that fits.
+    choice: Option<Choice>,
+    /// Names this intention to buy.
+    intent: String,
+    /// Whether payments are accepted.
+    is_open: bool,
+) -> impl IntoView {
+    let choice = choice.unwrap_or_else(|| first_choice(&shop));
+    view! {
+        <div class="stack">
+            {(!is_open).then(|| view! { <PurchasesOff /> })}
+            <PackagePicker shop=shop.clone() choice=choice.clone() is_open>
+                <input type="hidden" name="intent" value=intent />
+                <PackageCards shop choice />
+            </PackagePicker>
+        </div>
+    }
+}
+
+/// Why nothing can be bought.
+#[component]
+pub fn PurchasesOff() -> impl IntoView {
+    view! {
+        <Notice tone=Tone::Warning title="Purchases are off at the moment.">
+            <p>"Your credits work as always. Nothing was charged; please try again later."</p>
+        </Notice>
+    }
+}
+
+fn first_choice(shop: &Shop) -> Choice {
+    match shop.suggested() {
+        Some(package) => Choice::Package(package.id.clone()),
+        None => Choice::Custom(shop.schedule.minimum.to_string()),
+    }
+}
+
+/// What is paid in, and what a year takes.
+#[must_use]
+pub fn introduction(shop: &Shop) -> String {
+    let prices = format!("Prices in {}.", shop.schedule.currency.plural_name());
+    let have = match shop.balance {
+        Credits::ZERO => "you have none yet".to_owned(),
+        balance => format!("you have {balance}"),
+    };
+    match shop.year_takes() {
+        Some(year) => {
+            format!("{prices} A year at your pace takes about {} credits; {have}.", grouped(year))
+        }
+        None => format!("{prices} Credits last one year from the moment they are credited."),
+    }
+}

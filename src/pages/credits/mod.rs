@@ -1,0 +1,76 @@
+//! Credits Management: the balance with its reasons, the usage of a cycle, what expires when, and
+//! the latest rows of the history.
+
+mod balance;
+mod day_chart;
+mod lots;
+mod timeline;
+mod usage;
+mod words;
+
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+pub use balance::BalanceCards;
+pub use lots::Lots;
+pub use usage::Usage;
+
+use super::{
+    history::{HistoryPanel, HistoryQuery},
+    layout::{MenuEntry, SettingsLayout, Viewer},
+    place::Place,
+};
+use crate::{components::days_from_to, credits::Overview};
+
+/// Everything on the page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreditsPage {
+    /// Who looks at it.
+    pub viewer: Viewer,
+    /// The account.
+    pub overview: Overview,
+}
+
+/// The page with its data.
+#[component]
+pub fn CreditsView(
+    /// What it shows.
+    page: CreditsPage,
+) -> impl IntoView {
+    let CreditsPage { viewer, overview } = page;
+    let history = overview.history.clone();
+    let query = HistoryQuery::of(history.filter.clone());
+    view! {
+        <SettingsLayout viewer title="Credits Management" current=MenuEntry::Credits>
+            <div class="page-head">
+                <div>
+                    <h1>"Credits Management"</h1>
+                    <p>{cycle_line(&overview)}</p>
+                </div>
+            </div>
+            <BalanceCards place=Place::Settings overview=overview.clone()/>
+            <Usage place=Place::Settings overview=overview.clone()/>
+            <Lots place=Place::Settings overview=overview.clone()/>
+            <section class="section" aria-labelledby="latest">
+                <div class="section-head">
+                    <h2 id="latest">"Latest history"</h2>
+                    <a class="small" href=Place::Settings.history_path()>"Open the full history"</a>
+                </div>
+                <HistoryPanel place=Place::Settings page=history query zone=overview.zone/>
+            </section>
+        </SettingsLayout>
+    }
+}
+
+/// "Billing cycle 5 Nov – 5 Dec 2026, day 17 of 30."
+#[must_use]
+pub fn cycle_line(overview: &Overview) -> String {
+    let cycle = overview.cycle;
+    let day = (overview.now.date_naive() - cycle.first).num_days() + 1;
+    format!(
+        "Billing cycle {}, day {day} of {}. Days begin at midnight, {}.",
+        days_from_to(cycle.first, cycle.end),
+        cycle.days(),
+        overview.zone,
+    )
+}

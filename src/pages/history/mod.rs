@@ -1,0 +1,112 @@
+//! The history: every change of the balance, filtered, paged by keys, each row with its reasons.
+
+mod detail;
+mod filters;
+mod proof;
+mod query;
+mod table;
+
+use leptos::prelude::*;
+
+pub use filters::Filters;
+pub use proof::Proof;
+pub use query::HistoryQuery;
+pub use table::{HistoryTable, KindBadge};
+
+use super::place::Place;
+use crate::{
+    components::{Empty, Glyph, Icon, Pager, days_from_to, plural},
+    credits::{Cursor, HistoryFilter, HistoryPage, Row},
+};
+
+/// Filters, rows, and the way to further rows: the whole panel.
+#[component]
+pub fn HistoryPanel(
+    /// Where the history is.
+    place: Place,
+    /// The rows.
+    page: HistoryPage,
+    /// What the address asks for.
+    query: HistoryQuery,
+    /// The account's time zone.
+    zone: String,
+    /// Whether the sum stands above the rows.
+    #[prop(optional)]
+    with_proof: bool,
+) -> impl IntoView {
+    let filter = page.filter.clone();
+    if page.rows.is_empty() && page.newer.is_none() && filter == HistoryFilter::default() {
+        return view! {
+            <div class="panel">
+                <Empty glyph=Glyph::History title="No rows yet">
+                    <p>"Every change of the balance gets a row that says why: bought, spent, expired."</p>
+                </Empty>
+            </div>
+        }
+        .into_any();
+    }
+    let proof = with_proof.then(|| view! { <Proof filter=filter.clone() rows=page.rows.clone()/> });
+    let rows = if page.rows.is_empty() {
+        view! { <NothingFound clear=place.history(&HistoryQuery::default())/> }.into_any()
+    } else {
+        let (place, page) = (place.clone(), page.clone());
+        view! { <HistoryTable place page query zone/> }.into_any()
+    };
+    view! {
+        <div class="panel">
+            <Filters place=place.clone() filter/>
+            {proof}
+            {rows}
+            <FurtherRows place page/>
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn NothingFound(clear: String) -> impl IntoView {
+    view! {
+        <Empty glyph=Glyph::Search title="No rows match">
+            <p>"Nothing in the history fits this filter. Look for less, or for a longer time."</p>
+            <a class="button" href=clear>"Clear the filter"</a>
+        </Empty>
+    }
+}
+
+#[component]
+fn FurtherRows(place: Place, page: HistoryPage) -> impl IntoView {
+    let csv = (!page.rows.is_empty()).then(|| place.csv(&page.filter));
+    let link = |cursor: Option<Cursor>| {
+        cursor.map(|cursor| {
+            let cursor = Some(cursor);
+            place.history(&HistoryQuery { cursor, ..HistoryQuery::of(page.filter.clone()) })
+        })
+    };
+    view! {
+        <Pager
+            label="Pages of the history"
+            shown=shown(&page.rows)
+            newer=link(page.newer)
+            older=link(page.older)
+        >
+            {csv.map(|csv| view! {
+                <a class="button button-quiet" href=csv download=true>
+                    <Icon glyph=Glyph::Download/>
+                    "Download CSV"
+                </a>
+            })}
+        </Pager>
+    }
+}
+
+/// "25 rows, 18 Nov – 21 Nov 2026".
+fn shown(rows: &[Row]) -> String {
+    let count = plural(i64::try_from(rows.len()).unwrap_or(i64::MAX), "row", "rows");
+    match (rows.last(), rows.first()) {
+        (Some(oldest), Some(newest)) => {
+            let days = days_from_to(oldest.at.date_naive(), newest.at.date_naive());
+            format!("{count}, {days}")
+        }
+        _ => "No rows".to_owned(),
+    }
+}

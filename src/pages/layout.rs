@@ -1,0 +1,239 @@
+//! The frame around every page: header, side menu, main column, footer.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    components::{Glyph, Icon},
+    credits::Credits,
+};
+
+/// The customer who looks at a page, as its header shows them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Viewer {
+    /// Their name.
+    pub name: String,
+    /// Where they get mail.
+    pub email: String,
+    /// What they can spend.
+    pub available: Credits,
+}
+
+/// The member of staff who looks at a page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StaffViewer {
+    /// Their name.
+    pub name: String,
+    /// Where they get mail.
+    pub email: String,
+}
+
+/// The entries of the customer's side menu.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MenuEntry {
+    /// Credits Management.
+    Credits,
+    /// The whole history.
+    History,
+}
+
+impl MenuEntry {
+    const ALL: [Self; 2] = [Self::Credits, Self::History];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Credits => "Credits Management",
+            Self::History => "History",
+        }
+    }
+
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Credits => "/settings/credits",
+            Self::History => "/settings/credits/history",
+        }
+    }
+
+    const fn glyph(self) -> Glyph {
+        match self {
+            Self::Credits => Glyph::Coin,
+            Self::History => Glyph::History,
+        }
+    }
+}
+
+/// The frame of the customer's pages.
+#[component]
+pub fn SettingsLayout(
+    /// Who looks at it.
+    viewer: Viewer,
+    /// The page's name in the browser's tab.
+    #[prop(into)]
+    title: String,
+    /// Where in the menu it is.
+    current: MenuEntry,
+    /// The main column.
+    children: Children,
+) -> impl IntoView {
+    let entries = MenuEntry::ALL.into_iter().map(|entry| {
+        view! {
+            <li>
+                <a href=entry.path() aria-current=(entry == current).then_some("page")>
+                    <Icon glyph=entry.glyph()/>
+                    {entry.name()}
+                </a>
+            </li>
+        }
+    });
+    let available = viewer.available.to_string();
+    let spoken = format!("Available: {available} credits");
+    view! {
+        <Title text=title/>
+        <a class="skip visually-hidden" href="#main">"Skip to content"</a>
+        <header class="app-header">
+            <div>
+                <Brand home="/settings/credits"/>
+                <a class="pill" href="/settings/credits" aria-label=spoken>
+                    <b id="header-available">{available}</b>
+                    " credits"
+                </a>
+                <AccountMenu name=viewer.name email=viewer.email/>
+            </div>
+        </header>
+        <Frame heading="Settings" entries=entries.collect_view().into_any()>{children()}</Frame>
+    }
+}
+
+/// The frame of the pages for support staff.
+#[component]
+pub fn SupportLayout(
+    /// Who looks at it.
+    staff: StaffViewer,
+    /// The page's name in the browser's tab.
+    #[prop(into)]
+    title: String,
+    /// The main column.
+    children: Children,
+) -> impl IntoView {
+    let entries = view! {
+        <li>
+            <a href="/support" aria-current="page"><Icon glyph=Glyph::Search/>"Accounts"</a>
+        </li>
+    };
+    view! {
+        <Title text=title/>
+        <a class="skip visually-hidden" href="#main">"Skip to content"</a>
+        <header class="app-header">
+            <div>
+                <Brand home="/support" staff=true/>
+                <AccountMenu name=staff.name email=staff.email/>
+            </div>
+        </header>
+        <Frame heading="Support" entries=entries.into_any()>{children()}</Frame>
+    }
+}
+
+/// The frame of pages that stand alone: sign-in and errors.
+#[component]
+pub fn PlainLayout(
+    /// The page's name in the browser's tab.
+    #[prop(into)]
+    title: String,
+    /// What stands in its middle.
+    children: Children,
+) -> impl IntoView {
+    view! {
+        <Title text=title/>
+        <main class="narrow" id="main">
+            <Brand home="/"/>
+            {children()}
+        </main>
+    }
+}
+
+/// The mark of the product, which leads home.
+#[component]
+pub fn Brand(
+    /// Where home is.
+    home: &'static str,
+    /// Whether staff see it.
+    #[prop(optional)]
+    staff: bool,
+) -> impl IntoView {
+    view! {
+        <a class="brand" href=home>
+            <svg
+                width="22"
+                height="22"
+                viewBox="0 0 22 22"
+                fill="none"
+                stroke="currentColor"
+                stroke-width="2.4"
+                stroke-linecap="round"
+                aria-hidden="true"
+            >
+                <path d="M17.5 6.5A8 8 0 1 0 19 11"></path>
+                <path d="M11 7v4h4"></path>
+            </svg>
+            "Recharge"
+            {staff.then(|| view! { <span class="badge badge-accent">"Staff"</span> })}
+        </a>
+    }
+}
+
+#[component]
+fn AccountMenu(name: String, email: String) -> impl IntoView {
+    let spoken = format!("Account menu of {name}");
+    view! {
+        <details class="menu">
+            <summary aria-label=spoken>
+                <span class="avatar" aria-hidden="true">{initials(&name)}</span>
+            </summary>
+            <div>
+                <p class="who"><b>{name}</b>{email}</p>
+                <form method="post" action="/sign-out">
+                    <button type="submit">"Sign out"</button>
+                </form>
+            </div>
+        </details>
+    }
+}
+
+#[component]
+fn Frame(heading: &'static str, entries: AnyView, children: Children) -> impl IntoView {
+    view! {
+        <div class="frame">
+            <div class="side-menu">
+                <nav aria-label=heading>
+                    <h2>{heading}</h2>
+                    <ul>{entries}</ul>
+                </nav>
+            </div>
+            <main id="main">{children()}</main>
+        </div>
+        <footer class="app-footer">
+            <p>"Recharge: credits for AI operations."</p>
+        </footer>
+    }
+}
+
+/// The first letters of the first and the last name.
+fn initials(name: &str) -> String {
+    let mut words = name.split_whitespace().filter_map(|word| word.chars().next());
+    let first = words.next();
+    first.into_iter().chain(words.next_back()).flat_map(char::to_uppercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::initials;
+
+    #[test]
+    fn initials_are_of_the_first_and_the_last_name() {
+        assert_eq!(initials("Mira Lindqvist"), "ML");
+        assert_eq!(initials("juan de la Cruz"), "JC");
+        assert_eq!(initials("Northgate"), "N");
+        assert_eq!(initials(""), "");
+    }
+}

@@ -1,0 +1,14 @@
+//! What people see: one folder per screen, one `api.rs` with its server functions in each.
+//!
+//! Pages know `credits` and `components`; they know `server` only inside `#[server]` bodies.
+
+pub mod buy;
+pub mod credits;
+pub mod error;
+pub mod history;
+pub mod layout;
+pub mod operation;
+pub mod place;
+pub mod purchase;
+pub mod sign_in;
+pub mod support;

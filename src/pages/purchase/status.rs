@@ -1,0 +1,196 @@
+//! Where a purchase is, in words: one place for what every state says and offers.
+
+use crate::{
+    components::Tone,
+    credits::{Credits, Purchase, PurchaseState},
+    pages::buy::grouped,
+};
+
+/// How the customer came to the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Arrival {
+    /// By a link.
+    Direct,
+    /// From Stripe, without paying.
+    Back,
+    /// From Stripe, with the payment ordered.
+    Ordered,
+}
+
+/// What the customer can do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Go to Stripe's page, again or for the first time.
+    Pay(&'static str),
+    /// Give the purchase up.
+    Cancel,
+    /// Ask Stripe again.
+    Check,
+    /// Start over with the same amount.
+    BuyAgain,
+}
+
+/// How far one step is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Behind us.
+    Done,
+    /// Under way.
+    Now,
+    /// Ahead.
+    Ahead,
+    /// It won't come.
+    Never,
+}
+
+/// What the page says about a purchase.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// The state in a word or two.
+    pub badge: &'static str,
+    /// Whether that is good news.
+    pub tone: Tone,
+    /// The fact.
+    pub title: String,
+    /// What it means, what was charged, what to do.
+    pub explanation: String,
+    /// What can be done, the best thing first.
+    pub actions: Vec<Action>,
+    /// Started, paid, confirmed, credited.
+    pub steps: [Progress; 4],
+}
+
+impl Status {
+    /// What to say about a purchase, to somebody who came this way and has this balance.
+    #[must_use]
+    pub fn of(purchase: &Purchase, arrival: Arrival, balance: Credits) -> Self {
+        match purchase.state {
+            PurchaseState::Started => started(),
+            PurchaseState::Open if arrival == Arrival::Ordered => processing(),
+            PurchaseState::Open => open(arrival),
+            PurchaseState::Processing => processing(),
+            PurchaseState::Credited => credited(purchase, balance),
+            PurchaseState::Failed => failed(&purchase.reason),
+            PurchaseState::Cancelled => cancelled(),
+            PurchaseState::Expired => expired(),
+            PurchaseState::NeedsReview => needs_review(),
+        }
+    }
+
+    /// What a screen reader says when the page has changed by itself.
+    #[must_use]
+    pub fn spoken(&self) -> String {
+        format!("{} {}", self.title, self.explanation)
+    }
+}
+
+fn started() -> Status {
+    Status {
+        badge: "Not started",
+        tone: Tone::Bad,
+        title: "The payment service can\u{2019}t be reached.".to_owned(),
+        explanation:
+            "Nothing was charged, and your order is kept: trying again can\u{2019}t buy it twice."
+                .to_owned(),
+        actions: vec![Action::Pay("Try again"), Action::Cancel],
+        steps: [Progress::Done, Progress::Ahead, Progress::Ahead, Progress::Ahead],
+    }
+}
+
+fn open(arrival: Arrival) -> Status {
+    let (title, explanation) = match arrival {
+        Arrival::Back => (
+            "You came back without paying.",
+            "Nothing was charged. You can go on where you stopped, or cancel.",
+        ),
+        Arrival::Direct | Arrival::Ordered => (
+            "Waiting for your payment.",
+            "Nothing has been charged yet. If you have paid in another window, this page changes by itself.",
+        ),
+    };
+    Status {
+        badge: "Waiting for payment",
+        tone: Tone::Info,
+        title: title.to_owned(),
+        explanation: explanation.to_owned(),
+        actions: vec![Action::Pay("Continue to payment"), Action::Check, Action::Cancel],
+        steps: [Progress::Done, Progress::Now, Progress::Ahead, Progress::Ahead],
+    }
+}
+
+fn processing() -> Status {
+    Status {
+        badge: "Confirming",
+        tone: Tone::Info,
+        title: "Stripe has your payment. We are confirming it.".to_owned(),
+        explanation: "This page changes by itself. You may leave: the credits arrive all the same. Cards take seconds, bank debits can take days.".to_owned(),
+        actions: vec![Action::Check],
+        steps: [Progress::Done, Progress::Done, Progress::Now, Progress::Ahead],
+    }
+}
+
+fn credited(purchase: &Purchase, balance: Credits) -> Status {
+    Status {
+        badge: "Credited",
+        tone: Tone::Good,
+        title: format!("{} credits are yours to spend.", grouped(purchase.credits.whole())),
+        explanation: format!("Your balance is now {balance} credits."),
+        actions: Vec::new(),
+        steps: [Progress::Done; 4],
+    }
+}
+
+fn failed(reason: &str) -> Status {
+    let explanation = match reason {
+        "" => "Nothing was charged. You can buy again with another way to pay.".to_owned(),
+        reason => {
+            format!("Nothing was charged. {reason} You can buy again with another way to pay.")
+        }
+    };
+    Status {
+        badge: "Failed",
+        tone: Tone::Bad,
+        title: "The payment failed.".to_owned(),
+        explanation,
+        actions: vec![Action::BuyAgain, Action::Check],
+        steps: [Progress::Done, Progress::Never, Progress::Never, Progress::Never],
+    }
+}
+
+fn cancelled() -> Status {
+    Status {
+        badge: "Cancelled",
+        tone: Tone::Neutral,
+        title: "This purchase was cancelled.".to_owned(),
+        explanation: "Nothing was charged.".to_owned(),
+        actions: vec![Action::BuyAgain],
+        steps: [Progress::Done, Progress::Never, Progress::Never, Progress::Never],
+    }
+}
+
+fn expired() -> Status {
+    Status {
+        badge: "Expired",
+        tone: Tone::Neutral,
+        title: "This order has expired.".to_owned(),
+        explanation: "It was not paid in time. Nothing was charged.".to_owned(),
+        actions: vec![Action::BuyAgain, Action::Check],
+        steps: [Progress::Done, Progress::Never, Progress::Never, Progress::Never],
+    }
+}
+
+fn needs_review() -> Status {
+    Status {
+        badge: "In review",
+        tone: Tone::Warning,
+        title: "We are looking at this payment.".to_owned(),
+        explanation: "What Stripe reports differs from your order, so a person checks it before anything is credited. Nothing is lost; you don\u{2019}t need to do anything.".to_owned(),
+        actions: vec![Action::Check],
+        steps: [Progress::Done, Progress::Done, Progress::Now, Progress::Ahead],
+    }
+}
+
+#[cfg(test)]
+#[path = "status_tests.rs"]
+mod tests;

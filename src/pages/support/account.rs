@@ -1,0 +1,77 @@
+//! One account as support sees it: what its owner sees, and the purchases with Stripe's ids.
+
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::{purchases::Purchases, search::SearchForm};
+use crate::{
+    credits::{AccountId, HistoryPage, Overview, Purchase},
+    pages::{
+        credits::{BalanceCards, Lots, Usage, cycle_line},
+        history::{HistoryPanel, HistoryQuery},
+        layout::{StaffViewer, SupportLayout},
+        place::Place,
+    },
+};
+
+/// Whose account it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountHead {
+    /// Which account.
+    pub id: AccountId,
+    /// The name of its owner.
+    pub name: String,
+    /// The e-mail address of its owner.
+    pub email: String,
+}
+
+/// Everything on the page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SupportAccountPage {
+    /// Who looks at it.
+    pub staff: StaffViewer,
+    /// Whose account it is.
+    pub head: AccountHead,
+    /// The account.
+    pub overview: Overview,
+    /// The rows that the address asks for.
+    pub history: HistoryPage,
+    /// All purchases, newest first.
+    pub purchases: Vec<Purchase>,
+}
+
+/// The page with its data.
+#[component]
+pub fn SupportAccountView(
+    /// What it shows.
+    page: SupportAccountPage,
+    /// Which rows its address asks for.
+    query: HistoryQuery,
+) -> impl IntoView {
+    let SupportAccountPage { staff, head, overview, history, purchases } = page;
+    let place = Place::Support(head.id.clone());
+    let offset = *overview.now.offset();
+    view! {
+        <SupportLayout staff title=head.name.clone()>
+            <div class="page-head">
+                <div>
+                    <h1>{head.name}</h1>
+                    <p>
+                        "Account " <code>{head.id.to_string()}</code> ", " {head.email} ". "
+                        {cycle_line(&overview)}
+                    </p>
+                </div>
+                <span class="badge">"Read only"</span>
+            </div>
+            <SearchForm/>
+            <div class="section"><BalanceCards place=place.clone() overview=overview.clone()/></div>
+            <Purchases purchases offset zone=overview.zone.clone()/>
+            <Lots place=place.clone() overview=overview.clone()/>
+            <Usage place=place.clone() overview=overview.clone()/>
+            <section class="section" aria-labelledby="history">
+                <div class="section-head"><h2 id="history">"History"</h2></div>
+                <HistoryPanel place page=history query zone=overview.zone with_proof=true/>
+            </section>
+        </SupportLayout>
+    }
+}

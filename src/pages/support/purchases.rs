@@ -1,0 +1,104 @@
+//! The purchases of an account with what is needed to find them at Stripe.
+
+use chrono::{DateTime, FixedOffset, Utc};
+use leptos::prelude::*;
+
+use crate::{
+    components::{Column, Moment},
+    credits::{Purchase, PurchaseState},
+};
+
+/// The section "Purchases".
+#[component]
+pub fn Purchases(
+    /// All purchases, newest first.
+    purchases: Vec<Purchase>,
+    /// The account's offset from UTC.
+    offset: FixedOffset,
+    /// The account's time zone.
+    zone: String,
+) -> impl IntoView {
+    let content = if purchases.is_empty() {
+        view! { <p class="panel-body secondary">"This account has not bought anything yet."</p> }
+            .into_any()
+    } else {
+        view! { <PurchaseTable purchases offset zone/> }.into_any()
+    };
+    view! {
+        <section class="section" aria-labelledby="purchases">
+            <div class="section-head"><h2 id="purchases">"Purchases"</h2></div>
+            <div class="panel">{content}</div>
+        </section>
+    }
+}
+
+#[component]
+fn PurchaseTable(purchases: Vec<Purchase>, offset: FixedOffset, zone: String) -> impl IntoView {
+    let column = Column::of(purchases.iter().map(|purchase| purchase.credits));
+    let lines = purchases.into_iter().map(|purchase| line(purchase, offset, column));
+    view! {
+        <div class="table-wrap">
+            <table class="table table-cards purchases">
+                <caption class="visually-hidden">"Purchases, newest first"</caption>
+                <thead>
+                    <tr>
+                        <th scope="col">{format!("Started ({zone})")}</th>
+                        <th scope="col" class="num">"Credits"</th>
+                        <th scope="col" class="num">"Total"</th>
+                        <th scope="col">"State"</th>
+                        <th scope="col">"Ids"</th>
+                    </tr>
+                </thead>
+                <tbody>{lines.collect_view()}</tbody>
+            </table>
+        </div>
+    }
+}
+
+fn line(purchase: Purchase, offset: FixedOffset, column: Column) -> impl IntoView {
+    let local = |at: DateTime<Utc>| at.with_timezone(&offset);
+    let credited = purchase.credited_at.map(|at| {
+        view! { <span class="sub">"Credited " <Moment at=local(at)/></span> }
+    });
+    let reason = (!purchase.reason.is_empty()).then(|| {
+        view! { <span class="sub">{purchase.reason.clone()}</span> }
+    });
+    let anchor = format!("purchase-{}", purchase.id);
+    view! {
+        <tr id=anchor>
+            <td class="bought">
+                <Moment at=local(purchase.created_at)/>
+                <span class="sub">{purchase.package.map_or("Own amount".to_owned(), |id| format!("Package {id}"))}</span>
+            </td>
+            <td class="num">{column.cell(purchase.credits)}</td>
+            <td class="num price">{purchase.total.to_string()}</td>
+            <td class="state">
+                <StateBadge state=purchase.state/>
+                {credited}
+                {reason}
+            </td>
+            <td class="ids">
+                <code>{purchase.id}</code>
+                {purchase.stripe_session.map(|id| view! { <code>{id}</code> })}
+                {purchase.stripe_payment.map(|id| view! { <code>{id}</code> })}
+                {purchase.receipt_url.map(|url| view! { <a href=url rel="noreferrer">"Receipt at Stripe"</a> })}
+            </td>
+        </tr>
+    }
+}
+
+/// How far a purchase is, on a badge.
+#[component]
+fn StateBadge(state: PurchaseState) -> impl IntoView {
+    let (class, name) = match state {
+        PurchaseState::Started => ("badge", "Started"),
+        PurchaseState::Open => ("badge", "Waiting for payment"),
+        PurchaseState::Processing => ("badge badge-accent", "Payment in progress"),
+        PurchaseState::Credited => ("badge badge-good", "Credited"),
+        PurchaseState::Failed => ("badge badge-bad", "Payment failed"),
+        PurchaseState::Cancelled => ("badge", "Cancelled"),
+        PurchaseState::Expired => ("badge", "Expired unpaid"),
+        PurchaseState::NeedsReview => ("badge badge-warn", "Needs review"),
+    };
+    view! { <span class=class>{name}</span> }
+}
