@@ -58,7 +58,7 @@ fn troubles() -> Vec<Fault> {
         on().status(503),
         on().status(502).html("<h1>Bad gateway</h1>"),
         on().drop_connection(),
-        on().delay(Duration::from_secs(3)),
+        on().delay(Duration::from_millis(2_100)),
         on().after_doing().drop_connection(),
         on().after_doing().status(500),
         on().after_doing().status(200).html("<h1>Welcome to the hotel</h1>"),
