@@ -13,6 +13,7 @@ mod payments_checkout;
 mod payments_crash;
 mod payments_fulfilment;
 mod payments_outage;
+mod payments_server;
 mod payments_shop;
 mod payments_webhook;
 mod program;

@@ -18,9 +18,10 @@ use stripe_simulator::{PayOutcome, WebhookPolicy};
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use crate::payments_shop::{Shop, in_both_shops, nobody, sell, session, settings};
+use crate::databases::on_both_databases;
+use crate::payments_shop::{Shop, nobody, sell, session, settings};
 
-in_both_shops!(
+on_both_databases!(
     a_purchase_keeps_its_price_and_the_accepted_terms,
     stripe_is_told_all_that_matters,
     the_same_intent_is_the_same_purchase_also_at_once,

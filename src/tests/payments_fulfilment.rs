@@ -10,11 +10,12 @@ use recharge::{
 use serde_json::json;
 use stripe_simulator::{PayOutcome, Settlement, WebhookPolicy};
 
-use crate::payments_shop::{Shop, in_both_shops, session};
+use crate::databases::on_both_databases;
+use crate::payments_shop::{Shop, session};
 
 const BOUGHT: Credits = Credits::from_thousandths(5_000_000);
 
-in_both_shops!(
+on_both_databases!(
     a_webhook_before_the_redirect_credits_once,
     a_redirect_before_the_webhook_credits_once,
     twenty_webhooks_and_five_landings_at_once_are_one_lot,

@@ -10,11 +10,12 @@ use recharge::{
 use stripe_simulator::{Fault, WebhookPolicy};
 use uuid::Uuid;
 
-use crate::payments_shop::{Shop, in_both_shops, sell, session, settings};
+use crate::databases::on_both_databases;
+use crate::payments_shop::{Shop, sell, session, settings};
 
 const CREATE: &str = "/v1/checkout/sessions";
 
-in_both_shops!(
+on_both_databases!(
     a_short_trouble_at_stripe_is_not_seen,
     a_longer_trouble_says_that_nothing_was_charged_and_can_be_tried_again,
     a_lost_answer_leads_to_one_session,
@@ -57,7 +58,7 @@ fn troubles() -> Vec<Fault> {
         on().status(503),
         on().status(502).html("<h1>Bad gateway</h1>"),
         on().drop_connection(),
-        on().delay(Duration::from_secs(3)),
+        on().delay(Duration::from_millis(2_100)),
         on().after_doing().drop_connection(),
         on().after_doing().status(500),
         on().after_doing().status(200).html("<h1>Welcome to the hotel</h1>"),

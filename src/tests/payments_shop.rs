@@ -29,33 +29,14 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use crate::databases::TestDatabase;
+use crate::databases::{Given, TestDatabase};
 
+/// Opens the simulator's API.
+pub const SECRET_KEY: &str = "sk_test_shop";
 /// Signs the webhooks.
 pub const WEBHOOK_SECRET: &str = "whsec_test";
 /// No test waits longer for what must come.
 pub const SOON: Duration = Duration::from_secs(20);
-
-/// Runs tests on both databases: each is an `async fn(Shop)`.
-macro_rules! in_both_shops {
-    ($($test:ident),+ $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-            async fn $test() {
-                let database = crate::databases::TestDatabase::sqlite().await;
-                super::$test(crate::payments_shop::Shop::open(database).await).await;
-            })+
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-            async fn $test() {
-                let database = crate::databases::TestDatabase::postgres().await;
-                super::$test(crate::payments_shop::Shop::open(database).await).await;
-            })+
-        }
-    };
-}
-pub(crate) use in_both_shops;
 
 /// The shop with all that belongs to it.
 pub struct Shop {
@@ -90,6 +71,12 @@ impl Answer {
 impl Drop for Shop {
     fn drop(&mut self) {
         self.server.abort();
+    }
+}
+
+impl Given for Shop {
+    async fn given(database: TestDatabase) -> Self {
+        Self::open(database).await
     }
 }
 
@@ -271,7 +258,7 @@ pub fn session(purchase: &Purchase) -> &str {
 /// Settings for a Stripe at this address.
 pub fn settings(stripe: &str) -> Settings {
     Settings {
-        secret_key: Some(Secret::new("sk_test_shop")),
+        secret_key: Some(Secret::new(SECRET_KEY)),
         webhook_secrets: vec![Secret::new("whsec_older"), Secret::new(WEBHOOK_SECRET)],
         api_base: stripe.parse().unwrap(),
         public_url: "http://shop.test".parse().unwrap(),

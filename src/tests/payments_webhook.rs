@@ -16,9 +16,10 @@ use tokio::{
 };
 use tower::ServiceExt;
 
-use crate::payments_shop::{SOON, Shop, in_both_shops, session};
+use crate::databases::on_both_databases;
+use crate::payments_shop::{SOON, Shop, session};
 
-in_both_shops!(
+on_both_databases!(
     a_forged_or_stale_webhook_is_refused_and_nothing_is_kept,
     a_signed_webhook_of_any_shape_is_kept_and_accepted,
     an_unknown_payment_status_credits_nothing,
