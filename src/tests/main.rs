@@ -8,6 +8,7 @@ mod ledger_corruption;
 mod ledger_model;
 mod ledger_reading;
 mod operating;
+mod pages;
 mod payments_checkout;
 mod payments_crash;
 mod payments_fulfilment;
