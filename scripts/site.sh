@@ -55,3 +55,4 @@ step site-style "bundle the style sheets" scripts/style.sh "$site/pkg/recharge.c
 step "site-$mode" "build the islands ($mode)" compile
 bind_if_changed
 cp -R public/. "$site/"
+if [[ "$mode" == release ]]; then scripts/site-size.sh "$site/pkg"; fi

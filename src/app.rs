@@ -8,7 +8,12 @@ use leptos_router::{
     path,
 };
 
-use crate::pages::error::NotFoundPage;
+use crate::pages::{
+    credits::CreditsRoute,
+    error::NotFoundPage,
+    history::HistoryRoute,
+    support::{SupportAccountRoute, SupportSearchRoute},
+};
 
 /// The document around every page.
 #[must_use]
@@ -41,7 +46,18 @@ pub fn App() -> impl IntoView {
     view! {
         <Router>
             <FlatRoutes fallback=NotFoundPage>
-                <Route path=path!("/nothing") view=NotFoundPage ssr=SsrMode::Async/>
+                <Route path=path!("/settings/credits") view=CreditsRoute ssr=SsrMode::Async/>
+                <Route
+                    path=path!("/settings/credits/history")
+                    view=HistoryRoute
+                    ssr=SsrMode::Async
+                />
+                <Route path=path!("/support") view=SupportSearchRoute ssr=SsrMode::Async/>
+                <Route
+                    path=path!("/support/accounts/:id")
+                    view=SupportAccountRoute
+                    ssr=SsrMode::Async
+                />
             </FlatRoutes>
         </Router>
     }

@@ -95,6 +95,12 @@ pub struct HistoryPage {
     pub older: Option<Cursor>,
     /// The opened row.
     pub open: Option<RowDetail>,
+    /// What can be spent, in the same snapshot.
+    pub available: Credits,
+    /// The account's time zone, by its IANA name.
+    pub zone: String,
+    /// The instant of the snapshot, in that zone.
+    pub read_at: DateTime<FixedOffset>,
 }
 
 /// What was consumed on one day.

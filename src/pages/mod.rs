@@ -7,6 +7,7 @@ pub mod credits;
 pub mod error;
 pub mod history;
 pub mod layout;
+pub mod loaded;
 pub mod operation;
 pub mod place;
 pub mod purchase;

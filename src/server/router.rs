@@ -9,23 +9,29 @@ use std::{any::Any, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    http::{HeaderValue, StatusCode, header::CACHE_CONTROL},
+    http::{
+        HeaderValue, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY},
+    },
     middleware::{from_fn, from_fn_with_state, map_response},
     response::Response,
     routing::{get, post},
 };
+use leptos::{
+    nonce::use_nonce,
+    prelude::{expect_context, provide_context},
+};
+use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
 use tower_http::{
     CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer, csrf::CsrfLayer,
     limit::RequestBodyLimitLayer, set_header::SetResponseHeaderLayer, timeout::TimeoutLayer,
 };
 
-use leptos_axum::{LeptosRoutes, generate_route_list};
-
 use super::{
     AppState,
     config::Config,
     headers::SecurityHeaders,
-    http::{buying, health, stripe_webhook},
+    http::{buying, health, history_csv, stripe_webhook},
     identity::{self, Sessions},
     observability::observed,
     static_files::{package_files, root_files},
@@ -47,12 +53,11 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 pub fn router(state: AppState) -> Router {
     let config = Arc::clone(&state.config);
     let headers = SecurityHeaders::new(&config);
-    let webhook = stripe_webhook::routes(state.payments.clone());
     let router = Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .nest_service("/pkg", package_files(&config, page_not_found()))
-        .merge(webhook)
+        .merge(stripe_webhook::routes(state.payments.clone()))
         .merge(people(&state))
         .with_state(state)
         .layer(CompressionLayer::new().quality(COMPRESSION))
@@ -71,6 +76,8 @@ fn people(state: &AppState) -> Router<AppState> {
         .route("/sign-out", post(identity::sign_out))
         .merge(buying::routes(state.payments.clone()))
         .merge(pages(state))
+        .route("/settings/credits/history.csv", get(history_csv::own))
+        .route("/support/accounts/{id}/history.csv", get(history_csv::of_account))
         .fallback_service(root_files(config, page_not_found()))
         .layer(from_fn_with_state(state.clone(), identity::gate))
         .layer(identity::session_layer(config, sessions))
@@ -83,12 +90,17 @@ fn people(state: &AppState) -> Router<AppState> {
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, NO_STORE))
 }
 
-/// The pages of the route table, each rendered with the state in its context.
+/// The pages of the route table, each rendered with the state in its context, under a policy that
+/// lets its own scripts run.
 fn pages(state: &AppState) -> Router<AppState> {
     let options = state.config.leptos.clone();
     let context = {
-        let state = state.clone();
-        move || leptos::context::provide_context(state.clone())
+        let (state, headers) = (state.clone(), SecurityHeaders::new(&state.config));
+        move || {
+            provide_context(state.clone());
+            let policy = headers.content_policy(use_nonce().as_deref());
+            expect_context::<ResponseOptions>().insert_header(CONTENT_SECURITY_POLICY, policy);
+        }
     };
     let routes = generate_route_list(App);
     Router::new().leptos_routes_with_context(state, routes, context, move || shell(options.clone()))
@@ -103,7 +115,9 @@ fn same_site_only(config: &Config) -> CsrfLayer {
 }
 
 fn page_not_found() -> Router {
-    Router::new().fallback(|| async { words::page(StatusCode::NOT_FOUND) })
+    Router::new()
+        .fallback(|| std::future::ready(words::page(StatusCode::NOT_FOUND)))
+        .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, NO_STORE))
 }
 
 /// The panic is logged with its place by the panic hook.

@@ -21,8 +21,8 @@ use stripe_simulator::WebhookPolicy;
 use tokio::{net::TcpListener, time::Instant};
 
 use crate::{
-    databases::Subject,
-    payments_shop::{SOON, Shop, WEBHOOK_SECRET, sell, session, settings},
+    databases::TestDatabase,
+    payments_shop::{SOON, Shop, sell, session, settings},
 };
 
 const DATABASE: &str = "CRASHING_PROCESS_DATABASE";
@@ -49,7 +49,6 @@ async fn crashing_process() {
 struct Fragile {
     shop: Shop,
     address: String,
-    url: String,
     process: Option<Child>,
 }
 
@@ -59,27 +58,22 @@ impl Drop for Fragile {
     }
 }
 
-impl Subject for Fragile {
-    async fn start(url: String) -> Self {
+impl Fragile {
+    async fn open(test: TestDatabase) -> Self {
         // A port that was free a moment ago.
         let probe = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = probe.local_addr().unwrap().to_string();
         drop(probe);
-        let shop = Shop::unheard(url.clone()).await;
         let webhook = format!("http://{address}/webhooks/stripe");
-        shop.stripe.add_endpoint(&webhook, WEBHOOK_SECRET).unwrap();
+        let shop = Shop::open_with_webhooks_to(test, &webhook).await;
         shop.stripe.webhooks(WebhookPolicy::drop_all());
-        let mut fragile = Self { shop, address, url, process: None };
-        fragile.launch().await;
-        fragile
+        Self { shop, address, process: None }
     }
-}
 
-impl Fragile {
-    async fn launch(&mut self) {
+    async fn start(&mut self) {
         let process = Command::new(env::current_exe().unwrap())
             .args(["--exact", "payments_crash::crashing_process", "--ignored"])
-            .env(DATABASE, &self.url)
+            .env(DATABASE, &self.shop.test.url)
             .env(STRIPE, self.shop.stripe.base_url())
             .env(ADDRESS, &self.address)
             .stdout(std::process::Stdio::null())
@@ -151,26 +145,17 @@ async fn somebody_waits(connection: &DatabaseConnection, statement: &str) {
     }
 }
 
-macro_rules! killed {
-    ($($test:ident on $kind:ident),+ $(,)?) => {
-        mod killed {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-            async fn $test() {
-                crate::databases::run_test(crate::databases::Kind::$kind, super::$test).await;
-            })+
-        }
-    };
+async fn on_postgres() -> (Fragile, DatabaseConnection) {
+    let test = TestDatabase::postgres().await;
+    let connection = sea_orm::Database::connect(&test.url).await.unwrap();
+    let mut fragile = Fragile::open(test).await;
+    fragile.start().await;
+    (fragile, connection)
 }
 
-killed!(
-    between_stripe_and_the_lot_the_reconciler_completes on Postgres,
-    between_the_lot_and_the_commit_nothing_is_left_and_the_restart_completes on Postgres,
-    after_the_commit_before_the_answer_nothing_happens_twice on Postgres,
-    at_any_moment_there_is_one_lot_after_the_restart on Sqlite,
-);
-
-async fn between_stripe_and_the_lot_the_reconciler_completes(mut fragile: Fragile) {
-    let connection = sea_orm::Database::connect(&fragile.url).await.unwrap();
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn killed_between_stripe_and_the_lot_the_reconciler_completes() {
+    let (mut fragile, connection) = on_postgres().await;
     let (buyer, purchase) = fragile.paid().await;
     let account = format!("SELECT 1 FROM accounts WHERE id = '{}'", buyer.account);
     let lock = locked(&connection, &account).await;
@@ -185,10 +170,9 @@ async fn between_stripe_and_the_lot_the_reconciler_completes(mut fragile: Fragil
     is_whole(&fragile.shop, &buyer, &purchase).await;
 }
 
-async fn between_the_lot_and_the_commit_nothing_is_left_and_the_restart_completes(
-    mut fragile: Fragile,
-) {
-    let connection = sea_orm::Database::connect(&fragile.url).await.unwrap();
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn killed_between_the_lot_and_the_commit_nothing_is_left_and_the_restart_completes() {
+    let (mut fragile, connection) = on_postgres().await;
     let (buyer, purchase) = fragile.paid().await;
     let account = format!("SELECT 1 FROM accounts WHERE id = '{}'", buyer.account);
     let before = locked(&connection, &account).await;
@@ -202,14 +186,15 @@ async fn between_the_lot_and_the_commit_nothing_is_left_and_the_restart_complete
     fragile.kill();
     between.rollback().await.unwrap();
     assert_eq!(fragile.shop.lots(&purchase).await, 0, "what was not committed is gone");
-    fragile.launch().await;
+    fragile.start().await;
     fragile.tell(&purchase);
     fragile.shop.hears_all().await;
     is_whole(&fragile.shop, &buyer, &purchase).await;
 }
 
-async fn after_the_commit_before_the_answer_nothing_happens_twice(mut fragile: Fragile) {
-    let connection = sea_orm::Database::connect(&fragile.url).await.unwrap();
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn killed_after_the_commit_before_the_answer_nothing_happens_twice() {
+    let (mut fragile, connection) = on_postgres().await;
     let (buyer, purchase) = fragile.paid().await;
     let account = format!("SELECT 1 FROM accounts WHERE id = '{}'", buyer.account);
     let before = locked(&connection, &account).await;
@@ -222,7 +207,7 @@ async fn after_the_commit_before_the_answer_nothing_happens_twice(mut fragile: F
     assert_eq!(fragile.shop.lots(&purchase).await, 1);
     fragile.kill();
     events.rollback().await.unwrap();
-    fragile.launch().await;
+    fragile.start().await;
     fragile.shop.hears_all().await;
     fragile.shop.reconcile().await;
     is_whole(&fragile.shop, &buyer, &purchase).await;
@@ -230,8 +215,11 @@ async fn after_the_commit_before_the_answer_nothing_happens_twice(mut fragile: F
     assert!(kept.iter().all(|event| event.handled_at.is_some()), "{kept:#?}");
 }
 
-async fn at_any_moment_there_is_one_lot_after_the_restart(mut fragile: Fragile) {
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn killed_at_any_moment_on_sqlite_there_is_one_lot_after_the_restart() {
+    let mut fragile = Fragile::open(TestDatabase::sqlite().await).await;
     for round in 0..12 {
+        fragile.start().await;
         let (buyer, purchase) = fragile.paid().await;
         fragile.tell(&purchase);
         // Taking a payment lasts some ten milliseconds here: the rounds step through it.
@@ -240,9 +228,10 @@ async fn at_any_moment_there_is_one_lot_after_the_restart(mut fragile: Fragile) 
         let before = fragile.shop.lots(&purchase).await;
         assert!(before <= 1);
         fragile.shop.ledger.verify().await.unwrap();
-        fragile.launch().await;
+        fragile.start().await;
         fragile.shop.hears_all().await;
         fragile.shop.reconcile().await;
         is_whole(&fragile.shop, &buyer, &purchase).await;
+        fragile.kill();
     }
 }

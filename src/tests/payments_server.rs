@@ -51,6 +51,6 @@ async fn a_customer_buys_pays_and_sees_the_credits(app: TestApp) {
     let news = customer.get(&format!("{page}/events")).await;
     assert_eq!(news.header("content-type"), "text/event-stream");
     assert_eq!(news.body, "event: purchase\ndata: credited\t5,000\t\n\n");
-    app.ledger.verify().await.unwrap();
+    app.state.ledger.verify().await.unwrap();
     server.abort();
 }

@@ -29,7 +29,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use crate::databases::{Subject, TestDatabase};
+use crate::databases::{Given, TestDatabase};
 
 /// Signs the webhooks.
 pub const WEBHOOK_SECRET: &str = "whsec_test";
@@ -45,10 +45,10 @@ pub struct Shop {
     pub stripe: Simulator,
     /// Where our doors are.
     pub address: SocketAddr,
-    /// Its database.
-    pub test: TestDatabase,
     router: Router,
     server: JoinHandle<()>,
+    // The last to go: its connections must be closed before a database is removed.
+    pub test: TestDatabase,
 }
 
 /// What came back.
@@ -72,20 +72,29 @@ impl Drop for Shop {
     }
 }
 
-impl Subject for Shop {
-    /// Opens a shop whose webhooks arrive.
-    async fn start(url: String) -> Self {
-        let shop = Self::unheard(url).await;
-        let webhook = format!("http://{}/webhooks/stripe", shop.address);
-        shop.stripe.add_endpoint(&webhook, WEBHOOK_SECRET).unwrap();
-        shop
+impl Given for Shop {
+    async fn given(database: TestDatabase) -> Self {
+        Self::open(database).await
     }
 }
 
 impl Shop {
-    /// Opens a shop that Stripe does not know the address of.
-    pub async fn unheard(url: String) -> Self {
-        let test = TestDatabase::start(url).await;
+    /// Opens a shop whose webhooks arrive.
+    pub async fn open(test: TestDatabase) -> Self {
+        let shop = Self::open_unheard(test).await;
+        let webhook = format!("http://{}/webhooks/stripe", shop.address);
+        shop.stripe.add_endpoint(&webhook, WEBHOOK_SECRET).unwrap();
+        shop
+    }
+
+    /// Opens a shop whose webhooks go to another process.
+    pub async fn open_with_webhooks_to(test: TestDatabase, webhook: &str) -> Self {
+        let shop = Self::open_unheard(test).await;
+        shop.stripe.add_endpoint(webhook, WEBHOOK_SECRET).unwrap();
+        shop
+    }
+
+    async fn open_unheard(test: TestDatabase) -> Self {
         let retry = Retry { first_wait: Duration::from_millis(100), ..Retry::default() };
         let config = Config { retry, ..Config::default() };
         let stripe = Simulator::start(config).await.unwrap();

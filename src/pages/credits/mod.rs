@@ -1,6 +1,7 @@
 //! Credits Management: the balance with its reasons, the usage of a cycle, what expires when, and
 //! the latest rows of the history.
 
+mod api;
 mod balance;
 mod day_chart;
 mod lots;
@@ -9,15 +10,19 @@ mod usage;
 mod words;
 
 use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
 use serde::{Deserialize, Serialize};
 
 pub use balance::BalanceCards;
 pub use lots::Lots;
 pub use usage::Usage;
 
+use api::load_credits;
+
 use super::{
     history::{HistoryPanel, HistoryQuery},
     layout::{MenuEntry, SettingsLayout, Viewer},
+    loaded::loaded,
     place::Place,
 };
 use crate::{components::days_from_to, credits::Overview};
@@ -29,6 +34,15 @@ pub struct CreditsPage {
     pub viewer: Viewer,
     /// The account.
     pub overview: Overview,
+}
+
+/// The route `/settings/credits`.
+#[component]
+pub fn CreditsRoute() -> impl IntoView {
+    let query = use_query_map();
+    let cycle = move || query.read().get_str("cycle").and_then(|day| day.parse().ok());
+    let page = Resource::new_blocking(cycle, load_credits);
+    loaded(page, |page| view! { <CreditsView page/> })
 }
 
 /// The page with its data.
@@ -56,7 +70,7 @@ pub fn CreditsView(
                     <h2 id="latest">"Latest history"</h2>
                     <a class="small" href=Place::Settings.history_path()>"Open the full history"</a>
                 </div>
-                <HistoryPanel place=Place::Settings page=history query zone=overview.zone/>
+                <HistoryPanel place=Place::Settings page=history query/>
             </section>
         </SettingsLayout>
     }

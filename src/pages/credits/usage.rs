@@ -91,12 +91,8 @@ fn Breakdown(place: Place, overview: Overview) -> impl IntoView {
     let is_current = usage.cycle == overview.cycle;
     let pace = overview.pace.filter(|_| is_current).map(|pace| pace.per_day);
     if usage.total().is_zero() {
-        let title = format!(
-            "Nothing was consumed from {}",
-            days_from_to(usage.cycle.first, usage.cycle.end)
-        );
         return view! {
-            <Empty glyph=Glyph::Info title>
+            <Empty glyph=Glyph::Info title="Nothing was consumed in this cycle">
                 <p>"Choose another cycle to see its days by type of operation."</p>
             </Empty>
         }

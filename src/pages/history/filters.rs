@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::HistoryQuery;
 use crate::{
     credits::{EntryKind, HistoryFilter, Operation},
     pages::place::Place,
@@ -16,14 +17,16 @@ pub fn Filters(
     /// Where the history is.
     place: Place,
     /// What is asked for now.
-    filter: HistoryFilter,
+    query: HistoryQuery,
 ) -> impl IntoView {
+    let HistoryQuery { filter, cycle, .. } = query;
     let anchor = if matches!(place, Place::Support(_)) { "#history" } else { "" };
     let action = format!("{}{anchor}", place.history_path());
     let clear = (filter != HistoryFilter::default()).then(|| action.clone());
     let day = |day: Option<chrono::NaiveDate>| day.map(|day| day.to_string());
     view! {
         <form class="filters" method="get" action=action role="search" aria-label="Filter the history">
+            {cycle.map(|day| view! { <input type="hidden" name="cycle" value=day.to_string()/> })}
             <div class="field">
                 <label for="filter-text">"Search"</label>
                 <input

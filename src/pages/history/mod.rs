@@ -1,10 +1,12 @@
 //! The history: every change of the balance, filtered, paged by keys, each row with its reasons.
 
+mod api;
 mod detail;
 mod filters;
 mod proof;
 mod query;
 mod table;
+mod view;
 
 use leptos::prelude::*;
 
@@ -12,6 +14,7 @@ pub use filters::Filters;
 pub use proof::Proof;
 pub use query::HistoryQuery;
 pub use table::{HistoryTable, KindBadge};
+pub use view::{HistoryRoute, HistoryRoutePage, HistoryView};
 
 use super::place::Place;
 use crate::{
@@ -28,14 +31,12 @@ pub fn HistoryPanel(
     page: HistoryPage,
     /// What the address asks for.
     query: HistoryQuery,
-    /// The account's time zone.
-    zone: String,
     /// Whether the sum stands above the rows.
     #[prop(optional)]
     with_proof: bool,
 ) -> impl IntoView {
     let filter = page.filter.clone();
-    if page.rows.is_empty() && page.newer.is_none() && filter == HistoryFilter::default() {
+    if page.rows.is_empty() && query.cursor.is_none() && filter == HistoryFilter::default() {
         return view! {
             <div class="panel">
                 <Empty glyph=Glyph::History title="No rows yet">
@@ -49,15 +50,15 @@ pub fn HistoryPanel(
     let rows = if page.rows.is_empty() {
         view! { <NothingFound clear=place.history(&HistoryQuery::default())/> }.into_any()
     } else {
-        let (place, page) = (place.clone(), page.clone());
-        view! { <HistoryTable place page query zone/> }.into_any()
+        let (place, page, query) = (place.clone(), page.clone(), query.clone());
+        view! { <HistoryTable place page query/> }.into_any()
     };
     view! {
         <div class="panel">
-            <Filters place=place.clone() filter/>
+            <Filters place=place.clone() query=query.clone()/>
             {proof}
             {rows}
-            <FurtherRows place page/>
+            <FurtherRows place page query/>
         </div>
     }
     .into_any()
@@ -74,12 +75,12 @@ fn NothingFound(clear: String) -> impl IntoView {
 }
 
 #[component]
-fn FurtherRows(place: Place, page: HistoryPage) -> impl IntoView {
+fn FurtherRows(place: Place, page: HistoryPage, query: HistoryQuery) -> impl IntoView {
     let csv = (!page.rows.is_empty()).then(|| place.csv(&page.filter));
     let link = |cursor: Option<Cursor>| {
         cursor.map(|cursor| {
-            let cursor = Some(cursor);
-            place.history(&HistoryQuery { cursor, ..HistoryQuery::of(page.filter.clone()) })
+            let query = HistoryQuery { cursor: Some(cursor), open: None, ..query.clone() };
+            place.history(&query)
         })
     };
     view! {

@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, fmt};
 
+use chrono::NaiveDate;
+
 use crate::credits::{Cursor, HistoryFilter};
 
 /// The longest text that is searched for, in characters.
@@ -16,6 +18,8 @@ pub struct HistoryQuery {
     pub cursor: Option<Cursor>,
     /// The row that is opened.
     pub open: Option<i64>,
+    /// A day of the cycle whose usage stands on the same page, where there is one.
+    pub cycle: Option<NaiveDate>,
 }
 
 impl HistoryQuery {
@@ -43,6 +47,7 @@ impl HistoryQuery {
                 "before" => found.cursor = row_number(value).map(Cursor::Before),
                 "after" => found.cursor = row_number(value).map(Cursor::After),
                 "open" => found.open = row_number(value),
+                "cycle" => found.cycle = value.parse().ok(),
                 _ => {}
             }
         }
@@ -51,15 +56,17 @@ impl HistoryQuery {
 
     fn pairs(&self) -> Vec<(&'static str, String)> {
         let filter = &self.filter;
+        let day = |name, day: Option<NaiveDate>| day.map(|day| (name, day.to_string()));
         let cursor = self.cursor.map(|cursor| match cursor {
             Cursor::Before(seq) => ("before", seq.to_string()),
             Cursor::After(seq) => ("after", seq.to_string()),
         });
         [
+            day("cycle", self.cycle),
             filter.kind.map(|kind| ("kind", kind.id().to_owned())),
             filter.operation.map(|operation| ("operation", operation.id().to_owned())),
-            filter.from.map(|day| ("from", day.to_string())),
-            filter.to.map(|day| ("to", day.to_string())),
+            day("from", filter.from),
+            day("to", filter.to),
             (!filter.text.is_empty()).then(|| ("text", encode(&filter.text))),
             cursor,
             self.open.map(|seq| ("open", seq.to_string())),
@@ -133,7 +140,7 @@ mod tests {
 
     #[test]
     fn what_an_address_asks_for_is_written_back_the_same() {
-        let address = "?kind=spent&operation=backtest&from=2026-11-05&to=2026-11-21&text=S%26P+100%25&before=2831&open=2830";
+        let address = "?cycle=2026-10-05&kind=spent&operation=backtest&from=2026-11-05&to=2026-11-21&text=S%26P+100%25&before=2831&open=2830";
         let query = HistoryQuery::parse(address);
         assert_eq!(query.filter.kind, Some(EntryKind::Spent));
         assert_eq!(query.filter.operation, Some(Operation::Backtest));

@@ -18,9 +18,8 @@ pub fn HistoryTable(
     page: HistoryPage,
     /// What the address asks for.
     query: HistoryQuery,
-    /// The account's time zone.
-    zone: String,
 ) -> impl IntoView {
+    let zone = page.zone;
     let amounts = Column::of(page.rows.iter().map(|row| row.amount));
     let balances = Column::of(page.rows.iter().map(|row| row.balance_after));
     let rows = page.rows.into_iter().map(|row| {

@@ -1,15 +1,17 @@
 //! One account as support sees it: what its owner sees, and the purchases with Stripe's ids.
 
 use leptos::prelude::*;
+use leptos_router::hooks::{use_params_map, use_url};
 use serde::{Deserialize, Serialize};
 
-use super::{purchases::Purchases, search::SearchForm};
+use super::{api::load_account, purchases::Purchases, search::SearchForm};
 use crate::{
     credits::{AccountId, HistoryPage, Overview, Purchase},
     pages::{
         credits::{BalanceCards, Lots, Usage, cycle_line},
         history::{HistoryPanel, HistoryQuery},
         layout::{StaffViewer, SupportLayout},
+        loaded::loaded,
         place::Place,
     },
 };
@@ -38,6 +40,21 @@ pub struct SupportAccountPage {
     pub history: HistoryPage,
     /// All purchases, newest first.
     pub purchases: Vec<Purchase>,
+}
+
+/// The route `/support/accounts/{id}`.
+#[component]
+pub fn SupportAccountRoute() -> impl IntoView {
+    let (params, url) = (use_params_map(), use_url());
+    let asked = move || {
+        let id = params.read().get_str("id").unwrap_or_default().to_owned();
+        (id, url.read().search().to_owned())
+    };
+    let page = Resource::new_blocking(asked, |(id, address)| load_account(id, address));
+    loaded(page, move |page| {
+        let query = HistoryQuery::parse(url.read_untracked().search());
+        view! { <SupportAccountView page query/> }
+    })
 }
 
 /// The page with its data.
@@ -70,7 +87,7 @@ pub fn SupportAccountView(
             <Usage place=place.clone() overview=overview.clone()/>
             <section class="section" aria-labelledby="history">
                 <div class="section-head"><h2 id="history">"History"</h2></div>
-                <HistoryPanel place page=history query zone=overview.zone with_proof=true/>
+                <HistoryPanel place page=history query with_proof=true/>
             </section>
         </SupportLayout>
     }

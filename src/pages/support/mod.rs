@@ -1,8 +1,9 @@
 //! Support: find an account and see what its owner sees, and why. Nothing here changes anything.
 
 mod account;
+mod api;
 mod purchases;
 mod search;
 
-pub use account::{AccountHead, SupportAccountPage, SupportAccountView};
-pub use search::{FoundAccount, SupportSearchPage, SupportSearchView};
+pub use account::{AccountHead, SupportAccountPage, SupportAccountRoute, SupportAccountView};
+pub use search::{FoundAccount, SupportSearchPage, SupportSearchRoute, SupportSearchView};

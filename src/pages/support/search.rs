@@ -1,12 +1,17 @@
 //! The start page of support: an account is found by the e-mail address of its owner.
 
 use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
 use serde::{Deserialize, Serialize};
 
+use super::api::load_search;
 use crate::{
     components::{Empty, Glyph, Icon},
     credits::{AccountId, Credits},
-    pages::layout::{StaffViewer, SupportLayout},
+    pages::{
+        layout::{StaffViewer, SupportLayout},
+        loaded::loaded,
+    },
 };
 
 /// An account that was found.
@@ -31,6 +36,15 @@ pub struct SupportSearchPage {
     pub email: String,
     /// What was found.
     pub found: Option<FoundAccount>,
+}
+
+/// The route `/support`.
+#[component]
+pub fn SupportSearchRoute() -> impl IntoView {
+    let query = use_query_map();
+    let email = move || query.read().get_str("email").unwrap_or_default().trim().to_owned();
+    let page = Resource::new_blocking(email, load_search);
+    loaded(page, |page| view! { <SupportSearchView page/> })
 }
 
 /// The page with its data.

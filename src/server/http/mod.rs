@@ -1,6 +1,8 @@
 //! Doors for machines and plain forms: each says who, parses, makes one call, translates.
 
 pub mod buying;
+pub mod explained;
 pub mod health;
+pub mod history_csv;
 pub mod purchase_events;
 pub mod stripe_webhook;

@@ -11,6 +11,7 @@
 
 mod gate;
 mod local_path;
+mod owners;
 pub mod password;
 mod sessions;
 mod sign_in;
@@ -24,6 +25,7 @@ use axum::{
 
 pub use gate::gate;
 pub use local_path::LocalPath;
+pub use owners::{Owner, owner_of, owner_with_email};
 pub use password::Passwords;
 pub use sessions::{Sessions, keep_tidy};
 pub use sign_in::{cookie_name, removable_cookie, session_layer, sign_in, sign_out};

@@ -49,7 +49,7 @@ impl Ledger {
                 let Some(loaded) = load(transaction, &id, now).await? else {
                     return Ok(None);
                 };
-                let mut page = page(transaction, &loaded, filter, cursor).await?;
+                let mut page = page(transaction, &loaded, filter, cursor, now).await?;
                 if let Some(seq) = open {
                     page.open = Some(detail(transaction, &loaded, seq).await?);
                 }
@@ -109,6 +109,7 @@ pub(super) async fn page(
     loaded: &Loaded,
     filter: HistoryFilter,
     cursor: Option<Cursor>,
+    now: DateTime<Utc>,
 ) -> Result<HistoryPage, DbErr> {
     let mut rows = read_rows(transaction, loaded, &filter, cursor, PAGE + 1).await?;
     let has_more = rows.len() > PAGE;
@@ -122,7 +123,16 @@ pub(super) async fn page(
     let has_older = if goes_newer { true } else { has_more };
     let newer = first.filter(|_| has_newer).map(Cursor::After);
     let older = last.filter(|_| has_older).map(Cursor::Before);
-    Ok(HistoryPage { filter, rows, newer, older, open: None })
+    Ok(HistoryPage {
+        filter,
+        rows,
+        newer,
+        older,
+        open: None,
+        available: loaded.account.available,
+        zone: loaded.zone.name().to_owned(),
+        read_at: in_zone(now, loaded.zone),
+    })
 }
 
 /// Rows in the order newest first, those that are true but not yet written included.

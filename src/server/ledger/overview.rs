@@ -71,7 +71,7 @@ async fn overview(
     let wanted = selected.and_then(|day| cycles.iter().find(|cycle| cycle.contains(day)));
     let shown = wanted.copied().unwrap_or(cycle);
     let usage = Usage::read(transaction, loaded, today, shown).await?;
-    let history = history::page(transaction, loaded, HistoryFilter::default(), None).await?;
+    let history = history::page(transaction, loaded, HistoryFilter::default(), None, now).await?;
 
     let account = &loaded.account;
     let pace = Pace::from_days(&usage.totals(usage.pace_from(loaded, today), today));

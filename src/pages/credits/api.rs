@@ -1,0 +1,25 @@
+//! What Credits Management asks the server for.
+
+use chrono::NaiveDate;
+use leptos::prelude::*;
+
+use super::CreditsPage;
+use crate::pages::error::PageError;
+
+/// The page of the customer who asks, with the usage of the cycle that contains a day.
+///
+/// # Errors
+/// Where nobody is signed in, or the database can't be read.
+#[server]
+pub async fn load_credits(cycle: Option<NaiveDate>) -> Result<CreditsPage, PageError> {
+    use crate::{
+        pages::layout::Viewer,
+        server::{AppState, http::explained::Explained, identity},
+    };
+    let customer = identity::customer().explained()?;
+    let state = expect_context::<AppState>();
+    let overview = state.ledger.overview(&customer.account, cycle).await.explained()?;
+    let viewer =
+        Viewer { name: customer.name, email: customer.email, available: overview.available };
+    Ok(CreditsPage { viewer, overview })
+}

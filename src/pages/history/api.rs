@@ -1,0 +1,26 @@
+//! What the history page asks the server for.
+
+use leptos::prelude::*;
+
+use super::HistoryRoutePage;
+use crate::pages::error::PageError;
+
+/// The rows that an address asks for, of the customer who asks.
+///
+/// # Errors
+/// Where nobody is signed in, or the database can't be read.
+#[server]
+pub async fn load_history(address: String) -> Result<HistoryRoutePage, PageError> {
+    use super::HistoryQuery;
+    use crate::{
+        pages::layout::Viewer,
+        server::{AppState, http::explained::Explained, identity},
+    };
+    let customer = identity::customer().explained()?;
+    let HistoryQuery { filter, cursor, open, .. } = HistoryQuery::parse(&address);
+    let ledger = expect_context::<AppState>().ledger;
+    let history = ledger.history(&customer.account, filter, cursor, open).await.explained()?;
+    let viewer =
+        Viewer { name: customer.name, email: customer.email, available: history.available };
+    Ok(HistoryRoutePage { viewer, account: customer.account, history })
+}
