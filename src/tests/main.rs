@@ -13,7 +13,6 @@ mod payments_crash;
 mod payments_fulfilment;
 mod payments_outage;
 mod payments_server;
-mod payments_server;
 mod payments_shop;
 mod payments_webhook;
 mod program;

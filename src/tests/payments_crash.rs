@@ -5,16 +5,13 @@
 //! moments instead.
 
 use std::{
-    env,
     process::{Child, Command},
     time::Duration,
 };
 
 use recharge::{
     credits::{Credits, Purchase, PurchaseState},
-    server::{
-        clock::Clock, database::Database, http::stripe_webhook, ledger::Ledger, payments::Buyer,
-    },
+    server::payments::Buyer,
 };
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, TransactionTrait};
 use stripe_simulator::WebhookPolicy;
@@ -22,28 +19,14 @@ use tokio::{net::TcpListener, time::Instant};
 
 use crate::{
     databases::TestDatabase,
+<<<<<<< HEAD
     payments_shop::{SOON, Shop, sell, session, settings},
+=======
+    payments_shop::{SECRET_KEY, SOON, Shop, WEBHOOK_SECRET, session},
+>>>>>>> main
 };
 
-const DATABASE: &str = "CRASHING_PROCESS_DATABASE";
-const STRIPE: &str = "CRASHING_PROCESS_STRIPE";
-const ADDRESS: &str = "CRASHING_PROCESS_ADDRESS";
 const BOUGHT: Credits = Credits::from_thousandths(5_000_000);
-
-/// The process that is killed: it takes webhooks until then.
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-#[ignore = "the other tests start it as a process of its own"]
-async fn crashing_process() {
-    let [Ok(database), Ok(stripe), Ok(address)] = [DATABASE, STRIPE, ADDRESS].map(env::var) else {
-        return;
-    };
-    let database = Database::connect(&database).await.unwrap();
-    let clock = Clock::default();
-    let ledger = Ledger::start(database.clone(), clock.clone());
-    let payments = sell(&database, &clock, &ledger, settings(&stripe));
-    let listener = TcpListener::bind(&address).await.unwrap();
-    axum::serve(listener, stripe_webhook::routes(payments)).await.unwrap();
-}
 
 /// A shop whose webhooks go to a process that can be killed.
 struct Fragile {
@@ -71,11 +54,21 @@ impl Fragile {
     }
 
     async fn start(&mut self) {
+<<<<<<< HEAD
         let process = Command::new(env::current_exe().unwrap())
             .args(["--exact", "payments_crash::crashing_process", "--ignored"])
             .env(DATABASE, &self.shop.test.url)
             .env(STRIPE, self.shop.stripe.base_url())
             .env(ADDRESS, &self.address)
+=======
+        let process = Command::new(env!("CARGO_BIN_EXE_recharge"))
+            .env("DATABASE_URL", &self.shop.test.url)
+            .env("PUBLIC_URL", format!("http://{}", self.address))
+            .env("LEPTOS_SITE_ADDR", &self.address)
+            .env("STRIPE_API_BASE", self.shop.stripe.base_url())
+            .env("STRIPE_SECRET_KEY", SECRET_KEY)
+            .env("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET)
+>>>>>>> main
             .stdout(std::process::Stdio::null())
             .spawn()
             .unwrap();

@@ -31,6 +31,8 @@ use uuid::Uuid;
 
 use crate::databases::{Given, TestDatabase};
 
+/// Opens the simulator's API.
+pub const SECRET_KEY: &str = "sk_test_shop";
 /// Signs the webhooks.
 pub const WEBHOOK_SECRET: &str = "whsec_test";
 /// No test waits longer for what must come.
@@ -256,7 +258,7 @@ pub fn session(purchase: &Purchase) -> &str {
 /// Settings for a Stripe at this address.
 pub fn settings(stripe: &str) -> Settings {
     Settings {
-        secret_key: Some(Secret::new("sk_test_shop")),
+        secret_key: Some(Secret::new(SECRET_KEY)),
         webhook_secrets: vec![Secret::new("whsec_older"), Secret::new(WEBHOOK_SECRET)],
         api_base: stripe.parse().unwrap(),
         public_url: "http://shop.test".parse().unwrap(),

@@ -14,7 +14,7 @@ pub async fn load_buy(
     choice: Option<Choice>,
     problem: Option<String>,
 ) -> Result<BuyPage, PageError> {
-    use super::{Problem, Shop};
+    use super::{Problem, Sale, Shop};
     use crate::{
         pages::layout::Viewer,
         server::{AppState, http::explained::Explained, identity},
@@ -30,6 +30,7 @@ pub async fn load_buy(
     let viewer =
         Viewer { name: customer.name, email: customer.email, available: overview.available };
     let intent = uuid::Uuid::now_v7().to_string();
+    let sale = Sale { shop, intent, is_open: state.payments.is_on() };
     let problem = problem.and_then(|code| Problem::from_code(&code));
-    Ok(BuyPage { viewer, shop, choice, intent, is_open: state.payments.is_on(), problem })
+    Ok(BuyPage { viewer, sale, choice, problem })
 }

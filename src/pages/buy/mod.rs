@@ -23,7 +23,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 pub use order::Sums;
-pub use picker::BuyCredits;
+pub use picker::{BuyCredits, Sale};
 pub use problem::Problem;
 pub use shop::{Choice, Shop, grouped};
 pub use view::{BuyPage, BuyView};
