@@ -8,3 +8,4 @@ mod ledger_concurrency;
 mod ledger_corruption;
 mod ledger_model;
 mod ledger_reading;
+mod pages;
