@@ -9,9 +9,12 @@ use leptos_router::{
 };
 
 use crate::pages::{
+    buy::BuyRoute,
     credits::CreditsRoute,
     error::NotFoundPage,
     history::HistoryRoute,
+    purchase::PurchaseRoute,
+    sign_in::SignInRoute,
     support::{SupportAccountRoute, SupportSearchRoute},
 };
 
@@ -46,7 +49,14 @@ pub fn App() -> impl IntoView {
     view! {
         <Router>
             <FlatRoutes fallback=NotFoundPage>
+                <Route path=path!("/sign-in") view=SignInRoute ssr=SsrMode::Async/>
                 <Route path=path!("/settings/credits") view=CreditsRoute ssr=SsrMode::Async/>
+                <Route path=path!("/settings/credits/buy") view=BuyRoute ssr=SsrMode::Async/>
+                <Route
+                    path=path!("/settings/credits/purchases/:id")
+                    view=PurchaseRoute
+                    ssr=SsrMode::Async
+                />
                 <Route
                     path=path!("/settings/credits/history")
                     view=HistoryRoute

@@ -5,7 +5,8 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, FixedOffset, Offset, SubsecRound, TimeDelta, Utc};
+use chrono_tz::Tz;
 
 /// Tells the time in milliseconds.
 #[derive(Clone, Debug, Default)]
@@ -37,4 +38,11 @@ pub const fn to_millis(at: DateTime<Utc>) -> i64 {
 #[must_use]
 pub fn from_millis(millis: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(millis).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+/// An instant with the offset that a zone has then; in UTC where nobody knows the zone's name.
+#[must_use]
+pub fn in_zone(at: DateTime<Utc>, zone: &str) -> DateTime<FixedOffset> {
+    let local = at.with_timezone(&zone.parse().unwrap_or(Tz::UTC));
+    at.with_timezone(&local.offset().fix())
 }

@@ -53,12 +53,11 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 pub fn router(state: AppState) -> Router {
     let config = Arc::clone(&state.config);
     let headers = SecurityHeaders::new(&config);
-    let webhook = stripe_webhook::routes(state.payments.clone());
     let router = Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .nest_service("/pkg", package_files(&config, page_not_found()))
-        .merge(webhook)
+        .merge(stripe_webhook::routes(state.payments.clone()))
         .merge(people(&state))
         .with_state(state)
         .layer(CompressionLayer::new().quality(COMPRESSION))
@@ -116,7 +115,9 @@ fn same_site_only(config: &Config) -> CsrfLayer {
 }
 
 fn page_not_found() -> Router {
-    Router::new().fallback(|| async { words::page(StatusCode::NOT_FOUND) })
+    Router::new()
+        .fallback(|| std::future::ready(words::page(StatusCode::NOT_FOUND)))
+        .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, NO_STORE))
 }
 
 /// The panic is logged with its place by the panic hook.

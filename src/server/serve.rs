@@ -109,7 +109,7 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     cancel_on_signal(shutdown.clone())?;
     let sessions = Sessions::new(state.database.clone(), state.clock.clone());
     let tidying = tokio::spawn(keep_tidy(Arc::new(sessions)));
-    payments.spawn_jobs(shutdown.clone());
+    let reconciling = payments.spawn_jobs(shutdown.clone());
 
     tracing::info!(%address, "serving at {}", state.config.public_url);
     let app = router(state).into_make_service_with_connect_info::<SocketAddr>();
@@ -123,11 +123,12 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
         tracing::warn!("some requests were not finished in time");
     }
     tidying.abort();
-    let closing = async {
+    let written = async {
+        reconciling.await.ok();
         payments.close().await;
         ledger.close().await;
     };
-    if timeout_at(asked_at + GRACE, closing).await.is_err() {
+    if timeout_at(asked_at + GRACE, written).await.is_err() {
         tracing::error!("the ledger could not finish writing in time");
     }
     tracing::info!("ended");
@@ -145,14 +146,14 @@ pub fn start(
     clock: Clock,
 ) -> Result<AppState, StartError> {
     let passwords = Passwords::new().map_err(|error| StartError::System(error.to_string()))?;
-    let ledger = Ledger::start(database.clone(), clock.clone());
     let catalogue = Arc::new(catalogue);
+    let ledger = Ledger::start(database.clone(), clock.clone());
     let payments = Payments::new(
         database.clone(),
         clock.clone(),
         ledger.clone(),
         Arc::clone(&catalogue),
-        payment_settings(&config),
+        selling(&config),
     )
     .map_err(StartError::System)?;
     Ok(AppState {
@@ -168,7 +169,8 @@ pub fn start(
     })
 }
 
-fn payment_settings(config: &Config) -> payments::Settings {
+/// What selling depends on.
+fn selling(config: &Config) -> payments::Settings {
     let keys = config.stripe.as_ref();
     payments::Settings {
         secret_key: keys.map(|keys| keys.secret_key.clone()),

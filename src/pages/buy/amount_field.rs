@@ -6,7 +6,10 @@ use super::{
     shop::{Choice, Shop, grouped, step_price},
     slider::{last_position, position},
 };
-use crate::credits::{AmountError, PriceSchedule};
+use crate::{
+    components::{Glyph, Icon},
+    credits::{AmountError, PriceSchedule},
+};
 
 /// What was chosen, as credits or as the reason why not.
 pub type Chosen = Result<i64, Option<AmountError>>;
@@ -64,7 +67,8 @@ pub fn AmountField(
                 <span class="unit" aria-hidden="true">"credits"</span>
             </span>
             <span id="amount-says" class=move || if error.get().is_some() { "error" } else { "hint" }>
-                {move || error.get().unwrap_or_else(|| range.clone())}
+                {move || error.get().map(|_| view! { <Icon glyph=Glyph::CrossCircle size=14 /> })}
+                <span>{move || error.get().unwrap_or_else(|| range.clone())}</span>
             </span>
         </div>
         <Schedule schedule credits />

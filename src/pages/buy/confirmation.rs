@@ -4,9 +4,9 @@ use leptos::prelude::*;
 
 use super::{
     order::{Outcome, Sums, Terms},
-    picker::PurchasesOff,
+    picker::{PurchasesOff, Sale},
     problem::Problem,
-    shop::{Choice, Shop, grouped},
+    shop::{Choice, grouped},
     worth_list::WorthList,
 };
 use crate::components::{Notice, Tone};
@@ -14,19 +14,16 @@ use crate::components::{Notice, Tone};
 /// The order with its terms and the way to pay.
 #[component]
 pub fn Confirmation(
-    /// What is sold, and to whom.
-    shop: Shop,
+    /// What is for sale.
+    sale: Sale,
     /// What was chosen.
     choice: Choice,
     /// How many credits that is.
     credits: i64,
-    /// Names this intention to buy.
-    intent: String,
-    /// Whether payments are accepted.
-    is_open: bool,
     /// Why the last attempt came back here.
     problem: Option<Problem>,
 ) -> impl IntoView {
+    let Sale { shop, intent, is_open } = sale;
     let offer = shop.schedule.offer(credits);
     let (package, amount) = match choice {
         Choice::Package(id) => (id, None),

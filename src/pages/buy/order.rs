@@ -23,7 +23,7 @@ pub fn Sums(
     });
     let saving = (offer.saving.minor > 0).then(|| {
         let saving = format!("{} ({} %)", offer.saving, tenths(offer.saving_permille()));
-        view! { <div><dt>"Saved against the base price"</dt><dd>{saving}</dd></div> }
+        view! { <div><dt>"Saved"</dt><dd>{saving}</dd></div> }
     });
     view! {
         <dl class="sums">

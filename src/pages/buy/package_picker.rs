@@ -104,7 +104,7 @@ fn summary(shop: &Shop, credits: Option<i64>) -> AnyView {
     let Some(credits) = credits else {
         return view! {
             <h3>"Your own amount"</h3>
-            <p class="small secondary">"Enter how many credits you want: the price appears here."</p>
+            <p class="no-total">"Enter how many credits you want: the price appears here."</p>
         }
         .into_any();
     };

@@ -1,6 +1,7 @@
 //! The section that sells: on Credits Management and on the page of its own.
 
 use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::{
     package_cards::PackageCards,
@@ -12,24 +13,31 @@ use crate::{
     credits::Credits,
 };
 
+/// What is for sale, ready to be chosen from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sale {
+    /// What is sold, and to whom.
+    pub shop: Shop,
+    /// Names this intention to buy: the same one twice is one purchase.
+    pub intent: String,
+    /// Whether payments are accepted.
+    pub is_open: bool,
+}
+
 /// The section of Credits Management: its heading and the picker.
 #[component]
 pub fn BuyCredits(
-    /// What is sold, and to whom.
-    shop: Shop,
-    /// Names this intention to buy: the same one twice is one purchase.
-    #[prop(into)]
-    intent: String,
-    /// Whether payments are accepted.
-    is_open: bool,
+    /// What is for sale.
+    sale: Sale,
 ) -> impl IntoView {
+    let introduction = introduction(&sale.shop);
     view! {
         <section class="section" aria-labelledby="buy">
             <div class="section-head">
                 <h2 id="buy">"Buy credits"</h2>
-                <p>{introduction(&shop)}</p>
+                <p>{introduction}</p>
             </div>
-            <Picker shop choice=None intent is_open />
+            <Picker sale choice=None />
         </section>
     }
 }
@@ -37,15 +45,12 @@ pub fn BuyCredits(
 /// Packages, a custom amount, the sum and the way to pay.
 #[component]
 pub fn Picker(
-    /// What is sold, and to whom.
-    shop: Shop,
+    /// What is for sale.
+    sale: Sale,
     /// What was chosen before; else the package that fits.
     choice: Option<Choice>,
-    /// Names this intention to buy.
-    intent: String,
-    /// Whether payments are accepted.
-    is_open: bool,
 ) -> impl IntoView {
+    let Sale { shop, intent, is_open } = sale;
     let choice = choice.unwrap_or_else(|| first_choice(&shop));
     view! {
         <div class="stack">

@@ -216,6 +216,12 @@ impl Choice {
         }
     }
 
+    /// Whether it names a preset that isn't sold.
+    #[must_use]
+    pub fn is_unknown(&self, shop: &Shop) -> bool {
+        self.credits(shop) == Err(None)
+    }
+
     /// How many credits were chosen.
     ///
     /// # Errors

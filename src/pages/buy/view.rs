@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     confirmation::{Confirmation, ProblemNotice},
-    picker::{Picker, introduction},
+    picker::{Picker, Sale, introduction},
     problem::Problem,
-    shop::{Choice, Shop},
+    shop::Choice,
 };
 use crate::{
     components::{Empty, Glyph},
@@ -19,14 +19,10 @@ use crate::{
 pub struct BuyPage {
     /// Who looks at it.
     pub viewer: Viewer,
-    /// What is sold, and to whom.
-    pub shop: Shop,
+    /// What is for sale.
+    pub sale: Sale,
     /// What was chosen; nothing yet at first.
     pub choice: Option<Choice>,
-    /// Names this intention to buy.
-    pub intent: String,
-    /// Whether payments are accepted.
-    pub is_open: bool,
     /// Why the last attempt came back here.
     pub problem: Option<Problem>,
 }
@@ -37,11 +33,11 @@ pub fn BuyView(
     /// What it shows.
     page: BuyPage,
 ) -> impl IntoView {
-    let BuyPage { viewer, shop, choice, intent, is_open, problem } = page;
-    let credits = choice.as_ref().map(|choice| choice.credits(&shop));
+    let BuyPage { viewer, sale, choice, problem } = page;
+    let credits = choice.as_ref().map(|choice| choice.credits(&sale.shop));
     let (title, content) = match (choice, credits) {
         (Some(choice), Some(Ok(credits))) => {
-            let order = view! { <Confirmation shop choice credits intent is_open problem /> };
+            let order = view! { <Confirmation sale choice credits problem /> };
             ("Check your order", order.into_any())
         }
         (Some(_), Some(Err(None))) => ("No such package", view! { <NoSuchPackage /> }.into_any()),
@@ -50,12 +46,12 @@ pub fn BuyView(
                 <div class="page-head">
                     <div>
                         <h1>"Buy credits"</h1>
-                        <p>{introduction(&shop)}</p>
+                        <p>{introduction(&sale.shop)}</p>
                     </div>
                 </div>
                 <div class="stack">
                     {problem.map(|problem| view! { <ProblemNotice problem /> })}
-                    <Picker shop choice intent is_open />
+                    <Picker sale choice />
                 </div>
             };
             ("Buy credits", picker.into_any())

@@ -13,7 +13,10 @@ use crate::pages::error::PageError;
 #[server]
 pub async fn load_credits(cycle: Option<NaiveDate>) -> Result<CreditsPage, PageError> {
     use crate::{
-        pages::layout::Viewer,
+        pages::{
+            buy::{Sale, Shop},
+            layout::Viewer,
+        },
         server::{AppState, http::explained::Explained, identity},
     };
     let customer = identity::customer().explained()?;
@@ -21,5 +24,10 @@ pub async fn load_credits(cycle: Option<NaiveDate>) -> Result<CreditsPage, PageE
     let overview = state.ledger.overview(&customer.account, cycle).await.explained()?;
     let viewer =
         Viewer { name: customer.name, email: customer.email, available: overview.available };
-    Ok(CreditsPage { viewer, overview })
+    let sale = Sale {
+        shop: Shop::new(&state.catalogue, &overview),
+        intent: uuid::Uuid::now_v7().to_string(),
+        is_open: state.payments.is_on(),
+    };
+    Ok(CreditsPage { viewer, overview, sale })
 }

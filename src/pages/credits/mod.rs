@@ -20,6 +20,7 @@ pub use usage::Usage;
 use api::load_credits;
 
 use super::{
+    buy::{BuyCredits, Sale},
     history::{HistoryPanel, HistoryQuery},
     layout::{MenuEntry, SettingsLayout, Viewer},
     loaded::loaded,
@@ -34,6 +35,8 @@ pub struct CreditsPage {
     pub viewer: Viewer,
     /// The account.
     pub overview: Overview,
+    /// What is for sale.
+    pub sale: Sale,
 }
 
 /// The route `/settings/credits`.
@@ -51,7 +54,7 @@ pub fn CreditsView(
     /// What it shows.
     page: CreditsPage,
 ) -> impl IntoView {
-    let CreditsPage { viewer, overview } = page;
+    let CreditsPage { viewer, overview, sale } = page;
     let history = overview.history.clone();
     let query = HistoryQuery::of(history.filter.clone());
     view! {
@@ -61,9 +64,11 @@ pub fn CreditsView(
                     <h1>"Credits Management"</h1>
                     <p>{cycle_line(&overview)}</p>
                 </div>
+                <a class="button button-primary" href="#buy">"Buy credits"</a>
             </div>
             <BalanceCards place=Place::Settings overview=overview.clone()/>
             <Usage place=Place::Settings overview=overview.clone()/>
+            <BuyCredits sale/>
             <Lots place=Place::Settings overview=overview.clone()/>
             <section class="section" aria-labelledby="latest">
                 <div class="section-head">

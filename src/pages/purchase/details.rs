@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::view::Times;
 use crate::{
     components::{Glyph, Icon, Moment, plural},
-    credits::{Credits, Offer, PriceSchedule, Purchase, PurchaseState},
+    credits::{Credits, Offer, PriceSchedule, Purchase},
     pages::buy::{Sums, grouped},
 };
 
@@ -62,15 +62,15 @@ pub fn Details(
     times: Times,
 ) -> impl IntoView {
     let expiry = match times.expire {
+        None if purchase.state.is_final() => None,
         Some(at) => {
             let days = (at.date_naive() - times.now.date_naive()).num_days();
             let left = format!(" (in {})", plural(days, "day", "days"));
-            view! { <Moment at /> {(days >= 0).then_some(left)} }.into_any()
+            Some(view! { <Moment at /> {(days >= 0).then_some(left)} }.into_any())
         }
-        None => "one year after crediting".into_any(),
+        None => Some("one year after crediting".into_any()),
     };
-    let is_credited = purchase.state == PurchaseState::Credited;
-    let after = (!is_credited && !purchase.state.is_final())
+    let after = (!purchase.state.is_final())
         .then(|| balance.checked_add(purchase.credits))
         .flatten();
     view! {
@@ -79,8 +79,7 @@ pub fn Details(
             <dl class="facts">
                 <dt>"Purchase"</dt>
                 <dd><code>{purchase.id}</code></dd>
-                <dt>"Credits expire"</dt>
-                <dd>{expiry}</dd>
+                {expiry.map(|expiry| view! { <dt>"Credits expire"</dt><dd>{expiry}</dd> })}
                 <dt>"Balance now"</dt>
                 <dd>{balance.to_string()}</dd>
                 {after.map(|after| view! { <dt>"Balance after"</dt><dd>{after.to_string()}</dd> })}

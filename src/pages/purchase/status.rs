@@ -1,22 +1,11 @@
 //! Where a purchase is, in words: one place for what every state says and offers.
 
+use super::landing::Arrival;
 use crate::{
     components::Tone,
     credits::{Credits, Purchase, PurchaseState},
     pages::buy::grouped,
 };
-
-/// How the customer came to the page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Arrival {
-    /// By a link.
-    Direct,
-    /// From Stripe, without paying.
-    Back,
-    /// From Stripe, with the payment ordered.
-    Ordered,
-}
 
 /// What the customer can do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,7 +134,7 @@ fn failed(reason: &str) -> Status {
     let explanation = match reason {
         "" => "Nothing was charged. You can buy again with another way to pay.".to_owned(),
         reason => {
-            format!("Nothing was charged. {reason} You can buy again with another way to pay.")
+            format!("{reason} You can buy again with another way to pay.")
         }
     };
     Status {

@@ -76,7 +76,7 @@ fn credited_names_the_credits_and_the_new_balance() {
 #[test]
 fn a_failed_payment_says_why() {
     let mut purchase = purchase(PurchaseState::Failed);
-    purchase.reason = "Your bank declined it.".to_owned();
+    purchase.reason = "The bank refused. Nothing was charged.".to_owned();
     let status = Status::of(&purchase, Arrival::Direct, Credits::ZERO);
-    assert!(status.explanation.starts_with("Nothing was charged. Your bank declined it."));
+    assert!(status.explanation.starts_with("The bank refused. Nothing was charged."));
 }

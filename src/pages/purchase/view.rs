@@ -9,12 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     details::{Details, OrderPanel},
+    landing::Arrival,
     live::LivePurchase,
-    status::{Action, Arrival, Progress, Status},
+    status::{Action, Progress, Status},
 };
 use crate::{
     components::{Glyph, Icon, Moment, Notice, Tone},
-    credits::{Credits, Offer, PriceSchedule, Purchase},
+    credits::{Credits, Offer, PriceSchedule, Purchase, PurchaseState},
     pages::{
         buy::grouped,
         layout::{MenuEntry, SettingsLayout, Viewer},
@@ -30,6 +31,8 @@ pub struct PurchasePage {
     pub purchase: Purchase,
     /// How they came here.
     pub arrival: Arrival,
+    /// Whether Stripe could not be reached for what was asked last.
+    pub is_unreachable: bool,
     /// The balance, held credits included.
     pub balance: Credits,
     /// The account's zone, by its name.
@@ -61,11 +64,14 @@ pub fn PurchaseView(
     /// What it shows.
     page: PurchasePage,
 ) -> impl IntoView {
-    let PurchasePage { viewer, purchase, arrival, balance, zone, times, offer } = page;
+    let PurchasePage { viewer, purchase, arrival, is_unreachable, balance, zone, times, offer } =
+        page;
     let status = Status::of(&purchase, arrival, balance);
     let heading = format!("{} credits", grouped(purchase.credits.whole()));
     let title = format!("{}: {heading}", status.badge);
     let refresh = (!purchase.state.is_final()).then(|| view! { <Refresh /> });
+    let unreachable = (is_unreachable && purchase.state != PurchaseState::Started)
+        .then(|| view! { <Unreachable /> });
     let (state, spoken) = (purchase.state.id(), status.spoken());
     let row = view! { <RowLink purchase=purchase.clone() /> };
     let actions = view! { <Actions purchase=purchase.clone() actions=status.actions /> };
@@ -84,6 +90,7 @@ pub fn PurchaseView(
                     <StatusBadge badge=status.badge tone=status.tone />
                 </div>
                 <div class="stack">
+                    {unreachable}
                     <section class="panel panel-body" aria-label="Progress">
                         <Steps steps=status.steps times />
                     </section>
@@ -103,6 +110,16 @@ pub fn PurchaseView(
 #[component]
 fn Refresh() -> impl IntoView {
     view! { <noscript><meta http-equiv="refresh" content="5" /></noscript> }
+}
+
+/// What was asked last could not be done.
+#[component]
+fn Unreachable() -> impl IntoView {
+    view! {
+        <Notice tone=Tone::Warning title="The payment service can\u{2019}t be reached.">
+            <p>"Nothing was changed or charged by this. Please try again in a moment."</p>
+        </Notice>
+    }
 }
 
 #[component]

@@ -41,7 +41,7 @@ impl Refused {
 
 /// The page at `/sign-in`.
 #[component]
-pub fn SignInPage() -> impl IntoView {
+pub fn SignInRoute() -> impl IntoView {
     let query = use_query_map().get_untracked();
     let refused = query.get("error").map(|code| Refused::from_code(&code));
     view! { <SignInView refused next=query.get("next").unwrap_or_default() /> }
