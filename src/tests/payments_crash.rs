@@ -19,11 +19,7 @@ use tokio::{net::TcpListener, time::Instant};
 
 use crate::{
     databases::TestDatabase,
-<<<<<<< HEAD
-    payments_shop::{SOON, Shop, sell, session, settings},
-=======
     payments_shop::{SECRET_KEY, SOON, Shop, WEBHOOK_SECRET, session},
->>>>>>> main
 };
 
 const BOUGHT: Credits = Credits::from_thousandths(5_000_000);
@@ -54,13 +50,6 @@ impl Fragile {
     }
 
     async fn start(&mut self) {
-<<<<<<< HEAD
-        let process = Command::new(env::current_exe().unwrap())
-            .args(["--exact", "payments_crash::crashing_process", "--ignored"])
-            .env(DATABASE, &self.shop.test.url)
-            .env(STRIPE, self.shop.stripe.base_url())
-            .env(ADDRESS, &self.address)
-=======
         let process = Command::new(env!("CARGO_BIN_EXE_recharge"))
             .env("DATABASE_URL", &self.shop.test.url)
             .env("PUBLIC_URL", format!("http://{}", self.address))
@@ -68,7 +57,6 @@ impl Fragile {
             .env("STRIPE_API_BASE", self.shop.stripe.base_url())
             .env("STRIPE_SECRET_KEY", SECRET_KEY)
             .env("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET)
->>>>>>> main
             .stdout(std::process::Stdio::null())
             .spawn()
             .unwrap();
