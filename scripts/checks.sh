@@ -30,3 +30,8 @@ run_tests() {
   fi
   sed 's/\x1b\[[0-9;]*m//g' "$logs/tests.log" | grep -E '^ *Summary|^test result' | tail -n 5
 }
+
+# The simulator's answers and events, and what it accepts, against Stripe's own description of its API.
+check_simulator() {
+  step conformance "hold the Stripe simulator against Stripe's specification" end2end/stripe-simulator/conformance/run
+}

@@ -45,10 +45,11 @@ step() {
 
 # signs_of_life WORDS LOG: after 3 seconds and then every 20, the last line of LOG.
 signs_of_life() {
-  local pause=3
+  local pause=3 last
   # The sleep outlives us by up to its length: it must not keep our output open.
   while sleep "$pause" >/dev/null 2>&1; do
-    printf '  … %s: %s\n' "$1" "$(tail -c 400 "$2" | tr '\r' '\n' | grep -v '^ *$' | tail -n 1 | cut -c 1-70 | sed 's/^ *//')"
+    last="$(tail -c 400 "$2" | tr '\r' '\n' | grep -v '^ *$' | tail -n 1 | sed 's/^ *//' | cut -c 1-70 || true)"
+    printf '  … %s%s\n' "$1" "${last:+: $last}"
     pause=20
   done
 }

@@ -30,7 +30,8 @@ bind() {
   local wasm="$1" out="$front/bindgen"
   rm -rf "$out"
   "$wasm_bindgen" --target web --no-typescript --out-dir "$out" --out-name recharge "$wasm"
-  if [[ -x "$wasm_opt" ]]; then
+  # Worth its quarter of a minute in a release only.
+  if [[ "$mode" == release && -x "$wasm_opt" ]]; then
     "$wasm_opt" -Oz "${wasm_features[@]}" "$out/recharge_bg.wasm" -o "$out/recharge.wasm"
   else
     mv "$out/recharge_bg.wasm" "$out/recharge.wasm"
@@ -42,9 +43,9 @@ bind() {
 # The islands are as they were when neither the compiled program nor a tool has changed.
 bind_if_changed() {
   local wasm="$front/wasm32-unknown-unknown/$folder/recharge.wasm" stamp="$front/bindgen.stamp" now
-  now="$(sha256sum "$wasm") $wasm_bindgen $(test -x "$wasm_opt" && echo smaller)"
+  now="$(sha256sum "$wasm") $wasm_bindgen $(test -x "$wasm_opt" && echo optimised)"
   [[ -f "$site/pkg/recharge.wasm" && "$(cat "$stamp" 2>/dev/null)" == "$now" ]] && return 0
-  step wasm-bind "bind and shrink the islands" bind "$wasm"
+  step wasm-bind "bind the islands" bind "$wasm"
   printf '%s' "$now" >"$stamp"
 }
 
@@ -55,3 +56,4 @@ step site-style "bundle the style sheets" scripts/style.sh "$site/pkg/recharge.c
 step "site-$mode" "build the islands ($mode)" compile
 bind_if_changed
 cp -R public/. "$site/"
+scripts/compress.sh "$mode" "$site/pkg"

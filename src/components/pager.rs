@@ -4,7 +4,8 @@ use leptos::prelude::*;
 
 use super::{Glyph, Icon};
 
-/// Links to newer and older rows; a direction without rows shows a dead end, not a link.
+/// Links to newer and older rows; a direction without rows is no link, and where all rows are on
+/// one page there is none.
 #[component]
 pub fn Pager(
     /// What the pages are of, for screen readers.
@@ -20,32 +21,41 @@ pub fn Pager(
     #[prop(optional)]
     children: Option<Children>,
 ) -> impl IntoView {
+    let steps = (newer.is_some() || older.is_some()).then(|| {
+        view! {
+            <Step rel="prev" to=newer>
+                <Icon glyph=Glyph::Previous/>
+                "Newer"
+            </Step>
+            <Step rel="next" to=older>
+                "Older"
+                <Icon glyph=Glyph::Next/>
+            </Step>
+        }
+    });
     view! {
         <nav class="pager" aria-label=label>
             <p>{shown}</p>
             <div class="row">
                 {children.map(|children| children())}
-                <a
-                    class="button"
-                    href=newer.clone()
-                    rel=newer.is_some().then_some("prev")
-                    role=newer.is_none().then_some("link")
-                    aria-disabled=newer.is_none().then_some("true")
-                >
-                    <Icon glyph=Glyph::Previous/>
-                    "Newer"
-                </a>
-                <a
-                    class="button"
-                    href=older.clone()
-                    rel=older.is_some().then_some("next")
-                    role=older.is_none().then_some("link")
-                    aria-disabled=older.is_none().then_some("true")
-                >
-                    "Older"
-                    <Icon glyph=Glyph::Next/>
-                </a>
+                {steps}
             </div>
         </nav>
+    }
+}
+
+#[component]
+fn Step(rel: &'static str, to: Option<String>, children: Children) -> impl IntoView {
+    let is_end = to.is_none();
+    view! {
+        <a
+            class="button"
+            rel=to.is_some().then_some(rel)
+            href=to
+            role=is_end.then_some("link")
+            aria-disabled=is_end.then_some("true")
+        >
+            {children()}
+        </a>
     }
 }

@@ -94,7 +94,7 @@ pub struct Settings {
         long = "log",
         env = "RUST_LOG",
         global = true,
-        default_value = "info",
+        default_value = "info,sea_orm_migration=warn",
         value_name = "FILTER"
     )]
     pub log: String,

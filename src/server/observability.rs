@@ -1,5 +1,7 @@
 //! What the program says about itself: one line per request, each with the request's id.
 
+use std::io::IsTerminal;
+
 use axum::{Router, http::HeaderName};
 use tower::ServiceBuilder;
 use tower_http::{
@@ -22,7 +24,10 @@ pub fn start_logging(config: &Config) -> Result<(), ConfigError> {
         setting: "RUST_LOG",
         problem: format!("({}) is no log filter: {error}", config.log),
     })?;
-    let logging = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let logging = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     // Fails only where a test has started logging already.
     let started = if config.is_production() {
         logging.json().flatten_event(true).try_init()

@@ -1,8 +1,8 @@
 //! The life of the server: start, serve, end.
 //!
 //! Whatever is wrong at the start is one sentence. The end is asked for by SIGINT or SIGTERM:
-//! nothing new is accepted, event streams end, requests are finished, then payments end what they
-//! began and the ledger writes what it was given; all of it in [`GRACE`].
+//! nothing new is accepted, event streams end, requests are finished, then the ledger writes what
+//! it was given; all of it in [`GRACE`].
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 

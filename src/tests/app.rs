@@ -12,7 +12,10 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use axum::{
@@ -31,14 +34,13 @@ use recharge::{
         config::{Config, Settings},
         database::Database,
         identity::{self, NewUser, Role},
-        ledger::Ledger,
         router::router,
         serve,
     },
 };
 use tower::ServiceExt;
 
-use crate::databases::Subject;
+use crate::databases::{Given, TestDatabase};
 
 /// The password of everybody that a test adds.
 pub const PASSWORD: &str = "recharge-demo";
@@ -61,11 +63,11 @@ pub struct TestApp {
     pub clock: Clock,
     /// Its database.
     pub database: Database,
-    /// Its ledger.
-    pub ledger: Ledger,
-    /// All that its handlers use.
+    /// All that its handlers use: the ledger, the catalogue, …
     pub state: AppState,
     router: Router,
+    /// Where its database lives; the last clone removes it.
+    pub home: Arc<TestDatabase>,
 }
 
 /// Somebody with a browser: keeps cookies, follows nothing by itself.
@@ -100,29 +102,26 @@ struct Line {
     settings: Settings,
 }
 
-impl Subject for TestApp {
-    async fn start(url: String) -> Self {
-        Self::on(&url, &[], Clock::default()).await
+impl Given for TestApp {
+    async fn given(database: TestDatabase) -> Self {
+        Self::start(Arc::new(database), Clock::default(), &[]).await
     }
 }
 
 impl TestApp {
     /// Another server on the same database and clock, with these settings: `--public-url=…`.
     pub async fn with_settings(&self, settings: &[&str]) -> Self {
-        let url = self.state.config.database_url.reveal();
-        Self::on(url, settings, self.clock.clone()).await
+        Self::start(Arc::clone(&self.home), self.clock.clone(), settings).await
     }
 
-    async fn on(url: &str, settings: &[&str], clock: Clock) -> Self {
-        let database = Database::connect(url).await.unwrap();
-        let url = format!("--database-url={url}");
+    async fn start(home: Arc<TestDatabase>, clock: Clock, settings: &[&str]) -> Self {
+        let database = home.another_process().await;
+        let url = format!("--database-url={}", home.url);
         let line = [&["recharge", &url], DEFAULTS.as_slice(), settings].concat();
-        let settings = Line::try_parse_from(line).unwrap().settings;
-        let config = Config::new(settings).unwrap();
+        let config = Config::new(Line::try_parse_from(line).unwrap().settings).unwrap();
         let catalogue = catalogue_file::load(config.catalogue.as_deref()).unwrap();
         let state = serve::start(config, catalogue, database.clone(), clock.clone()).unwrap();
-        let ledger = state.ledger.clone();
-        Self { clock, database, ledger, router: router(state.clone()), state }
+        Self { clock, database, router: router(state.clone()), state, home }
     }
 
     /// Somebody whom we don't know, from a network address of their own.

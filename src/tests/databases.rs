@@ -1,96 +1,109 @@
-//! A fresh, migrated database for each test: an SQLite file, or a PostgreSQL database copied from
-//! a template that the first test makes.
+//! A fresh database for each test: a SQLite file, or a database in the test cluster.
 
-use std::{panic::resume_unwind, time::UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use recharge::server::database::Database;
-use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, Statement};
+use sea_orm::ConnectionTrait;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// Held while the template is made; one test process at a time: "template" in ASCII.
-const TEMPLATE_LOCK: i64 = 0x7465_6d70_6c61_7465;
-
-/// Which of the two.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A file in a folder of its own.
-    Sqlite,
-    /// A database in the cluster that TEST_POSTGRES_URL names.
-    Postgres,
-}
-
-/// A database that lives as long as its test.
-pub struct Fresh {
-    /// Where it is.
-    pub url: String,
-    home: Home,
-}
-
-enum Home {
-    Folder(#[expect(dead_code, reason = "is deleted when it is dropped")] TempDir),
-    Cluster { name: String },
-}
-
-impl Fresh {
-    /// Makes a migrated database.
-    pub async fn new(kind: Kind) -> Self {
-        match kind {
-            Kind::Sqlite => Self::file().await,
-            Kind::Postgres => Self::copy().await,
-        }
-    }
-
-    async fn file() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}/recharge.db", folder.path().display());
-        migrated(&url).await;
-        Self { url, home: Home::Folder(folder) }
-    }
-
-    async fn copy() -> Self {
-        let admin = administrator().await;
-        let template = template(&admin).await;
-        let name = format!("test_{}", Uuid::now_v7().simple());
-        execute(&admin, &format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
-        admin.close().await.unwrap();
-        Self { url: url_of(&name), home: Home::Cluster { name } }
-    }
-
-    /// Removes it, whoever is still connected.
-    pub async fn remove(self) {
-        if let Home::Cluster { name } = self.home {
-            let admin = administrator().await;
-            execute(&admin, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
-            admin.close().await.unwrap();
-        }
-    }
-}
-
-/// What a test is about, on a fresh database: the whole server, or the ledger alone.
-pub trait Subject: Sized + Send + 'static {
-    /// Starts it on the database at a URL.
-    fn start(url: String) -> impl Future<Output = Self> + Send;
-}
-
-/// A migrated database alone.
+/// A fresh, migrated database, removed at the end.
 pub struct TestDatabase {
-    /// Connections to it.
     pub database: Database,
-    /// Where other processes find it.
-    url: String,
+    /// Where other processes would find it.
+    pub url: String,
+    cleanup: Cleanup,
 }
 
-impl Subject for TestDatabase {
-    async fn start(url: String) -> Self {
-        Self { database: Database::connect(&url).await.unwrap(), url }
+enum Cleanup {
+    Folder(#[expect(dead_code, reason = "removed when it is dropped")] TempDir),
+    Postgres { server: String, name: String },
+}
+
+/// What a test starts from.
+pub trait Given {
+    /// Puts it up on a fresh database.
+    async fn given(database: TestDatabase) -> Self;
+}
+
+impl Given for TestDatabase {
+    async fn given(database: TestDatabase) -> Self {
+        database
     }
 }
+
+/// Runs a test with what it starts from.
+pub async fn run<G: Given, F: Future<Output = ()>>(
+    test: impl FnOnce(G) -> F,
+    database: TestDatabase,
+) {
+    test(G::given(database).await).await;
+}
+
+/// Runs tests on both databases: each is an `async fn` of what it starts from, a [`TestDatabase`]
+/// or a [`crate::app::TestApp`]. One that is not named here is dead code, which clippy refuses.
+macro_rules! on_both_databases {
+    ($($test:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $test() {
+                let database = crate::databases::TestDatabase::sqlite().await;
+                crate::databases::run(super::$test, database).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $test() {
+                let database = crate::databases::TestDatabase::postgres().await;
+                crate::databases::run(super::$test, database).await;
+            })+
+        }
+    };
+}
+pub(crate) use on_both_databases;
 
 impl TestDatabase {
+    /// A SQLite file in a folder of its own.
+    pub async fn sqlite() -> Self {
+        let folder = TempDir::new().unwrap();
+        let url = format!("sqlite://{}/recharge.db", folder.path().display());
+        Self::migrated(url, Cleanup::Folder(folder)).await
+    }
+
+    /// A database of its own in the cluster at `TEST_POSTGRES_URL`.
+    pub async fn postgres() -> Self {
+        let server = std::env::var("TEST_POSTGRES_URL")
+            .expect("TEST_POSTGRES_URL names the test cluster: run `make check` or `make test`");
+        let name = format!("test_{}", Uuid::new_v4().simple());
+        on_server(&server, &format!("CREATE DATABASE {name}")).await;
+        let mut url = url::Url::parse(&server).unwrap();
+        url.set_path(&name);
+        Self::migrated(url.to_string(), Cleanup::Postgres { server, name }).await
+    }
+
+    async fn migrated(url: String, cleanup: Cleanup) -> Self {
+        let database = Database::connect(&url).await.unwrap();
+        database.migrate().await.unwrap();
+        Self { database, url, cleanup }
+    }
+
     /// Connects once more, as another process would.
     pub async fn another_process(&self) -> Database {
         Database::connect(&self.url).await.unwrap()
+    }
+
+    /// Takes a PostgreSQL database away, or lets it come back.
+    pub async fn refuse_connections(&self, refuse: bool) {
+        let Cleanup::Postgres { server, name } = &self.cleanup else {
+            panic!("a file can't be away");
+        };
+        on_server(server, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {}", !refuse)).await;
+        if refuse {
+            let end = format!(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+            );
+            on_server(server, &end).await;
+        }
     }
 
     /// Changes rows behind the product's back.
@@ -99,105 +112,31 @@ impl TestDatabase {
     }
 }
 
-/// Runs a test with a fresh database, and removes that even where the test fails.
-pub async fn run_test<S, F>(kind: Kind, test: fn(S) -> F)
-where
-    S: Subject,
-    F: Future<Output = ()> + Send + 'static,
-{
-    let fresh = Fresh::new(kind).await;
-    let url = fresh.url.clone();
-    let outcome = tokio::spawn(async move { test(S::start(url).await).await }).await;
-    fresh.remove().await;
-    if let Err(failure) = outcome {
-        resume_unwind(failure.into_panic());
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        if let Cleanup::Postgres { server, name } = &self.cleanup {
+            let drop = format!("DROP DATABASE {name} WITH (FORCE)");
+            let server = server.clone();
+            let runtime = tokio::runtime::Handle::current();
+            tokio::task::block_in_place(|| runtime.block_on(on_server(&server, &drop)));
+        }
     }
+}
+
+async fn on_server(server: &str, sql: &str) {
+    let connection = sea_orm::Database::connect(server).await.unwrap();
+    connection.execute_unprepared(sql).await.unwrap();
+    connection.close().await.unwrap();
 }
 
 /// A seed for a randomised test: from `TEST_SEED`, or a new one; printed, so that a failure can
 /// be run again.
 pub fn seed() -> u64 {
     let given = std::env::var("TEST_SEED").ok().and_then(|text| text.parse().ok());
-    let seed = given.unwrap_or_else(rand::random::<u32>).into();
+    let seed = given.unwrap_or_else(|| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        u64::try_from(now.as_nanos() % 1_000_000_007).unwrap()
+    });
     println!("TEST_SEED={seed}");
     seed
 }
-
-/// The administrator's URL. Without it half of what is promised would go untested in silence.
-fn cluster() -> url::Url {
-    let url = std::env::var("TEST_POSTGRES_URL").expect(
-        "TEST_POSTGRES_URL must name a PostgreSQL superuser; `make check` and `make test` start a cluster",
-    );
-    url.parse().expect("TEST_POSTGRES_URL must be a URL")
-}
-
-fn url_of(name: &str) -> String {
-    let mut url = cluster();
-    url.set_path(name);
-    url.to_string()
-}
-
-/// One connection: the lock belongs to it.
-async fn administrator() -> DatabaseConnection {
-    let mut options = ConnectOptions::new(cluster().to_string());
-    options.max_connections(1).sqlx_logging(false);
-    sea_orm::Database::connect(options).await.expect("the cluster of TEST_POSTGRES_URL answers")
-}
-
-/// The template of this build of the tests: another build may have other migrations.
-async fn template(admin: &DatabaseConnection) -> String {
-    let built = std::env::current_exe().unwrap().metadata().unwrap().modified().unwrap();
-    let name = format!("template_{}", built.duration_since(UNIX_EPOCH).unwrap().as_nanos());
-    execute(admin, &format!("SELECT pg_advisory_lock({TEMPLATE_LOCK})")).await;
-    let exists = format!("SELECT 1 FROM pg_database WHERE datname = '{name}'");
-    let statement = Statement::from_string(admin.get_database_backend(), exists);
-    if admin.query_one_raw(statement).await.unwrap().is_none() {
-        let unfinished = format!("{name}_unfinished");
-        execute(admin, &format!("DROP DATABASE IF EXISTS {unfinished}")).await;
-        execute(admin, &format!("CREATE DATABASE {unfinished}")).await;
-        migrated(&url_of(&unfinished)).await;
-        execute(admin, &format!("ALTER DATABASE {unfinished} RENAME TO {name}")).await;
-    }
-    execute(admin, &format!("SELECT pg_advisory_unlock({TEMPLATE_LOCK})")).await;
-    name
-}
-
-async fn migrated(url: &str) {
-    let database = Database::connect(url).await.unwrap();
-    database.migrate().await.unwrap();
-    database.reader().close_by_ref().await.unwrap();
-    database.writer().close_by_ref().await.unwrap();
-}
-
-async fn execute(admin: &DatabaseConnection, statement: &str) {
-    admin
-        .execute_unprepared(statement)
-        .await
-        .unwrap_or_else(|error| panic!("{statement}: {error}"));
-}
-
-/// Makes a test of each named function, once with SQLite and once with PostgreSQL. The functions
-/// take a [`Subject`]; one that is not named here is dead code, which clippy refuses.
-macro_rules! on_both_databases {
-    ($($test:ident),+ $(,)?) => {
-        mod on_sqlite {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-                async fn $test() {
-                    use $crate::databases::{Kind, run_test};
-                    run_test(Kind::Sqlite, super::$test).await;
-                }
-            )+
-        }
-        mod on_postgres {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-                async fn $test() {
-                    use $crate::databases::{Kind, run_test};
-                    run_test(Kind::Postgres, super::$test).await;
-                }
-            )+
-        }
-    };
-}
-pub(crate) use on_both_databases;

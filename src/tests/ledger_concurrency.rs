@@ -18,7 +18,7 @@ use recharge::{
     },
 };
 
-use crate::databases::{Kind, TestDatabase, on_both_databases, run_test};
+use crate::databases::{TestDatabase, on_both_databases};
 
 const TASKS: usize = 64;
 const SPENDS: usize = 10;
@@ -59,15 +59,7 @@ async fn four_processes_share_the_accounts(test: TestDatabase) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn serializable_transactions_pass_too() {
-    run_test(Kind::Postgres, serializable).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn one_transaction_in_five_that_must_be_run_again_loses_nothing() {
-    run_test(Kind::Postgres, losing).await;
-}
-
-async fn serializable(test: TestDatabase) {
+    let test = TestDatabase::postgres().await;
     test.tamper(
         "DO $$ BEGIN EXECUTE format(
              'ALTER DATABASE %I SET default_transaction_isolation = serializable',
@@ -78,7 +70,9 @@ async fn serializable(test: TestDatabase) {
     crowd(&test, 16, 4).await;
 }
 
-async fn losing(test: TestDatabase) {
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_transaction_in_five_that_must_be_run_again_loses_nothing() {
+    let test = TestDatabase::postgres().await;
     test.tamper(
         "CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
              IF random() < 0.2 THEN RAISE EXCEPTION 'lost' USING ERRCODE = '40001'; END IF;

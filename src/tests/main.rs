@@ -1,5 +1,4 @@
-//! The integration tests: what the product promises, on SQLite and PostgreSQL.
-#![expect(clippy::unwrap_used, reason = "in a test, a panic is the message")]
+//! The promises of the product, one test each, on SQLite and PostgreSQL.
 
 mod app;
 mod databases;
@@ -8,3 +7,15 @@ mod ledger_concurrency;
 mod ledger_corruption;
 mod ledger_model;
 mod ledger_reading;
+mod operating;
+mod pages;
+mod payments_checkout;
+mod payments_crash;
+mod payments_fulfilment;
+mod payments_outage;
+mod payments_server;
+mod payments_shop;
+mod payments_webhook;
+mod program;
+mod screens;
+mod sessions;

@@ -112,6 +112,37 @@ def pay_in_every_way(run):
     return paid, declined, later, failed
 
 
+def take_back(run, session):
+    """Refunds, disputes and a fraud warning."""
+    intent = run.api("GET", f"/v1/checkout/sessions/{session}")["payment_intent"]
+    refund = run.api("POST", "/v1/refunds", {"payment_intent": intent, "amount": "100", "reason": "requested_by_customer", "metadata[why]": "test"})
+    run.control(f"/refunds/{refund['id']}/fail")
+    run.api("GET", f"/v1/refunds/{refund['id']}", {"expand[0]": "charge"})
+    _, warning = run.control(f"/payments/{session}/fraud-warning")
+    run.api("GET", f"/v1/radar/early_fraud_warnings/{warning['id']}")
+    _, dispute = run.control(f"/payments/{session}/dispute", {})
+    run.control(f"/disputes/{dispute['id']}/close", {"verdict": "won"})
+    run.api("GET", f"/v1/disputes/{dispute['id']}")
+    run.api("GET", "/v1/refunds", {"payment_intent": intent})
+    run.api("GET", "/v1/disputes", {"payment_intent": intent})
+
+
+def pay_off_session(run):
+    """Saved payment methods, charged without their owner."""
+    form = {**SESSION, "customer_creation": "always", "payment_intent_data[setup_future_usage]": "off_session"}
+    for outcome in ("paid", "unpaid"):
+        session = run.api("POST", "/v1/checkout/sessions", form)["id"]
+        _, paid = run.control(f"/sessions/{session}/pay", {"outcome": outcome})
+        customer = paid["customer"]
+        methods = run.api("GET", f"/v1/customers/{customer}/payment_methods", {"limit": "3"})
+        method = methods["data"][0]["id"]
+        run.api("GET", f"/v1/payment_methods/{method}", {"expand[0]": "customer"})
+        payment = {"amount": "5000", "currency": "usd", "customer": customer, "payment_method": method, "off_session": "true", "confirm": "true"}
+        run.api("POST", "/v1/payment_intents", {**payment, "expand[0]": "latest_charge"})
+        run.api("POST", f"/v1/payment_methods/{method}/detach")
+        run.api("POST", "/v1/payment_intents", payment, expected=400)
+
+
 def retrieve_everything(run, sessions):
     """Every retrieving route, plain and expanded."""
     expand = {"expand[0]": "payment_intent.latest_charge.balance_transaction", "expand[1]": "line_items.data.price.product", "expand[2]": "payment_intent.payment_method"}
@@ -174,7 +205,10 @@ def main():
     arguments = parser.parse_args()
     run = Run(arguments.binary, Specification())
     try:
-        retrieve_everything(run, pay_in_every_way(run))
+        sessions = pay_in_every_way(run)
+        take_back(run, sessions[0])
+        pay_off_session(run)
+        retrieve_everything(run, sessions)
         check_requests(run)
         check_events(run)
         provoke_errors(run)

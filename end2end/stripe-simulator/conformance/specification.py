@@ -14,6 +14,7 @@ from referencing.jsonschema import DRAFT202012
 # Fields that are not in this edition of the specification, and why they are sent all the same.
 EXTRA = {
     "product": {"type"},  # async-stripe requires it
+    "dispute_payment_method_details_card": {"network"},  # required in the version that async-stripe pins
 }
 
 # Parameters of this edition that the client's newer version no longer has.

@@ -25,6 +25,7 @@ mod webhooks;
 
 pub use api::error::ApiError;
 pub use api::recorder::RequestSeen;
+pub use books::dispute::Verdict;
 pub use books::payment::{PayOutcome, Settlement};
 pub use config::{Config, Endpoint, Retry, StartError};
 pub use fault::Fault;

@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::api::error::ApiError;
 use crate::api::recorder::RequestSeen;
+use crate::books::dispute::Verdict;
 use crate::books::payment::{PayOutcome, Payer, Settlement};
 use crate::config::{Config, Endpoint, StartError};
 use crate::fault::Fault;
@@ -106,6 +107,55 @@ impl Simulator {
     /// A session that doesn't exist or isn't open.
     pub fn expire(&self, session: &str) -> Result<Value, ApiError> {
         self.inner.change(|books| books.expire_session(session))
+    }
+
+    /// Refunds a charge (or that of a session or an intent), in full when no amount is given; answers with the refund.
+    ///
+    /// # Errors
+    /// Nothing to refund, or more than what is left.
+    pub fn refund(&self, id: &str, amount: Option<i64>) -> Result<Value, ApiError> {
+        self.inner.change(|books| {
+            let charge = books.charge_of(id)?;
+            books.create_refund(&json!({ "charge": charge, "amount": amount }))
+        })
+    }
+
+    /// Lets a refund fail after it had succeeded; answers with it.
+    ///
+    /// # Errors
+    /// A refund that doesn't exist or has failed before.
+    pub fn fail_refund(&self, refund: &str) -> Result<Value, ApiError> {
+        self.inner.change(|books| books.fail_refund(refund))
+    }
+
+    /// Opens a dispute about a charge (or that of a session or an intent); an inquiry withdraws no money.
+    ///
+    /// # Errors
+    /// A charge that doesn't exist, never succeeded or has its dispute already.
+    pub fn dispute(&self, id: &str, inquiry: bool) -> Result<Value, ApiError> {
+        self.inner.change(|books| {
+            let charge = books.charge_of(id)?;
+            books.open_dispute(&charge, inquiry)
+        })
+    }
+
+    /// Ends a dispute; answers with it.
+    ///
+    /// # Errors
+    /// A dispute that doesn't exist, is over, or can't end like this.
+    pub fn close_dispute(&self, dispute: &str, verdict: Verdict) -> Result<Value, ApiError> {
+        self.inner.change(|books| books.close_dispute(dispute, verdict))
+    }
+
+    /// Warns of fraud about a charge (or that of a session or an intent); answers with the warning.
+    ///
+    /// # Errors
+    /// A charge that doesn't exist.
+    pub fn warn_of_fraud(&self, id: &str) -> Result<Value, ApiError> {
+        self.inner.change(|books| {
+            let charge = books.charge_of(id)?;
+            books.warn_of_fraud(&charge)
+        })
     }
 
     /// Changes fields of any object (deep, `null` included) without an event, for tests of mismatches.

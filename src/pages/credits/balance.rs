@@ -56,6 +56,8 @@ fn Available(overview: Overview) -> impl IntoView {
         format!("{held} held for running operations. Balance {balance}.")
     } else if overview.history.rows.is_empty() {
         "Credits are here as soon as a payment is confirmed.".to_owned()
+    } else if overview.available.is_zero() {
+        "Nothing is left to spend.".to_owned()
     } else {
         "Nothing is held: all of it can be spent.".to_owned()
     };

@@ -53,7 +53,7 @@ fn bars(usage: &CycleUsage, is_current: bool) -> Vec<Bar> {
         let (label, label_class) = if today == Some(index) {
             ("Today".to_owned(), "now")
         } else if index % DAYS_PER_LABEL == 0
-            && !today.is_some_and(|today| today.abs_diff(index) < 3)
+            && today.is_none_or(|today| today.abs_diff(index) >= 3)
         {
             (day_and_month(day), if index % (2 * DAYS_PER_LABEL) == 0 { "" } else { "minor" })
         } else {

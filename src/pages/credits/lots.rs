@@ -21,7 +21,7 @@ pub fn Lots(
     overview: Overview,
 ) -> impl IntoView {
     let never_had_any = overview.lots.is_empty() && overview.history.rows.is_empty();
-    let sum = with_unit(overview.balance());
+    let sum = (!overview.lots.is_empty()).then(|| with_unit(overview.balance()));
     let content = if overview.lots.is_empty() {
         view! {
             <Empty glyph=Glyph::Coin title="No credits left">
@@ -41,7 +41,10 @@ pub fn Lots(
             <section class="section" aria-labelledby="lots">
                 <div class="section-head">
                     <h2 id="lots">"Credits by expiry"</h2>
-                    <p>"Credits that expire first are spent first. Together they are the balance of " {sum} "."</p>
+                    <p>
+                        "Credits that expire first are spent first."
+                        {sum.map(|sum| format!(" Together they are the balance of {sum}."))}
+                    </p>
                 </div>
                 <div class="panel">{content}</div>
             </section>

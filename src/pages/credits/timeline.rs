@@ -1,13 +1,13 @@
 //! When the lots end, on one line of time. Positions are percentages of the drawing's width, so
 //! that nothing in it is stretched.
 
-use chrono::{DateTime, Datelike, FixedOffset, Months, NaiveDate};
+use chrono::{DateTime, Datelike, Days, FixedOffset, Months, NaiveDate, NaiveTime, TimeDelta};
 use leptos::prelude::*;
 
 use crate::credits::LotLine;
 
-/// The most months that have their name above the lanes.
-const MOST_NAMES: i32 = 13;
+/// The most days or months that are named above the lanes.
+const MOST_NAMES: usize = 13;
 
 /// One lane for each lot, from today to its expiry; the first of them is the next to expire.
 #[component]
@@ -32,18 +32,18 @@ pub fn Timeline(
     });
     view! {
         <div class="timeline" aria-hidden="true">
-            <svg class="months">{span.months().into_iter().map(month_mark).collect_view()}</svg>
+            <svg class="months">{span.marks().into_iter().map(drawn).collect_view()}</svg>
             {lanes.collect_view()}
         </div>
     }
 }
 
-fn month_mark(month: Month) -> impl IntoView {
-    let x = format!("{:.2}%", month.percent);
+fn drawn(mark: Mark) -> impl IntoView {
+    let x = format!("{:.2}%", mark.percent);
     view! {
-        <g class=if month.is_minor { "minor" } else { "" }>
+        <g class=if mark.is_minor { "minor" } else { "" }>
             <line x1=x.clone() x2=x.clone() y1="0" y2="100%"></line>
-            <text x=x y="12" dx="5">{month.name}</text>
+            <text x=x y="12" dx="5">{mark.name}</text>
         </g>
     }
 }
@@ -55,8 +55,8 @@ struct Span {
     seconds: i64,
 }
 
-/// The first of a month on the line of time.
-struct Month {
+/// A day that is named on the line of time.
+struct Mark {
     percent: f64,
     name: String,
     is_minor: bool,
@@ -77,29 +77,39 @@ impl Span {
         98.5 * passed / self.seconds as f64
     }
 
-    /// The firsts of the months in it; where there are many, every second or third.
-    fn months(self) -> Vec<Month> {
-        let first = first_of_next_month(self.start.date_naive());
-        let end = self.start + chrono::TimeDelta::seconds(self.seconds);
-        let firsts = std::iter::successors(first, |day| first_of_next_month(*day));
-        let instants = firsts.filter_map(|day| {
-            let midnight = day.and_time(chrono::NaiveTime::MIN);
-            midnight.and_local_timezone(*self.start.offset()).single()
-        });
-        let instants: Vec<_> = instants.take_while(|at| *at < end).collect();
-        let every = i32::try_from(instants.len()).unwrap_or(i32::MAX) / MOST_NAMES + 1;
-        let is_long = every > 1;
-        let kept = instants.into_iter().step_by(usize::try_from(every).unwrap_or(1));
-        // The name of a month needs room before the right edge.
-        kept.map(|at| (at, self.percent(at)))
-            .filter(|(_, percent)| *percent < 95.0)
+    /// The days that are named on it: every day or week of a short time, else the firsts of the
+    /// months; where there are many, every second or third.
+    fn marks(self) -> Vec<Mark> {
+        let today = self.start.date_naive();
+        let (step, format): (fn(NaiveDate) -> Option<NaiveDate>, _) = match self.seconds / 86_400 {
+            0..=9 => (|day| day.checked_add_days(Days::new(1)), "%-d %b"),
+            10..=62 => (|day| day.checked_add_days(Days::new(7)), "%-d %b"),
+            _ => (first_of_next_month, "%b"),
+        };
+        let end = self.start + TimeDelta::seconds(self.seconds);
+        let days = std::iter::successors(step(today), |day| step(*day));
+        let instants = days.map(|day| self.midnight(day)).take_while(|at| *at < end);
+        let instants: Vec<_> = instants.collect();
+        let every = instants.len() / MOST_NAMES + 1;
+        let name = |at: DateTime<FixedOffset>| {
+            let is_new_year = every > 1 && at.month() == 1;
+            at.format(if is_new_year { "%Y" } else { format }).to_string()
+        };
+        // A name needs room before the right edge.
+        let kept = instants.into_iter().step_by(every).map(|at| (at, self.percent(at)));
+        kept.filter(|(_, percent)| *percent < 95.0)
             .enumerate()
-            .map(|(index, (at, percent))| Month {
+            .map(|(index, (at, percent))| Mark {
                 percent,
-                name: at.format(if is_long && at.month() == 1 { "%Y" } else { "%b" }).to_string(),
+                name: name(at),
                 is_minor: index % 2 == 1,
             })
             .collect()
+    }
+
+    fn midnight(self, day: NaiveDate) -> DateTime<FixedOffset> {
+        let offset = *self.start.offset();
+        (day.and_time(NaiveTime::MIN) - offset).and_utc().with_timezone(&offset)
     }
 }
 
@@ -118,17 +128,20 @@ mod tests {
     #[test]
     fn a_year_names_its_twelve_months() {
         let span = Span::from_to(at("2026-11-21T14:32:00+01:00"), at("2027-11-21T10:00:00+01:00"));
-        let names: Vec<_> = span.months().into_iter().map(|month| month.name).collect();
+        let names: Vec<_> = span.marks().into_iter().map(|mark| mark.name).collect();
         assert_eq!(names.first().map(String::as_str), Some("Dec"));
         assert_eq!(names[1], "Jan");
         assert_eq!(names.len(), 11 + 1);
     }
 
     #[test]
-    fn a_long_time_names_fewer_months_and_a_short_one_none() {
+    fn a_week_names_its_days_and_a_decade_few_months() {
         let start = at("2026-11-21T14:32:00+01:00");
-        assert!(Span::from_to(start, at("2036-11-21T00:00:00+01:00")).months().len() <= 13);
-        assert!(Span::from_to(start, at("2026-11-22T00:00:00+01:00")).months().is_empty());
-        assert!(Span::from_to(start, start).percent(start) < 0.001);
+        let week = Span::from_to(start, at("2026-11-28T02:00:00+01:00")).marks();
+        assert_eq!(week.first().map(|mark| mark.name.as_str()), Some("22 Nov"));
+        assert_eq!(week.len(), 6);
+        let decade = Span::from_to(start, at("2036-11-21T00:00:00+01:00")).marks();
+        assert!((8..=MOST_NAMES).contains(&decade.len()), "{}", decade.len());
+        assert!(Span::from_to(start, start).marks().is_empty());
     }
 }

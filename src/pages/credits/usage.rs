@@ -8,7 +8,7 @@ use super::{
     words::{estimate, with_unit},
 };
 use crate::{
-    components::{Column, Empty, Glyph, Icon, days_from_to, percent_shares, tenths},
+    components::{Column, Empty, Glyph, Icon, days_from_to, percent_shares},
     credits::{
         Credits, Cycle, CycleUsage, DayUsage, EntryKind, HistoryFilter, Operation, Overview,
     },
@@ -91,12 +91,8 @@ fn Breakdown(place: Place, overview: Overview) -> impl IntoView {
     let is_current = usage.cycle == overview.cycle;
     let pace = overview.pace.filter(|_| is_current).map(|pace| pace.per_day);
     if usage.total().is_zero() {
-        let title = format!(
-            "Nothing was consumed from {}",
-            days_from_to(usage.cycle.first, usage.cycle.end)
-        );
         return view! {
-            <Empty glyph=Glyph::Info title>
+            <Empty glyph=Glyph::Info title="Nothing was consumed in this cycle">
                 <p>"Choose another cycle to see its days by type of operation."</p>
             </Empty>
         }
@@ -142,8 +138,7 @@ fn Legend(place: Place, usage: CycleUsage) -> impl IntoView {
     let sums = Operation::ALL.map(|operation| usage.by_operation(operation));
     let column = Column::of(sums.into_iter().chain([usage.total()]));
     let shares = percent_shares(&sums.map(Credits::thousandths)).unwrap_or_default();
-    let share_texts: Vec<_> = shares.into_iter().map(tenths).collect();
-    let share_column = Column::of(&share_texts);
+    let share_texts = shares.into_iter().map(|share| format!("{}.{} %", share / 10, share % 10));
     let lines =
         Operation::ALL.into_iter().zip(sums).zip(share_texts).map(|((operation, sum), share)| {
             let name = view! { <OperationName operation/> };
@@ -157,7 +152,7 @@ fn Legend(place: Place, usage: CycleUsage) -> impl IntoView {
                 <tr>
                     <th scope="row">{name}</th>
                     <td class="num">{column.cell(sum)}</td>
-                    <td class="num">{share_column.cell(share)} " %"</td>
+                    <td class="num">{share}</td>
                 </tr>
             }
         });

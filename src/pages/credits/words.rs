@@ -16,7 +16,7 @@ pub fn with_unit(amount: Credits) -> String {
 /// An estimate with its unit, rounded to what it is worth: "78.7 credits".
 pub fn estimate(amount: Credits) -> String {
     let decimals = match amount.abs().whole() {
-        0 => 3,
+        0 => 2,
         1..100 => 1,
         _ => 0,
     };
@@ -38,6 +38,10 @@ pub fn comparison(overview: &Overview) -> String {
             let before_text = with_unit(before);
             match change(before, overview.consumed) {
                 0 => format!("As much as {span} of the last cycle ({before_text})"),
+                much @ 2_000.. => {
+                    let times = tenths((much + 1_000).saturating_add(50) / 100);
+                    format!("{times} times as much as {span} of the last cycle ({before_text})")
+                }
                 more @ 1.. => {
                     format!("{} % more than {span} of the last cycle ({before_text})", tenths(more))
                 }
@@ -152,7 +156,7 @@ mod tests {
     fn an_estimate_claims_no_more_than_it_knows() {
         assert_eq!(estimate(credits(494_812)), "495 credits");
         assert_eq!(estimate(credits(78_651)), "78.7 credits");
-        assert_eq!(estimate(credits(40)), "0.04 credits");
+        assert_eq!(estimate(credits(44)), "0.04 credits");
     }
 
     #[test]

@@ -93,7 +93,7 @@ fn FurtherRows(place: Place, page: HistoryPage, query: HistoryQuery) -> impl Int
             {csv.map(|csv| view! {
                 <a class="button button-quiet" href=csv download=true>
                     <Icon glyph=Glyph::Download/>
-                    "Download CSV"
+                    "All rows as CSV"
                 </a>
             })}
         </Pager>

@@ -33,7 +33,7 @@ pub fn HistoryRoute() -> impl IntoView {
     let address = move || url.read().search().to_owned();
     let page = Resource::new_blocking(address, load_history);
     loaded(page, move |page| {
-        let query = HistoryQuery::parse(&url.read_untracked().search());
+        let query = HistoryQuery::parse(url.read_untracked().search());
         view! { <HistoryView page query/> }
     })
 }

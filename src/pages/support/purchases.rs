@@ -70,7 +70,7 @@ fn line(purchase: Purchase, offset: FixedOffset, column: Column) -> impl IntoVie
                 <Moment at=local(purchase.created_at)/>
                 <span class="sub">{purchase.package.map_or("Own amount".to_owned(), |id| format!("Package {id}"))}</span>
             </td>
-            <td class="num">{column.cell(purchase.credits)}</td>
+            <td class="num credits" data-label="Credits">{column.cell(purchase.credits)}</td>
             <td class="num price">{purchase.total.to_string()}</td>
             <td class="state">
                 <StateBadge state=purchase.state/>

@@ -130,7 +130,7 @@ fn Found(found: FoundAccount) -> impl IntoView {
                         <tbody>
                             <tr>
                                 <td>
-                                    <a class="strong" href=link>{found.name}</a>
+                                    <a class="link" href=link>{found.name}</a>
                                     <span class="sub">{found.email}</span>
                                 </td>
                                 <td><code>{found.id.to_string()}</code></td>

@@ -68,7 +68,7 @@ impl fmt::Display for Fulfilment {
 
 /// A purchase after the judgement.
 enum Judged {
-    Grant(Row),
+    Grant(Box<Row>),
     Done(Fulfilment),
 }
 
@@ -89,7 +89,7 @@ impl Payments {
             answer => answer?,
         };
         match self.settle(session).await? {
-            Judged::Grant(row) => self.grant(row).await,
+            Judged::Grant(row) => self.grant(*row).await,
             Judged::Done(fulfilment) => Ok(fulfilment),
         }
     }
@@ -114,7 +114,7 @@ impl Payments {
         self.changed(&row.id);
         let state = rows::state(&row)?;
         Ok(match verdict {
-            Verdict::Credit => Judged::Grant(row),
+            Verdict::Credit => Judged::Grant(Box::new(row)),
             Verdict::Credited => {
                 Judged::Done(Fulfilment::Credited { purchase: row.id, is_new: false })
             }

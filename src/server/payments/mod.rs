@@ -28,6 +28,7 @@ mod judge;
 mod page;
 mod patience;
 mod reconcile;
+mod report;
 mod rows;
 mod settings;
 mod stripe;
@@ -48,7 +49,7 @@ pub use checkout::{Buyer, CheckoutError, Choice};
 pub use events::Rejection;
 pub use fulfil::Fulfilment;
 pub use page::Progress;
-pub use reconcile::Report;
+pub use report::Report;
 pub use settings::Settings;
 
 use self::stripe::{Stripe, StripeFailure};

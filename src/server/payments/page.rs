@@ -70,9 +70,9 @@ impl Payments {
         }
         if row.stripe_session.is_none() || !rows::state(&row)?.is_final() {
             // The work goes on where the page stops waiting for it.
-            match tokio::time::timeout(LANDING, self.fulfil(session)).await {
-                Ok(Err(Away::Database)) => return Err(Away::Database),
-                Ok(_) | Err(_) => {}
+            let fulfilled = tokio::time::timeout(LANDING, self.fulfil(session)).await;
+            if fulfilled == Ok(Err(Away::Database)) {
+                return Err(Away::Database);
             }
         }
         let row = self.read_again(row).await?;
@@ -121,7 +121,6 @@ impl Payments {
     }
 
     /// Ends when the process is about to end, and with it all that waits for news.
-    #[must_use]
     pub fn stopping(&self) -> WaitForCancellationFuture<'_> {
         self.stopping.cancelled()
     }

@@ -3,7 +3,7 @@
 //! Everything goes through `fulfil` and `take`, so running it twice, or in many processes at
 //! once, does nothing twice.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
@@ -14,6 +14,7 @@ use super::{
     Away, Fulfilment, Payments,
     checkout::TOO_LATE,
     events::Taken,
+    report::Report,
     rows::{self, Row},
 };
 use crate::{
@@ -54,70 +55,6 @@ const KINDS: &[&str] = &[
     "charge.dispute.closed",
     "radar.early_fraud_warning.created",
 ];
-
-/// What a run found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Purchases that were looked after.
-    pub purchases: usize,
-    /// Events of Stripe's that were read.
-    pub events: usize,
-    /// Events that had not reached us before.
-    pub missed_events: usize,
-    /// Purchases and events that could not be dealt with now; the next run goes on.
-    pub postponed: usize,
-    /// Purchases that were credited by this run.
-    pub credited: Vec<String>,
-    /// Purchases that ended unpaid.
-    pub ended: Vec<String>,
-    /// Purchases that a person must look at.
-    pub reviews: Vec<String>,
-    /// Sessions that somebody paid and no purchase of ours has.
-    pub unknown_here: Vec<String>,
-    /// Purchases whose session Stripe does not know.
-    pub unknown_there: Vec<String>,
-}
-
-impl Report {
-    /// Whether Stripe and we agree.
-    #[must_use]
-    pub const fn is_clean(&self) -> bool {
-        self.reviews.is_empty() && self.unknown_here.is_empty() && self.unknown_there.is_empty()
-    }
-
-    fn add(&mut self, fulfilment: Fulfilment) {
-        match fulfilment {
-            Fulfilment::Credited { purchase, is_new: true } => self.credited.push(purchase),
-            Fulfilment::Unpaid { purchase, state } if state.is_final() => {
-                self.ended.push(purchase);
-            }
-            Fulfilment::Review { purchase } => self.reviews.push(purchase),
-            Fulfilment::Stranger { session, is_paid: true } => self.unknown_here.push(session),
-            Fulfilment::Credited { .. }
-            | Fulfilment::Unpaid { .. }
-            | Fulfilment::Stranger { .. }
-            | Fulfilment::Missing => {}
-        }
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} purchases and {} events checked ({} missed): {} credited, {} ended unpaid, \
-             {} to review, {} sessions unknown here, {} unknown at Stripe",
-            self.purchases,
-            self.events,
-            self.missed_events,
-            self.credited.len(),
-            self.ended.len(),
-            self.reviews.len(),
-            self.unknown_here.len(),
-            self.unknown_there.len(),
-        )
-    }
-}
 
 /// One purchase or event that can't be dealt with must not stop the others; an outage must.
 #[derive(Debug, Default)]

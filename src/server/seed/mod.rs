@@ -19,7 +19,7 @@ use super::{
     identity::{AddUserError, NoEmail},
     ledger::{Ledger, LedgerError},
 };
-use crate::credits::{AccountId, Catalogue, Command, Credits, Note, Source, Validity};
+use crate::credits::{AccountId, Catalogue, Command, Credits, Note, Refusal, Source, Validity};
 use operations::Operations;
 use people::People;
 use purchases::Shop;
@@ -214,7 +214,11 @@ impl History<'_> {
             async move { ledger.execute_at(account, &key, command, at).await }
         });
         for outcome in futures::future::join_all(commands).await {
-            outcome?;
+            match outcome {
+                // What could not be afforded did not run.
+                Ok(_) | Err(LedgerError::Refused(Refusal::InsufficientCredits { .. })) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(())
     }

@@ -26,9 +26,9 @@ impl<'r> Operations<'r> {
     pub fn next(&mut self, at: DateTime<Utc>) -> Command {
         let kind = self.random.random_range(0..100);
         let (operation, thousandths, mut note) = match kind {
-            0..52 => self.inference(),
-            52..62 => self.strategy(),
-            62..85 => self.backtest(),
+            0..56 => self.inference(),
+            56..65 => self.strategy(),
+            65..85 => self.backtest(),
             _ => self.analysis(),
         };
         note.reference = format!("job_{:08x}", self.random.random::<u32>());
@@ -39,7 +39,7 @@ impl<'r> Operations<'r> {
 
     /// When the one after it runs: by day, seldom at the week-end.
     pub fn next_instant(&mut self, at: DateTime<Utc>) -> DateTime<Utc> {
-        let next = at + TimeDelta::seconds(low(self.random, 60, 9_000));
+        let next = at + TimeDelta::seconds(low(self.random, 60, 10_000));
         let is_weekend = matches!(next.weekday(), Weekday::Sat | Weekday::Sun);
         let is_day_over = next.hour() >= 19 || (is_weekend && next.hour() >= 9);
         if !is_day_over {
@@ -67,7 +67,7 @@ impl<'r> Operations<'r> {
     }
 
     fn backtest(&mut self) -> (Operation, i64, Note) {
-        let (assets, years) = (low(self.random, 1, 40), low(self.random, 1, 5));
+        let (assets, years) = (low(self.random, 1, 21), low(self.random, 1, 5));
         let (bars, price) = [("daily", 500), ("hourly", 1_250)][self.random.random_range(0..2)];
         let detail =
             format!("{} × {}, {bars} bars", counted(assets, "asset"), counted(years, "year"));

@@ -205,7 +205,7 @@ fn perform(inner: &Arc<Inner>, call: &Call) -> Result<Value, ApiError> {
 fn reply_of(outcome: Result<Value, ApiError>) -> Reply {
     match outcome {
         Ok(body) => Reply::new(200, &body, true),
-        // Nothing had begun: the key stays free, as Stripe documents it.
-        Err(error) => Reply::new(error.status, &error.body(), false),
+        // A refused card is an outcome. Other errors mean that nothing had begun: the key stays free.
+        Err(error) => Reply::new(error.status, &error.body(), error.status == 402),
     }
 }

@@ -42,8 +42,12 @@ pub const LIST_EVENTS: &[Field] = &[
     ("delivery_success", Bool),
 ];
 
-/// `GET /v1/payment_intents`, `GET /v1/charges`
-pub const LIST_PAYMENTS: &[Field] = &[
+/// `GET /v1/payment_intents`
+pub const LIST_INTENTS: &[Field] =
+    &[EXPAND, LIMIT, STARTING_AFTER, ENDING_BEFORE, ("created", RANGE), ("customer", LONG)];
+
+/// `GET /v1/charges`
+pub const LIST_CHARGES: &[Field] = &[
     EXPAND,
     LIMIT,
     STARTING_AFTER,
@@ -51,6 +55,33 @@ pub const LIST_PAYMENTS: &[Field] = &[
     ("created", RANGE),
     ("customer", LONG),
     ("payment_intent", LONG),
+];
+
+/// `GET /v1/refunds`, `GET /v1/disputes`
+pub const LIST_REVERSALS: &[Field] = &[
+    EXPAND,
+    LIMIT,
+    STARTING_AFTER,
+    ENDING_BEFORE,
+    ("created", RANGE),
+    ("charge", LONG),
+    ("payment_intent", LONG),
+];
+
+/// `POST /v1/refunds`
+pub const CREATE_REFUND: &[Field] = &[
+    EXPAND,
+    ("amount", Int),
+    ("charge", LONG),
+    ("currency", NotSimulated),
+    ("customer", NotSimulated),
+    ("instructions_email", NotSimulated),
+    ("metadata", Metadata),
+    ("origin", NotSimulated),
+    ("payment_intent", LONG),
+    ("reason", OneOf(&["duplicate", "fraudulent", "requested_by_customer"])),
+    ("refund_application_fee", NotSimulated),
+    ("reverse_transfer", NotSimulated),
 ];
 
 /// `GET /v1/customers`
@@ -65,6 +96,39 @@ const ADDRESS: Kind = Object(&[
     ("postal_code", LONG),
     ("state", LONG),
 ]);
+
+/// `GET /v1/payment_methods`, `GET /v1/customers/:id/payment_methods`
+pub const LIST_PAYMENT_METHODS: &[Field] = &[
+    EXPAND,
+    LIMIT,
+    STARTING_AFTER,
+    ENDING_BEFORE,
+    ("customer", LONG),
+    ("type", OneOf(&["card", "sepa_debit"])),
+];
+
+/// `POST /v1/payment_intents`: off-session payments, confirmed at once.
+pub const CREATE_INTENT: &[Field] = &[
+    EXPAND,
+    ("amount", Int),
+    (
+        "automatic_payment_methods",
+        Object(&[("allow_redirects", OneOf(&["never"])), ("enabled", Bool)]),
+    ),
+    ("capture_method", OneOf(&["automatic", "automatic_async"])),
+    ("confirm", Bool),
+    ("currency", Currency),
+    ("customer", LONG),
+    ("description", Text(1000)),
+    ("error_on_requires_action", Bool),
+    ("metadata", Metadata),
+    ("off_session", Bool),
+    ("payment_method", LONG),
+    ("payment_method_types", List(&OneOf(&["card", "sepa_debit"]))),
+    ("receipt_email", Email),
+    ("statement_descriptor", Text(22)),
+    ("statement_descriptor_suffix", Text(22)),
+];
 
 /// `POST /v1/customers`
 pub const CREATE_CUSTOMER: &[Field] = &[

@@ -159,6 +159,11 @@ pub fn not_authenticated() -> ApiError {
         .code("payment_intent_authentication_failure")
 }
 
+pub fn authentication_required() -> ApiError {
+    let message = "Your card was declined. This transaction requires authentication.";
+    decline("authentication_required", "authentication_required", message)
+}
+
 pub fn debit_failed() -> ApiError {
     let message = "The customer's bank account could not be debited.";
     ApiError::new(StatusCode::PAYMENT_REQUIRED, "invalid_request_error", message)

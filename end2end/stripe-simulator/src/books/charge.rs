@@ -18,6 +18,7 @@ impl Books {
             kind: payer.instrument.payment_method_details(),
         }));
         self.put(method);
+        self.instruments.insert(id.clone(), payer.instrument);
         id
     }
 
@@ -30,31 +31,34 @@ impl Books {
         }
         let session = self.get(id).cloned().unwrap_or_default();
         let asked = self.details(id).map(|details| details.intent_data.clone()).unwrap_or_default();
-        let intent = new_id("pi_3");
-        let mut object = objects::payment_intent(json!({
-            "id": intent,
-            "amount": session["amount_total"],
-            "client_secret": format!("{intent}_secret_{}", random_text(25)),
-            "created": self.now(),
-            "currency": session["currency"],
-            "customer": session["customer"],
-            "livemode": session["livemode"],
-            "payment_method": method,
-        }));
-        let copied = [
-            "capture_method",
-            "description",
-            "metadata",
-            "receipt_email",
-            "setup_future_usage",
-            "statement_descriptor",
-            "statement_descriptor_suffix",
-        ];
-        merge(&mut object, pick(&asked, &copied));
-        self.put(object);
+        let mut fields = asked;
+        merge(
+            &mut fields,
+            json!({
+                "amount": session["amount_total"],
+                "currency": session["currency"],
+                "customer": session["customer"],
+                "livemode": session["livemode"],
+                "payment_method": method,
+            }),
+        );
+        let intent = self.new_intent(&fields);
         self.change(id, json!({ "payment_intent": intent }));
-        self.emit("payment_intent.created", &intent);
         intent
+    }
+
+    /// A new intent from the fields that requests may give.
+    pub(crate) fn new_intent(&mut self, fields: &Value) -> String {
+        let id = new_id("pi_3");
+        let mut object = objects::payment_intent(json!({
+            "id": id,
+            "client_secret": format!("{id}_secret_{}", random_text(25)),
+            "created": self.now(),
+        }));
+        merge(&mut object, pick(fields, GIVEN));
+        self.put(object);
+        self.emit("payment_intent.created", &id);
+        id
     }
 
     pub(crate) fn new_charge(
@@ -167,6 +171,22 @@ impl Books {
         self.emit("payment_intent.payment_failed", intent);
     }
 }
+
+/// What requests may say of an intent.
+const GIVEN: &[&str] = &[
+    "amount",
+    "capture_method",
+    "currency",
+    "customer",
+    "description",
+    "livemode",
+    "metadata",
+    "payment_method",
+    "receipt_email",
+    "setup_future_usage",
+    "statement_descriptor",
+    "statement_descriptor_suffix",
+];
 
 fn outcome(network_status: &str, kind: &str, seller_message: &str) -> Value {
     json!({

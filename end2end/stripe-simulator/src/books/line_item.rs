@@ -121,7 +121,7 @@ pub fn total(items: &[Value], currency: &Value) -> Result<i64, ApiError> {
 }
 
 /// Stripe's minimum charges, in minor units.
-fn smallest_charge(currency: &str) -> i64 {
+pub fn smallest_charge(currency: &str) -> i64 {
     match currency {
         "gbp" => 30,
         "dkk" => 250,

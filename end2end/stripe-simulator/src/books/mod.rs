@@ -4,10 +4,13 @@
 pub mod cards;
 mod charge;
 mod customer;
+pub mod dispute;
 mod line_item;
 pub mod list;
 pub mod objects;
+mod off_session;
 pub mod payment;
+mod refund;
 pub mod session;
 
 use std::collections::HashMap;
@@ -17,7 +20,9 @@ use rand::distr::{Alphanumeric, SampleString};
 use serde_json::{Value, json};
 
 use crate::api::error::ApiError;
+use cards::Instrument;
 use objects::{API_VERSION, merge};
+use payment::Settlement;
 use session::SessionDetails;
 
 /// What the books need to know of the configuration.
@@ -47,6 +52,8 @@ pub struct Books {
     objects: HashMap<String, Value>,
     order: Vec<String>,
     details: HashMap<String, SessionDetails>,
+    /// What stands behind each payment method.
+    instruments: HashMap<String, Instrument>,
 }
 
 impl Books {
@@ -59,6 +66,7 @@ impl Books {
             objects: HashMap::new(),
             order: Vec::new(),
             details: HashMap::new(),
+            instruments: HashMap::new(),
         }
     }
 
@@ -143,6 +151,16 @@ impl Books {
             "request": { "id": self.cause.request_id, "idempotency_key": self.cause.idempotency_key },
             "type": kind,
         })
+    }
+
+    /// Delayed payments whose time has come.
+    pub(crate) fn due_settlements(&self) -> Vec<(String, Settlement)> {
+        let now = self.now();
+        let due = self.details.iter().filter_map(|(id, details)| match details.delayed {
+            Some((settlement, Some(at))) if at <= now => Some((id.clone(), settlement)),
+            _ => None,
+        });
+        due.collect()
     }
 
     pub(crate) fn details(&self, session: &str) -> Option<&SessionDetails> {

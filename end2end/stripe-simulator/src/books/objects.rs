@@ -42,6 +42,14 @@ pub fn customer(fields: Value) -> Value {
     from_template(include_str!("../templates/customer.json"), fields)
 }
 
+pub fn refund(fields: Value) -> Value {
+    from_template(include_str!("../templates/refund.json"), fields)
+}
+
+pub fn dispute(fields: Value) -> Value {
+    from_template(include_str!("../templates/dispute.json"), fields)
+}
+
 /// Money that moved on the account's balance, in minor units.
 pub fn balance_transaction(kind: &str, source: &Value, amount: i64, fee: i64, now: i64) -> Value {
     let details = json!([{ "amount": fee, "application": null, "currency": source["currency"], "description": "Stripe processing fees", "type": "stripe_fee" }]);
@@ -97,6 +105,8 @@ mod tests {
             session(json!({})),
             line_item(json!({})),
             product(json!({})),
+            refund(json!({})),
+            dispute(json!({})),
             payment_intent(json!({})),
             charge(json!({})),
             payment_method(json!({})),

@@ -86,7 +86,12 @@ impl Books {
                     Err(self.refuse(&intent, payer, &method, cards::insufficient_funds()))
                 }
                 Behaviour::AsksFor3dSecure => Ok(self.challenge(id, &intent, payer, &method)),
-                Behaviour::Pays | Behaviour::FailsLater | Behaviour::Disputed => {
+                Behaviour::Disputed => {
+                    let step = self.pay_at_once(id, &intent, payer, &method, false);
+                    let charge = self.field(&intent, "latest_charge");
+                    self.open_dispute(&charge, false).map(|_| step)
+                }
+                Behaviour::Pays | Behaviour::FailsLater => {
                     Ok(self.pay_at_once(id, &intent, payer, &method, false))
                 }
             },
@@ -115,26 +120,31 @@ impl Books {
         Err(self.refuse(&intent, &payer, &method, cards::not_authenticated()))
     }
 
-    /// Ends a delayed payment.
+    /// Ends a delayed payment of a session, or of an intent that has none.
     ///
     /// # Errors
     /// `resource_missing`, or nothing is on its way.
     pub fn settle(&mut self, id: &str, settlement: Settlement) -> Result<Value, ApiError> {
-        self.find("checkout.session", id, "session")?;
+        let known = self.get(id).ok_or_else(|| ApiError::no_such("payment", id, "id"))?;
+        let session = known["object"] == "checkout.session";
         let delayed = self.details_mut(id).and_then(|details| details.delayed.take());
-        let message = "No delayed payment is on its way for this Checkout Session.";
+        let message = "No delayed payment is on its way here.";
         delayed.ok_or_else(|| ApiError::invalid(message))?;
-        let intent = self.field(id, "payment_intent");
+        let intent = if session { self.field(id, "payment_intent") } else { id.to_owned() };
         let charge = self.field(&intent, "latest_charge");
         match settlement {
             Settlement::Succeeded => {
                 self.succeed(&intent, &charge);
-                self.change(id, json!({ "payment_status": "paid" }));
-                self.emit("checkout.session.async_payment_succeeded", id);
+                if session {
+                    self.change(id, json!({ "payment_status": "paid" }));
+                    self.emit("checkout.session.async_payment_succeeded", id);
+                }
             }
             Settlement::Failed => {
                 self.fail(&intent, &charge, &cards::debit_failed());
-                self.emit("checkout.session.async_payment_failed", id);
+                if session {
+                    self.emit("checkout.session.async_payment_failed", id);
+                }
             }
         }
         Ok(self.get(id).cloned().unwrap_or_default())
@@ -181,6 +191,7 @@ impl Books {
         method: &str,
         authenticated: bool,
     ) -> Step {
+        self.meet_customer(id, intent, payer, method);
         let charge = self.new_charge(intent, payer, method, authenticated);
         self.succeed(intent, &charge);
         self.complete_session(id, payer, "paid");
@@ -195,6 +206,21 @@ impl Books {
         method: &str,
         settlement: Settlement,
     ) -> Step {
+        self.meet_customer(id, intent, payer, method);
+        self.process(id, intent, payer, method, settlement);
+        self.complete_session(id, payer, "unpaid");
+        Step::Completed
+    }
+
+    /// Sends a delayed payment on its way; it will be settled under the given id.
+    pub(crate) fn process(
+        &mut self,
+        id: &str,
+        intent: &str,
+        payer: &Payer,
+        method: &str,
+        settlement: Settlement,
+    ) {
         let charge = self.new_charge(intent, payer, method, false);
         self.emit("charge.pending", &charge);
         self.change(intent, json!({ "status": "processing", "latest_charge": charge }));
@@ -204,24 +230,30 @@ impl Books {
             .settle_after
             .map(|after| i64::try_from(after.as_secs()).unwrap_or(i64::MAX));
         let due = wait.map(|wait| self.now().saturating_add(wait));
-        if let Some(details) = self.details_mut(id) {
-            details.delayed = Some((payer.instrument, settlement, due));
+        let mut details = self.details(id).cloned().unwrap_or_default();
+        details.delayed = Some((settlement, due));
+        self.keep_details(id, details);
+    }
+
+    /// Makes the customer that the session asks for, and saves the payment method when it is to be used again.
+    fn meet_customer(&mut self, id: &str, intent: &str, payer: &Payer, method: &str) {
+        if self.field(id, "customer_creation") == "always" {
+            let email = payer.email.clone().unwrap_or_else(|| self.field(id, "customer_email"));
+            let customer = self.new_customer(&json!({ "email": email, "name": payer.name }));
+            self.change(id, json!({ "customer": customer }));
+            self.change(intent, json!({ "customer": customer }));
         }
-        self.complete_session(id, payer, "unpaid");
-        Step::Completed
+        let customer = self.field(id, "customer");
+        if !customer.is_empty() && !self.field(intent, "setup_future_usage").is_empty() {
+            self.change(method, json!({ "customer": customer }));
+            self.emit("payment_method.attached", method);
+        }
     }
 
     fn complete_session(&mut self, id: &str, payer: &Payer, payment_status: &str) {
         let session = self.get(id).cloned().unwrap_or_default();
         let email =
             payer.email.clone().or_else(|| session["customer_email"].as_str().map(str::to_owned));
-        let customer = match (session["customer"].as_str(), session["customer_creation"].as_str()) {
-            (Some(customer), _) => json!(customer),
-            (None, Some("always")) => {
-                json!(self.new_customer(&json!({ "email": email, "name": payer.name })))
-            }
-            (None, _) => Value::Null,
-        };
         let required = session["consent_collection"]["terms_of_service"] == "required";
         let consent = if required {
             json!({ "promotions": null, "terms_of_service": "accepted" })
@@ -231,7 +263,6 @@ impl Books {
         self.change(id, json!({
             "collected_information": { "business_name": null, "individual_name": null, "shipping_details": null },
             "consent": consent,
-            "customer": customer,
             "customer_details": {
                 "address": { "city": null, "country": "US", "line1": null, "line2": null, "postal_code": "94103", "state": null },
                 "business_name": null, "email": email, "individual_name": null, "name": payer.name, "phone": null, "tax_exempt": "none", "tax_ids": [],

@@ -1,7 +1,6 @@
 //! Checkout Sessions: made, expired, and what belongs to them out of sight.
 use serde_json::{Value, json};
 
-use super::cards::Instrument;
 use super::objects::{self, merge, pick};
 use super::payment::{Payer, Settlement};
 use super::{Books, line_item, random_text};
@@ -18,8 +17,8 @@ pub struct SessionDetails {
     pub intent_data: Value,
     /// Who is being asked for 3D Secure.
     pub challenged: Option<Payer>,
-    /// A delayed payment on its way: what it is paid with, and when it settles by itself.
-    pub delayed: Option<(Instrument, Settlement, Option<i64>)>,
+    /// A delayed payment on its way: how it ends, and when it does so by itself.
+    pub delayed: Option<(Settlement, Option<i64>)>,
 }
 
 impl Books {
@@ -153,17 +152,11 @@ impl Books {
         };
         let expired: Vec<String> =
             self.newest_first("checkout.session").filter(open).map(id_of).collect();
-        let ids: Vec<String> = self.newest_first("checkout.session").map(id_of).collect();
         for id in expired.iter().rev() {
             let _ = self.expire_session(id);
         }
-        for id in ids.iter().rev() {
-            let delayed = self.details(id).and_then(|details| details.delayed);
-            if let Some((_, settlement, Some(at))) = delayed
-                && at <= now
-            {
-                let _ = self.settle(id, settlement);
-            }
+        for (id, settlement) in self.due_settlements() {
+            let _ = self.settle(&id, settlement);
         }
     }
 }

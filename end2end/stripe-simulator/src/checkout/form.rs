@@ -6,6 +6,7 @@ use crate::api::error::ApiError;
 use crate::api::schema::is_email;
 use crate::books::cards::{Instrument, TestCard};
 use crate::books::payment::{Payer, Settlement};
+use crate::books::{Books, real_now};
 
 /// The fields of the form.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -40,9 +41,11 @@ impl Problem {
 
 impl Entered {
     /// The form as it is shown first: what is known of the customer, and a card that pays.
-    pub fn fresh(session: &Value) -> Self {
+    pub fn fresh(books: &Books, session: &Value) -> Self {
+        let customer = session["customer"].as_str().and_then(|customer| books.get(customer));
+        let known = customer.map_or(&session["customer_email"], |customer| &customer["email"]);
         Self {
-            email: session["customer_email"].as_str().unwrap_or_default().to_owned(),
+            email: known.as_str().unwrap_or_default().to_owned(),
             method: "card".into(),
             card: "4242 4242 4242 4242".into(),
             expiry: "12 / 34".into(),
@@ -81,7 +84,7 @@ impl Entered {
         if digits.len() != 4 || !month.is_some_and(|month| (1..=12).contains(&month)) {
             return Err(Problem::at("expiry", "Enter month and year, like 12 / 34."));
         }
-        if digits[2..] < *"26" {
+        if digits[2..].parse().unwrap_or(0) < year_now() {
             return Err(Problem::at("expiry", "This card has expired."));
         }
         if !(3..=4).contains(&self.cvc.trim().len())
@@ -93,13 +96,27 @@ impl Entered {
     }
 }
 
+/// The last two digits of the year; months don't matter to test cards.
+fn year_now() -> i64 {
+    const AVERAGE_YEAR: i64 = 31_556_952;
+    (1970 + real_now() / AVERAGE_YEAR) % 100
+}
+
 #[cfg(test)]
 mod tests {
     use super::Entered;
+    use crate::books::{Books, Settings};
     use serde_json::json;
 
     fn fresh() -> Entered {
-        Entered::fresh(&json!({ "customer_email": "mira@northgate.example" }))
+        let settings = Settings {
+            base_url: String::new(),
+            merchant: String::new(),
+            terms_of_service_url: None,
+            settle_after: None,
+        };
+        let session = json!({ "customer_email": "mira@northgate.example" });
+        Entered::fresh(&Books::new(settings), &session)
     }
 
     #[test]

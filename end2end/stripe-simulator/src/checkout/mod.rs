@@ -61,7 +61,7 @@ fn present(inner: &Arc<Inner>, id: &str, failed: Option<(&Entered, &Problem)>) -
     match session["status"].as_str() {
         Some("open") => {
             let order = order::Order::of(&books, session);
-            let fresh = Entered::fresh(session);
+            let fresh = Entered::fresh(&books, session);
             let (entered, problem) =
                 failed.map_or((&fresh, None), |(entered, problem)| (entered, Some(problem)));
             html::answer(page::pay(&order, entered, problem))
@@ -161,7 +161,10 @@ async fn answer_challenge(
     match answered {
         Ok(_) => completed(&inner, &id).await,
         Err(error) => {
-            let entered = lock(&inner.books).get(&id).map(Entered::fresh).unwrap_or_default();
+            let entered = {
+                let books = lock(&inner.books);
+                books.get(&id).map(|session| Entered::fresh(&books, session)).unwrap_or_default()
+            };
             present(&inner, &id, Some((&entered, &Problem::of(&error))))
         }
     }

@@ -68,13 +68,7 @@ fn form(order: &Order, entered: &Entered, problem: Option<&Problem>) -> String {
 {notice}
 {email}
 {methods}
-<div class="card-fields">
 {card}
-<div class="pair">
-{expiry}
-{cvc}
-</div>
-</div>
 {terms}
 <button class="button button-primary" type="submit">{LOCK}Pay {total} (simulated)</button>
 {after}
@@ -92,27 +86,7 @@ fn form(order: &Order, entered: &Entered, problem: Option<&Problem>) -> String {
             problem
         ),
         methods = methods(&entered.method),
-        card = field(
-            "card",
-            "Card number",
-            &entered.card,
-            r#"inputmode="numeric" autocomplete="cc-number""#,
-            problem
-        ),
-        expiry = field(
-            "expiry",
-            "Expiry",
-            &entered.expiry,
-            r#"inputmode="numeric" autocomplete="cc-exp""#,
-            problem
-        ),
-        cvc = field(
-            "cvc",
-            "Security code",
-            &entered.cvc,
-            r#"inputmode="numeric" autocomplete="cc-csc""#,
-            problem
-        ),
+        card = card_fields(entered, problem),
         terms = order
             .terms
             .as_ref()
@@ -122,6 +96,25 @@ fn form(order: &Order, entered: &Entered, problem: Option<&Problem>) -> String {
         after = after.unwrap_or_default(),
         cancel = cancel.unwrap_or_default(),
         cards = test_cards(),
+    )
+}
+
+fn card_fields(entered: &Entered, problem: Option<&Problem>) -> String {
+    let numeric = |name, label, value: &str, autocomplete: &str| {
+        let attributes = format!(r#"inputmode="numeric" autocomplete="{autocomplete}""#);
+        field(name, label, value, &attributes, problem)
+    };
+    format!(
+        r#"<div class="card-fields">
+{card}
+<div class="pair">
+{expiry}
+{cvc}
+</div>
+</div>"#,
+        card = numeric("card", "Card number", &entered.card, "cc-number"),
+        expiry = numeric("expiry", "Expiry", &entered.expiry, "cc-exp"),
+        cvc = numeric("cvc", "Security code", &entered.cvc, "cc-csc"),
     )
 }
 

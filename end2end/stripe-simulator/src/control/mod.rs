@@ -1,4 +1,6 @@
 //! `/_control`: the simulator's controls over HTTP, for tests in other processes and other languages.
+mod reversals;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +35,7 @@ pub fn routes() -> Router<Arc<Inner>> {
         .route("/sessions/{id}", get(object))
         .route("/sessions/{id}/pay", post(pay))
         .route("/sessions/{id}/settle", post(settle))
+        .route("/payments/{id}/settle", post(settle))
         .route("/sessions/{id}/expire", post(expire))
         .route("/sessions/{id}/alter", post(alter))
         .route("/objects/{id}", get(object).post(alter))
@@ -47,6 +50,7 @@ pub fn routes() -> Router<Arc<Inner>> {
         .route("/faults", get(faults).post(add_fault).delete(clear_faults))
         .route("/clock", get(clock).post(advance_clock))
         .route("/reset", post(reset))
+        .merge(reversals::routes())
 }
 
 impl IntoResponse for ApiError {

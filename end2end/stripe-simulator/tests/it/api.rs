@@ -227,6 +227,8 @@ async fn a_customer_can_be_made_and_used() {
         "mira@northgate.example"
     );
     let session = shop.session_with(&format!("&customer={id}")).await;
+    let page = shop.get(&format!("/c/pay/{session}")).await;
+    assert!(page.text.contains("mira@northgate.example"), "the page knows the customer");
     let both = shop
         .post(
             "/v1/checkout/sessions",

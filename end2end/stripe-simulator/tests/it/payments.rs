@@ -7,7 +7,7 @@ use stripe_simulator::{Config, PayOutcome, Settlement};
 use crate::shop::Shop;
 
 fn event_kinds(shop: &Shop) -> Vec<String> {
-    shop.simulator.events().iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect()
+    shop.simulator.events().iter().map(|event| event["type"].to_string().replace('"', "")).collect()
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ fn is_signed(received: &Received, secret: &str) -> bool {
         .and_then(|time| time.parse().ok());
     let Some(time) = time else { return false };
     let expected = sign(secret, time, &received.body);
-    let expected = expected.split_once("v1=").unwrap().1;
+    let expected = expected.split_once("v1=").expect("a signature has a v1").1;
     header.split(',').any(|part| part.strip_prefix("v1=") == Some(expected))
 }
 
@@ -23,7 +23,7 @@ async fn paid(policy: WebhookPolicy) -> Shop {
     let shop = Shop::open().await;
     let id = shop.session().await;
     shop.simulator.webhooks(policy);
-    shop.simulator.pay(&id, PayOutcome::Paid).unwrap();
+    shop.simulator.pay(&id, PayOutcome::Paid).expect("an open session is paid");
     shop
 }
 

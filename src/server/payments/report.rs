@@ -1,0 +1,69 @@
+//! What a run of the reconciler found, for the operator.
+
+use std::fmt;
+
+use super::Fulfilment;
+
+/// What a run found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Purchases that were looked after.
+    pub purchases: usize,
+    /// Events of Stripe's that were read.
+    pub events: usize,
+    /// Events that had not reached us before.
+    pub missed_events: usize,
+    /// Purchases and events that could not be dealt with now; the next run goes on.
+    pub postponed: usize,
+    /// Purchases that were credited by this run.
+    pub credited: Vec<String>,
+    /// Purchases that ended unpaid.
+    pub ended: Vec<String>,
+    /// Purchases that a person must look at.
+    pub reviews: Vec<String>,
+    /// Sessions that somebody paid and no purchase of ours has.
+    pub unknown_here: Vec<String>,
+    /// Purchases whose session Stripe does not know.
+    pub unknown_there: Vec<String>,
+}
+
+impl Report {
+    /// Whether Stripe and we agree.
+    #[must_use]
+    pub const fn is_clean(&self) -> bool {
+        self.reviews.is_empty() && self.unknown_here.is_empty() && self.unknown_there.is_empty()
+    }
+
+    pub(super) fn add(&mut self, fulfilment: Fulfilment) {
+        match fulfilment {
+            Fulfilment::Credited { purchase, is_new: true } => self.credited.push(purchase),
+            Fulfilment::Unpaid { purchase, state } if state.is_final() => {
+                self.ended.push(purchase);
+            }
+            Fulfilment::Review { purchase } => self.reviews.push(purchase),
+            Fulfilment::Stranger { session, is_paid: true } => self.unknown_here.push(session),
+            Fulfilment::Credited { .. }
+            | Fulfilment::Unpaid { .. }
+            | Fulfilment::Stranger { .. }
+            | Fulfilment::Missing => {}
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} purchases and {} events checked ({} missed): {} credited, {} ended unpaid, \
+             {} to review, {} sessions unknown here, {} unknown at Stripe",
+            self.purchases,
+            self.events,
+            self.missed_events,
+            self.credited.len(),
+            self.ended.len(),
+            self.reviews.len(),
+            self.unknown_here.len(),
+            self.unknown_there.len(),
+        )
+    }
+}

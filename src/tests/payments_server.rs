@@ -1,0 +1,56 @@
+//! Buying through the whole server: sign-in, gate, forms, news and the webhook's door.
+
+use axum::http::StatusCode;
+use recharge::server::router::router;
+use stripe_simulator::{Config, PayOutcome, Simulator};
+
+use crate::{
+    app::TestApp,
+    databases::on_both_databases,
+    payments_shop::{SOON, WEBHOOK_SECRET, serve},
+};
+
+on_both_databases!(a_customer_buys_pays_and_sees_the_credits);
+
+async fn a_customer_buys_pays_and_sees_the_credits(app: TestApp) {
+    let stripe = Simulator::start(Config::default()).await.unwrap();
+    let app = app
+        .with_settings(&[
+            "--stripe-secret-key=sk_test_server",
+            &format!("--stripe-webhook-secret={WEBHOOK_SECRET}"),
+            &format!("--stripe-api-base={}", stripe.base_url()),
+        ])
+        .await;
+    let (address, server) = serve(router(app.state.clone())).await;
+    stripe.add_endpoint(&format!("http://{address}/webhooks/stripe"), WEBHOOK_SECRET).unwrap();
+
+    let mut customer = app.customer().await;
+    let intent = uuid::Uuid::new_v4().to_string();
+    let form = [("package", "trader"), ("intent", &intent), ("terms", "accepted")];
+    let forged = customer.post_from("cross-site", "/settings/credits/buy", &form).await;
+    assert_eq!(forged.status, StatusCode::FORBIDDEN);
+    assert!(stripe.sessions().is_empty());
+
+    let bought = customer.post("/settings/credits/buy", &form).await;
+    let session = stripe.sessions().pop().unwrap();
+    bought.redirects_to(session["url"].as_str().unwrap());
+    let session = session["id"].as_str().unwrap();
+    let account = customer.account.clone().unwrap();
+    let purchase = app.state.payments.purchases(&account).await.unwrap().pop().unwrap();
+    let page = format!("/settings/credits/purchases/{}", purchase.id);
+    let mut stranger = app.customer().await;
+    let news = stranger.get(&format!("{page}/events")).await;
+    assert_eq!(news.status, StatusCode::NOT_FOUND);
+    let cancelled = stranger.post(&format!("{page}/cancel"), &[]).await;
+    assert_eq!(cancelled.status, StatusCode::NOT_FOUND);
+
+    stripe.pay(session, PayOutcome::Paid).unwrap();
+    assert!(stripe.delivered("checkout.session.completed", SOON).await);
+    let checked = customer.post(&format!("{page}/check"), &[]).await;
+    checked.redirects_to(&page);
+    let news = customer.get(&format!("{page}/events")).await;
+    assert_eq!(news.header("content-type"), "text/event-stream");
+    assert_eq!(news.body, "event: purchase\ndata: credited\t5,000\t\n\n");
+    app.state.ledger.verify().await.unwrap();
+    server.abort();
+}

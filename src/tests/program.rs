@@ -1,0 +1,239 @@
+//! The program itself: its command line, how it starts and how it ends.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+};
+
+use tempfile::TempDir;
+
+/// The program with nothing from the environment of the test run.
+fn recharge(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_recharge"));
+    command.env_clear().current_dir(folder).stdin(Stdio::null());
+    command
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    recharge(folder).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Holds that the program ends with 1 and one sentence that contains this.
+#[track_caller]
+fn fails_with(output: &Output, part: &str) {
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(said.lines().count(), 1, "one sentence: {said}");
+    assert!(said.starts_with("recharge: ") && said.contains(part), "{said}");
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[test]
+fn help_explains_every_setting() {
+    let folder = TempDir::new().unwrap();
+    let help = text(&run(folder.path(), &["--help"]).stdout);
+    for setting in [
+        "DATABASE_URL",
+        "PUBLIC_URL",
+        "STRIPE_SECRET_KEY",
+        "STRIPE_WEBHOOK_SECRET",
+        "STRIPE_API_BASE",
+        "CATALOGUE",
+        "TERMS_URL",
+        "LEPTOS_SITE_ADDR",
+        "LEPTOS_SITE_ROOT",
+        "LEPTOS_ENV",
+        "RUST_LOG",
+    ] {
+        assert!(help.contains(&format!("[env: {setting}")), "{setting} in {help}");
+    }
+    for command in ["serve", "migrate", "verify", "user"] {
+        assert!(help.contains(&format!("\n  {command}")), "{command} in {help}");
+    }
+}
+
+#[test]
+fn what_is_wrong_at_the_start_is_one_sentence() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("bad.toml"), "version = \"1\"\nminimum = nine\n").unwrap();
+    let port = format!("--site-addr=127.0.0.1:{}", free_port());
+    for (arguments, part) in [
+        (["--database-url=mysql://db/x"].as_slice(), "DATABASE_URL"),
+        (&["--database-url=sqlite:///proc/nowhere/recharge.db"], "DATABASE_URL"),
+        (
+            &["--database-url=postgres://recharge:canary@127.0.0.1:1/recharge"],
+            "postgres://127.0.0.1:1/recharge",
+        ),
+        (&["--catalogue=bad.toml"], "line 2"),
+        (&["--catalogue=missing.toml"], "missing.toml"),
+        (&["--public-url=here"], "PUBLIC_URL"),
+        (&["--stripe-secret-key=sk_test_canary"], "STRIPE_WEBHOOK_SECRET"),
+        (&["--log=recharge=loud"], "RUST_LOG"),
+    ] {
+        let output = run(folder.path(), &[&[port.as_str()], arguments].concat());
+        fails_with(&output, part);
+        assert!(!text(&output.stderr).contains("canary"), "no secret is shown");
+    }
+}
+
+#[test]
+fn keys_that_do_not_belong_here_stop_the_start() {
+    let folder = TempDir::new().unwrap();
+    let secret = "--stripe-webhook-secret=whsec_canary";
+    let live = run(
+        folder.path(),
+        &["--stripe-secret-key=sk_live_canary", secret, "--stripe-api-base=http://127.0.0.1:12111"],
+    );
+    fails_with(&live, "is a live key");
+    let test =
+        run(folder.path(), &["--stripe-secret-key=rk_test_canary", secret, "--environment=PROD"]);
+    fails_with(&test, "is a test key");
+}
+
+#[test]
+fn a_taken_port_is_named_and_the_database_left_alone() {
+    let folder = TempDir::new().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = run(folder.path(), &["--site-addr", &address]);
+    fails_with(&output, &address);
+    assert!(!folder.path().join("data").exists());
+}
+
+#[test]
+fn a_person_is_added_once_and_the_books_verify() {
+    let folder = TempDir::new().unwrap();
+    let add = |email: &str, more: &[&str], password: &str| {
+        let mut command = recharge(folder.path());
+        command.args(["user", "add", "--name", "Ada Example", "--email", email]).args(more);
+        command.env("RECHARGE_PASSWORD", password).output().unwrap()
+    };
+    let added = add("Ada@Recharge.test", &["--zone", "Europe/Berlin"], "a long password");
+    assert!(added.status.success(), "{}", text(&added.stderr));
+    let account = text(&added.stdout);
+    assert!(account.starts_with("acc_") && account.lines().count() == 1, "{account}");
+    fails_with(&add("ada@recharge.test", &[], "a long password"), "can sign in already");
+    fails_with(&add("new@recharge.test", &[], "short"), "10 to 1000 characters");
+    let staff = add("support@recharge.test", &["--role", "support"], "a long password");
+    assert!(staff.status.success() && staff.stdout.is_empty(), "staff have no account");
+
+    let verified = run(folder.path(), &["verify"]);
+    assert!(verified.status.success());
+    assert_eq!(text(&verified.stdout).lines().count(), 1);
+    assert!(text(&verified.stdout).contains("1 account"), "{}", text(&verified.stdout));
+}
+
+#[test]
+fn the_password_may_come_from_the_input() {
+    let folder = TempDir::new().unwrap();
+    let mut command = recharge(folder.path());
+    command.args(["user", "add", "--name", "Ada", "--email", "ada@recharge.test"]);
+    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let mut child = child.unwrap();
+    child.stdin.take().unwrap().write_all(b"a long password\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success() && text(&output.stdout).starts_with("acc_"));
+}
+
+/// A served site that is ended when the test ends.
+struct Served {
+    child: Child,
+    address: String,
+    said: BufReader<std::process::ChildStderr>,
+}
+
+impl Served {
+    fn start(folder: &Path) -> Self {
+        let address = format!("127.0.0.1:{}", free_port());
+        let mut command = recharge(folder);
+        command.args(["--site-addr", &address]).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let said = BufReader::new(child.stderr.take().unwrap());
+        let mut served = Self { child, address, said };
+        served.hear("serving at");
+        served
+    }
+
+    /// Reads what the program says until it says this.
+    fn hear(&mut self, words: &str) {
+        let mut line = String::new();
+        while self.said.read_line(&mut line).unwrap() > 0 {
+            if line.contains(words) {
+                return;
+            }
+            line.clear();
+        }
+        panic!("the program ended without saying {words:?}");
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut connection = TcpStream::connect(&self.address).unwrap();
+        write!(connection, "GET {path} HTTP/1.0\r\nHost: {}\r\n\r\n", self.address).unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+#[test]
+fn without_any_setting_the_site_is_served_and_ends_when_asked() {
+    for signal in ["INT", "TERM"] {
+        let folder = TempDir::new().unwrap();
+        let mut served = Served::start(folder.path());
+        assert!(served.get("/readyz").starts_with("HTTP/1.0 200"));
+        assert!(folder.path().join("data/recharge.db").exists());
+        // A connection that is kept open, without a request, holds nothing up.
+        let _idle = TcpStream::connect(&served.address).unwrap();
+        served.signal(signal);
+        served.hear("ended");
+        assert!(served.child.wait().unwrap().success());
+    }
+}
+
+#[test]
+fn what_was_asked_before_the_end_is_answered() {
+    let folder = TempDir::new().unwrap();
+    let mut served = Served::start(folder.path());
+    let form = "email=nobody%40recharge.test&password=wrong";
+    let mut connection = TcpStream::connect(&served.address).unwrap();
+    let (address, length) = (&served.address, form.len());
+    write!(
+        connection,
+        "POST /sign-in HTTP/1.1\r\nHost: {address}\r\nContent-Length: {length}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nExpect: 100-continue\r\n\r\n",
+    )
+    .unwrap();
+    // The server has begun with this request: it asks for the rest.
+    let mut reader = BufReader::new(connection.try_clone().unwrap());
+    let mut line = String::new();
+    reader.read_line(&mut line).unwrap();
+    assert!(line.contains("100 Continue"), "{line}");
+    served.signal("TERM");
+    served.hear("ending");
+    connection.write_all(form.as_bytes()).unwrap();
+    let mut answer = String::new();
+    reader.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains("303 See Other") && answer.contains("/sign-in?error=1"), "{answer}");
+    assert!(served.child.wait().unwrap().success());
+}
