@@ -31,7 +31,7 @@ async fn grant(app: &TestApp, account: &AccountId, whole: i64) {
         purchase: None,
         note: Note { description: "Welcome credits".into(), ..Note::default() },
     };
-    app.ledger.execute(account, &format!("grant-{whole}"), command).await.unwrap();
+    app.state.ledger.execute(account, &format!("grant-{whole}"), command).await.unwrap();
 }
 
 async fn spend(app: &TestApp, account: &AccountId, key: i64, operation: Operation, amount: i64) {
@@ -42,7 +42,7 @@ async fn spend(app: &TestApp, account: &AccountId, key: i64, operation: Operatio
         rate_card: "v1".into(),
     };
     let command = Command::Spend { operation, amount: credits(amount), note };
-    app.ledger.execute(account, &format!("spend-{key}"), command).await.unwrap();
+    app.state.ledger.execute(account, &format!("spend-{key}"), command).await.unwrap();
 }
 
 /// A customer with 1,000 credits and 60 operations of 2.5, 5, 7.5 and 10 credits in turn.
@@ -170,8 +170,9 @@ async fn a_customer_learns_nothing_of_the_support_desk(app: TestApp) {
 }
 
 async fn a_thousand_pages_are_complete(app: TestApp) {
-    let (customer, account) = busy_customer(&app).await;
+    let (mut customer, account) = busy_customer(&app).await;
     app.clock.advance(TimeDelta::days(40));
+    customer.sign_in().await.redirects_to("/settings/credits");
     spend(&app, &account, 100, Operation::Inference, 40).await;
     let earlier = (app.clock.now().date_naive() - Days::new(40)).to_string();
     let readers = (0..20).map(|_| {
