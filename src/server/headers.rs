@@ -13,10 +13,14 @@ use axum::{
 
 use super::config::Config;
 
+/// Where `cargo leptos watch` tells pages to load again.
+const RELOAD: &str = " ws://127.0.0.1:3001 ws://localhost:3001";
+
 /// The headers that every answer carries.
 #[derive(Clone, Debug)]
 pub struct SecurityHeaders {
     checkout_origin: String,
+    reload: &'static str,
     common: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -33,7 +37,8 @@ impl SecurityHeaders {
             let one_year = HeaderValue::from_static("max-age=31536000");
             common.push((STRICT_TRANSPORT_SECURITY, one_year));
         }
-        Self { checkout_origin: config.checkout_origin(), common }
+        let reload = if std::env::var_os("LEPTOS_WATCH").is_some() { RELOAD } else { "" };
+        Self { checkout_origin: config.checkout_origin(), reload, common }
     }
 
     /// The policy of a page whose scripts carry this nonce; without one no script runs at all.
@@ -45,10 +50,10 @@ impl SecurityHeaders {
             || "'none'".to_owned(),
             |nonce| format!("'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'"),
         );
-        let checkout = &self.checkout_origin;
+        let Self { checkout_origin: checkout, reload, .. } = self;
         let policy = format!(
             "default-src 'self'; script-src {scripts}; style-src 'self'; img-src 'self' data:; \
-             connect-src 'self'; form-action 'self' {checkout}; frame-ancestors 'none'; \
+             connect-src 'self'{reload}; form-action 'self' {checkout}; frame-ancestors 'none'; \
              base-uri 'none'"
         );
         // Both parts are plain ASCII: a nonce is base64, an origin is what a URL parser wrote.

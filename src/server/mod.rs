@@ -17,6 +17,7 @@ pub mod http;
 pub mod identity;
 pub mod ledger;
 pub mod observability;
+mod pages;
 pub mod payments;
 pub mod router;
 pub mod secret;

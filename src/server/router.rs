@@ -9,19 +9,11 @@ use std::{any::Any, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    http::{
-        HeaderValue, StatusCode,
-        header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY},
-    },
+    http::{HeaderValue, StatusCode, header::CACHE_CONTROL},
     middleware::{from_fn, from_fn_with_state, map_response},
     response::Response,
     routing::{get, post},
 };
-use leptos::{
-    nonce::use_nonce,
-    prelude::{expect_context, provide_context},
-};
-use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
 use tower_http::{
     CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer, csrf::CsrfLayer,
     limit::RequestBodyLimitLayer, set_header::SetResponseHeaderLayer, timeout::TimeoutLayer,
@@ -32,12 +24,12 @@ use super::{
     config::Config,
     headers::SecurityHeaders,
     http::{buying, health, history_csv, stripe_webhook},
-    identity::{self, Sessions},
+    identity::{self, Gate, Sessions},
     observability::observed,
+    pages::{page_not_found, pages},
     static_files::{package_files, root_files},
     words,
 };
-use crate::app::{App, shell};
 
 /// No form of ours is longer.
 const LARGEST_FORM_BYTES: usize = 64 * 1024;
@@ -47,7 +39,7 @@ const DEADLINE: Duration = Duration::from_secs(15);
 const COMPRESSION: CompressionLevel = CompressionLevel::Precise(4);
 
 /// What is private is in no cache, also not behind the back button of a shared machine.
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+pub const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// Everything that the server answers.
 pub fn router(state: AppState) -> Router {
@@ -56,9 +48,9 @@ pub fn router(state: AppState) -> Router {
     let router = Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
-        .nest_service("/pkg", package_files(&config, page_not_found()))
+        .nest_service("/pkg", package_files(&config))
         .merge(stripe_webhook::routes(state.payments.clone()))
-        .merge(people(&state))
+        .merge(people(&state, &headers))
         .with_state(state)
         .layer(CompressionLayer::new().quality(COMPRESSION))
         .layer(map_response(move |response| std::future::ready(headers.add_to(response))))
@@ -67,19 +59,21 @@ pub fn router(state: AppState) -> Router {
 }
 
 /// What people ask for: everything that may carry the cookie.
-fn people(state: &AppState) -> Router<AppState> {
+fn people(state: &AppState, headers: &SecurityHeaders) -> Router<AppState> {
     let config = &state.config;
+    let not_found = page_not_found(state, headers);
+    let gate = Gate { database: state.database.clone(), not_found: not_found.clone() };
     let sessions = Sessions::new(state.database.clone(), state.clock.clone());
     // Each layer wraps those above it.
     Router::new()
         .route("/sign-in", post(identity::sign_in))
         .route("/sign-out", post(identity::sign_out))
         .merge(buying::routes(state.payments.clone()))
-        .merge(pages(state))
         .route("/settings/credits/history.csv", get(history_csv::own))
         .route("/support/accounts/{id}/history.csv", get(history_csv::of_account))
-        .fallback_service(root_files(config, page_not_found()))
-        .layer(from_fn_with_state(state.clone(), identity::gate))
+        .merge(pages(state, headers))
+        .fallback_service(root_files(config, not_found))
+        .layer(from_fn_with_state(gate, identity::gate))
         .layer(identity::session_layer(config, sessions))
         .layer(from_fn_with_state(config.is_https(), identity::removable_cookie))
         .layer(RequestBodyLimitLayer::new(LARGEST_FORM_BYTES))
@@ -90,34 +84,12 @@ fn people(state: &AppState) -> Router<AppState> {
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, NO_STORE))
 }
 
-/// The pages of the route table, each rendered with the state in its context, under a policy that
-/// lets its own scripts run.
-fn pages(state: &AppState) -> Router<AppState> {
-    let options = state.config.leptos.clone();
-    let context = {
-        let (state, headers) = (state.clone(), SecurityHeaders::new(&state.config));
-        move || {
-            provide_context(state.clone());
-            let policy = headers.content_policy(use_nonce().as_deref());
-            expect_context::<ResponseOptions>().insert_header(CONTENT_SECURITY_POLICY, policy);
-        }
-    };
-    let routes = generate_route_list(App);
-    Router::new().leptos_routes_with_context(state, routes, context, move || shell(options.clone()))
-}
-
 /// Refuses what other sites make a browser send; behind a proxy that changes `Host`, the public
 /// address counts as ours.
 fn same_site_only(config: &Config) -> CsrfLayer {
     let layer = CsrfLayer::new();
     // Only an origin that no browser writes is refused; then the layer's own check stands alone.
     layer.clone().add_trusted_origin(config.public_origin()).unwrap_or(layer)
-}
-
-fn page_not_found() -> Router {
-    Router::new()
-        .fallback(|| std::future::ready(words::page(StatusCode::NOT_FOUND)))
-        .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, NO_STORE))
 }
 
 /// The panic is logged with its place by the panic hook.

@@ -1,14 +1,14 @@
 //! The files for browsers: the folder that the build of the browser part has filled.
 
-use std::path::Path;
+use std::{future::ready, path::Path};
 
 use axum::{
     Router,
-    http::{HeaderValue, header::CACHE_CONTROL},
+    http::{HeaderValue, StatusCode, header::CACHE_CONTROL},
 };
 use tower_http::{services::ServeDir, set_header::SetResponseHeader};
 
-use super::config::Config;
+use super::{config::Config, words};
 
 /// Asked for again each time, and answered with 304 while it is the same.
 const CHECKED: &str = "no-cache";
@@ -19,7 +19,8 @@ const KEPT: &str = "public, max-age=31536000, immutable";
 type Files = SetResponseHeader<ServeDir<Router>, HeaderValue>;
 
 /// The scripts and styles under `/pkg`.
-pub fn package_files(config: &Config, not_found: Router) -> Files {
+pub fn package_files(config: &Config) -> Files {
+    let not_found = Router::new().fallback(|| ready(words::page(StatusCode::NOT_FOUND)));
     let folder = Path::new(&*config.leptos.site_root).join(&*config.leptos.site_pkg_dir);
     files(&folder, if config.leptos.hash_files { KEPT } else { CHECKED }, not_found)
 }

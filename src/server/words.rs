@@ -66,6 +66,7 @@ const fn words(status: StatusCode) -> (&'static str, &'static str, &'static str)
 #[must_use]
 pub fn page(status: StatusCode) -> Response {
     let (title, what, then) = words(status);
+    let number = status.as_u16();
     let html = format!(
         r#"<!DOCTYPE html>
 <html lang="en">
@@ -77,11 +78,14 @@ pub fn page(status: StatusCode) -> Response {
 <link rel="stylesheet" href="/pkg/recharge.css">
 </head>
 <body>
-<main class="error-page">
+<main class="narrow" id="main">
+<a class="brand" href="/">Recharge</a>
+<div class="panel error-page">
+<p class="fine muted">Error {number}</p>
 <h1>{title}</h1>
-<p>{what}</p>
-<p>{then}</p>
-<p><a href="/">Credits Management</a></p>
+<p>{what} {then}</p>
+<a class="button button-primary" href="/">Go to the start page</a>
+</div>
 </main>
 </body>
 </html>

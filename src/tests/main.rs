@@ -17,4 +17,5 @@ mod payments_server;
 mod payments_shop;
 mod payments_webhook;
 mod program;
+mod screens;
 mod sessions;

@@ -1,7 +1,12 @@
-//! What people see, asked of the server as a browser would: without any script.
+//! The pages as a whole: every one complete, every door closed to strangers.
 
-use chrono::{Days, TimeDelta};
-use recharge::credits::{AccountId, Command, Credits, Note, Operation, Source, Validity};
+use axum::{
+    body::Body,
+    http::{Request, StatusCode},
+};
+use futures::{StreamExt, stream};
+use leptos::server_fn::axum::server_fn_paths;
+use recharge::credits::{Command, Credits, Note, Operation, Source, Validity};
 
 use crate::{
     app::{TestApp, Visitor},
@@ -9,188 +14,83 @@ use crate::{
 };
 
 on_both_databases!(
-    the_screen_and_the_file_show_the_same_rows,
-    the_types_of_operation_sum_to_what_was_consumed,
-    a_row_opens_in_place_and_names_what_it_took_from,
-    an_unknown_filter_shows_all_rows_instead_of_failing,
-    a_new_account_is_told_what_will_be_here,
-    support_sees_what_the_customer_sees,
-    a_customer_learns_nothing_of_the_support_desk,
-    a_thousand_pages_are_complete,
+    a_thousand_pages_twenty_at_a_time_are_all_complete,
+    who_asks_for_the_head_of_a_page_gets_it,
+    a_customer_sees_what_the_ledger_says,
+    server_functions_have_no_address,
+    a_stranger_sees_the_sign_in_page,
 );
 
-fn credits(thousandths: i64) -> Credits {
-    Credits::from_thousandths(thousandths)
-}
-
-async fn grant(app: &TestApp, account: &AccountId, whole: i64) {
-    let command = Command::Grant {
+/// Gives a customer 500 credits and spends 20.5 of them.
+async fn credits_for(app: &TestApp, customer: &Visitor) {
+    let account = customer.account.as_ref().unwrap();
+    let note = |description: &str| Note { description: description.to_owned(), ..Note::default() };
+    let grant = Command::Grant {
         source: Source::Promotion,
-        amount: credits(whole * 1_000),
+        amount: Credits::from_thousandths(500_000),
         validity: Validity::OneYear,
         purchase: None,
-        note: Note { description: "Welcome credits".into(), ..Note::default() },
+        note: note("Welcome"),
     };
-    app.state.ledger.execute(account, &format!("grant-{whole}"), command).await.unwrap();
+    let spend = Command::Spend {
+        operation: Operation::Backtest,
+        amount: Credits::from_thousandths(20_500),
+        note: note("Backtest of <b>everything</b>"),
+    };
+    app.state.ledger.execute(account, "welcome", grant).await.unwrap();
+    app.state.ledger.execute(account, "backtest", spend).await.unwrap();
 }
 
-async fn spend(app: &TestApp, account: &AccountId, key: i64, operation: Operation, amount: i64) {
-    let note = Note {
-        description: format!("Work {key}"),
-        detail: "\"quoted\", with a comma".into(),
-        reference: format!("job_{key}"),
-        rate_card: "v1".into(),
-    };
-    let command = Command::Spend { operation, amount: credits(amount), note };
-    app.state.ledger.execute(account, &format!("spend-{key}"), command).await.unwrap();
-}
-
-/// A customer with 1,000 credits and 60 operations of 2.5, 5, 7.5 and 10 credits in turn.
-async fn busy_customer(app: &TestApp) -> (Visitor, AccountId) {
+async fn a_thousand_pages_twenty_at_a_time_are_all_complete(app: TestApp) {
     let customer = app.customer().await;
-    let account = customer.account.clone().unwrap();
-    grant(app, &account, 1_000).await;
-    for key in 0..60_i64 {
-        let kind = usize::try_from(key % 4).unwrap();
-        spend(app, &account, key, Operation::ALL[kind], 2_500 * (key % 4 + 1)).await;
-    }
-    (customer, account)
-}
-
-/// The numbers of the rows on a page, newest first.
-fn rows_of(page: &str) -> Vec<i64> {
-    let starts = page.match_indices("id=\"row-").map(|(index, mark)| index + mark.len());
-    starts.map(|start| page[start..].split('"').next().unwrap().parse().unwrap()).collect()
-}
-
-/// Where the link with this relation leads.
-fn link(page: &str, relation: &str) -> Option<String> {
-    let anchor =
-        page.split("<a ").find(|anchor| anchor.contains(&format!("rel=\"{relation}\"")))?;
-    let href = anchor.split("href=\"").nth(1)?.split('"').next()?;
-    Some(href.replace("&amp;", "&"))
-}
-
-async fn the_screen_and_the_file_show_the_same_rows(app: TestApp) {
-    let (mut customer, _) = busy_customer(&app).await;
-    for filter in ["", "?operation=backtest", "?text=WORK+1", "?kind=granted", "?text=%22"] {
-        let mut shown = Vec::new();
-        let mut next = Some(format!("/settings/credits/history{filter}"));
-        while let Some(path) = next {
-            let page = customer.get(&path).await;
-            assert_eq!(page.status, 200, "{path}");
-            assert!(!page.body.contains("add up"), "{path} does not add up");
-            shown.extend(rows_of(&page.body));
-            next = link(&page.body, "next");
-        }
-        let file = customer.get(&format!("/settings/credits/history.csv{filter}")).await;
-        assert_eq!(file.header("content-type"), "text/csv; charset=utf-8");
-        let mut reader = csv::Reader::from_reader(file.body.as_bytes());
-        let records = reader.records().map(|record| record.unwrap()[0].parse::<i64>().unwrap());
-        assert_eq!(shown, records.collect::<Vec<_>>(), "{filter}");
-        assert!(shown.is_sorted_by(|newer, older| newer > older), "{filter}: {shown:?}");
-    }
-}
-
-async fn the_types_of_operation_sum_to_what_was_consumed(app: TestApp) {
-    let (mut customer, _) = busy_customer(&app).await;
-    let page = customer.get("/settings/credits").await.body;
-    let legend = page.split("class=\"legend\"").nth(1).unwrap().split("</table>").next().unwrap();
-    for sum in ["37.5", "75", "112.5", "150", "375"] {
-        let cell = format!("<td class=\"num\">{sum}");
-        assert!(legend.contains(&cell), "{sum} credits are missing in {legend}");
-    }
-    assert!(page.contains("625"), "625 credits are available");
-}
-
-async fn a_row_opens_in_place_and_names_what_it_took_from(app: TestApp) {
-    let (mut customer, _) = busy_customer(&app).await;
-    let page = customer.get("/settings/credits/history?open=61#row-61").await.body;
-    assert_eq!(page.matches("class=\"detail\"").count(), 1);
-    assert!(page.contains("Paid from") && page.contains("Promotion of "));
-    assert!(page.contains("job_59") && page.contains("aria-expanded=\"true\""));
-}
-
-async fn an_unknown_filter_shows_all_rows_instead_of_failing(app: TestApp) {
-    let (mut customer, _) = busy_customer(&app).await;
-    for query in [
-        "kind=stolen&operation=magic&from=tomorrow&to=0000-00-00",
-        "before=-1&after=x&open=99999999999999999999",
-        "text=%FF%00%27%3B--&text=%25",
-        "before=1",
-        "after=9223372036854775807&open=9223372036854775807",
-        "from=2026-01-01&to=2025-01-01",
-        "from=-262143-01-01&to=262142-12-31",
-        "cycle=9999-99-99",
-    ] {
-        for path in ["/settings/credits", "/settings/credits/history"] {
-            let page = customer.get(&format!("{path}?{query}")).await;
-            assert_eq!(page.status, 200, "{path}?{query}");
-        }
-        let file = customer.get(&format!("/settings/credits/history.csv?{query}")).await;
-        assert_eq!(file.status, 200, "{query}");
-    }
-    let page = customer.get("/settings/credits/history?kind=stolen").await;
-    assert_eq!(rows_of(&page.body).len(), 25);
-}
-
-async fn a_new_account_is_told_what_will_be_here(app: TestApp) {
-    let mut customer = app.customer().await;
-    let page = customer.get("/settings/credits").await.body;
-    assert!(page.contains("<h1>Credits Management</h1>"));
-    assert!(page.contains("Your usage will appear here") && page.contains("No rows yet"));
-    assert!(!page.contains("Credits by expiry"));
-}
-
-async fn support_sees_what_the_customer_sees(app: TestApp) {
-    let (customer, account) = busy_customer(&app).await;
-    let mut staff = app.staff().await;
-    let found = staff.get(&format!("/support?email={}", customer.email.to_uppercase())).await.body;
-    let path = format!("/support/accounts/{account}");
-    assert!(found.contains(&format!("href=\"{path}\"")), "{found}");
-    let page = staff.get(&format!("{path}?kind=spent&operation=backtest")).await;
-    assert_eq!((page.status.as_u16(), rows_of(&page.body).len()), (200, 15));
-    assert!(page.body.contains("625") && page.body.contains(&customer.email));
-    let file = staff.get(&format!("{path}/history.csv?operation=backtest")).await;
-    assert_eq!(file.body.lines().count(), 16);
-    assert_eq!(staff.get("/support/accounts/acc_nobody").await.status, 404);
-    assert_eq!(staff.get("/support/accounts/acc_nobody/history.csv").await.status, 404);
-    assert!(staff.get("/support?email=nobody").await.body.contains("No account with this address"));
-}
-
-async fn a_customer_learns_nothing_of_the_support_desk(app: TestApp) {
-    let (mut customer, account) = busy_customer(&app).await;
-    for path in [
-        "/support".to_owned(),
-        format!("/support/accounts/{account}"),
-        format!("/support/accounts/{account}/history.csv"),
-    ] {
-        assert_eq!(customer.get(&path).await.status, 404, "{path}");
-    }
-}
-
-async fn a_thousand_pages_are_complete(app: TestApp) {
-    let (mut customer, account) = busy_customer(&app).await;
-    app.clock.advance(TimeDelta::days(40));
-    customer.sign_in().await.redirects_to("/settings/credits");
-    spend(&app, &account, 100, Operation::Inference, 40).await;
-    let earlier = (app.clock.now().date_naive() - Days::new(40)).to_string();
-    let readers = (0..20).map(|_| {
-        let (mut customer, cycle) = (customer.clone(), earlier.clone());
-        tokio::spawn(async move {
-            for number in 0..50 {
-                let path = match number % 2 {
-                    0 => "/settings/credits".to_owned(),
-                    _ => format!("/settings/credits?cycle={cycle}"),
-                };
-                let page = customer.get(&path).await;
-                assert_eq!(page.status, 200);
-                assert!(page.body.contains("</html>"), "a page is cut off");
-                assert!(page.body.contains("Latest history"), "a page lost its end");
-            }
-        })
+    credits_for(&app, &customer).await;
+    let pages = stream::iter(0..1_000).map(|_| {
+        let mut customer = customer.clone();
+        tokio::spawn(async move { customer.get("/settings/credits").await })
     });
-    for reader in readers.collect::<Vec<_>>() {
-        reader.await.unwrap();
+    let answers: Vec<_> = pages.buffer_unordered(20).collect().await;
+    assert_eq!(answers.len(), 1_000);
+    for answer in answers {
+        let answer = answer.unwrap();
+        assert_eq!(answer.status, StatusCode::OK);
+        assert!(answer.body.ends_with("</body></html>") && answer.body.contains("479.5"));
     }
+}
+
+async fn who_asks_for_the_head_of_a_page_gets_it(app: TestApp) {
+    let mut customer = app.customer().await;
+    let head = Request::head("/settings/credits").body(Body::empty()).unwrap();
+    let answer = customer.send(head).await;
+    assert_eq!((answer.status, answer.body.as_str()), (StatusCode::OK, ""));
+}
+
+async fn a_customer_sees_what_the_ledger_says(app: TestApp) {
+    let mut customer = app.customer().await;
+    credits_for(&app, &customer).await;
+    for path in ["/settings/credits", "/settings/credits/history"] {
+        let page = customer.get(path).await;
+        assert_eq!(page.status, StatusCode::OK);
+        assert!(page.body.contains("Credits Management"), "{path}");
+        assert!(page.body.contains("Backtest of &lt;b&gt;everything&lt;/b&gt;"), "{path} escapes");
+    }
+}
+
+async fn server_functions_have_no_address(app: TestApp) {
+    let mut customer = app.customer().await;
+    let functions: Vec<_> = server_fn_paths().collect();
+    assert!(functions.len() >= 4, "{functions:?}");
+    for (path, _) in functions {
+        let form = [("account", "acc_1"), ("id", "acc_1"), ("email", "demo@recharge.test")];
+        assert_eq!(customer.post(path, &form).await.status, StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(customer.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
+        let foreign = customer.post_from("cross-site", path, &form).await;
+        assert_eq!(foreign.status, StatusCode::FORBIDDEN, "{path}");
+    }
+}
+
+async fn a_stranger_sees_the_sign_in_page(app: TestApp) {
+    let page = app.visitor().get("/sign-in?next=%2Fsettings%2Fcredits%2Fhistory&error=1").await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.body.contains("action=\"/sign-in\"") && page.body.contains("name=\"password\""));
+    assert!(page.body.contains("value=\"/settings/credits/history\""));
 }

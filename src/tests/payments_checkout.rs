@@ -150,7 +150,7 @@ async fn a_session_that_expires_ends_the_purchase(shop: Shop) {
     assert_eq!(shop.look(&told).await.state, PurchaseState::Expired);
     shop.stripe.webhooks(WebhookPolicy::drop_all());
     shop.stripe.expire(session(&untold)).unwrap();
-    assert_eq!(shop.reconcile().await.ended, [untold.id.clone()]);
+    assert_eq!(shop.reconcile().await.ended, std::slice::from_ref(&untold.id));
     let ended = shop.look(&untold).await;
     assert_eq!((ended.state, ended.checkout_url), (PurchaseState::Expired, None));
     // The old link leads to the purchase, not to a new payment.

@@ -113,7 +113,7 @@ async fn without_webhook_and_return_the_reconciler_credits(shop: Shop) {
     shop.pay(&purchase);
     assert!(!shop.look(&purchase).await.state.is_final(), "nobody has told us yet");
     let report = shop.reconcile().await;
-    assert_eq!(report.credited, [purchase.id.clone()]);
+    assert_eq!(report.credited, std::slice::from_ref(&purchase.id));
     assert!(report.missed_events > 0 && report.is_clean());
     assert_eq!(shop.available(&buyer).await, BOUGHT);
     let again = shop.reconcile().await;

@@ -70,9 +70,8 @@ pub fn Details(
         }
         None => Some("one year after crediting".into_any()),
     };
-    let after = (!purchase.state.is_final())
-        .then(|| balance.checked_add(purchase.credits))
-        .flatten();
+    let after =
+        (!purchase.state.is_final()).then(|| balance.checked_add(purchase.credits)).flatten();
     view! {
         <section class="panel panel-body" aria-labelledby="details">
             <h2 id="details">"Details"</h2>

@@ -4,40 +4,65 @@
 //! a customer doesn't learn that there is a support desk.
 
 use axum::{
+    Router,
     extract::{Request, State},
     http::{Method, StatusCode, Uri},
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
+use tower::ServiceExt;
 use tower_sessions::Session;
 
 use super::{LocalPath, Person, local_path::is_under, sessions::USER, sign_in::destination, users};
-use crate::server::{AppState, database::Database};
+use crate::server::database::Database;
+
+/// What the gate needs.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    /// Where people are looked up.
+    pub database: Database,
+    /// Answers with the page for what is not there.
+    pub not_found: Router,
+}
+
+/// What somebody is told instead of what they asked for.
+enum Refusal {
+    /// Go there.
+    Go(String),
+    /// There is no such thing.
+    NotFound,
+}
 
 /// Puts the [`super::Customer`] or [`super::Staff`] who is asking into the request's extensions,
 /// or sends the visitor away.
 pub async fn gate(
-    State(state): State<AppState>,
+    State(gate): State<Gate>,
     session: Session,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let person = match who(&state.database, &session).await {
+    let person = match who(&gate.database, &session).await {
         Ok(person) => person,
         Err(error) => {
             tracing::error!(%error, "the session could not be read");
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         }
     };
-    if let Some(answer) = refuse(request.method(), request.uri(), person.as_ref()) {
-        return answer;
-    }
+    let refusal = refuse(request.method(), request.uri(), person.as_ref());
     match person {
         Some(Person::Customer(customer)) => request.extensions_mut().insert(customer).map(drop),
         Some(Person::Staff(staff)) => request.extensions_mut().insert(staff).map(drop),
         None => None,
     };
-    next.run(request).await
+    match refusal {
+        None => next.run(request).await,
+        Some(Refusal::Go(place)) => Redirect::to(&place).into_response(),
+        Some(Refusal::NotFound) => {
+            // The page would otherwise be looked up by its address, and found.
+            *request.uri_mut() = Uri::from_static("/nowhere");
+            gate.not_found.oneshot(request).await.into_response()
+        }
+    }
 }
 
 /// A session whose user is gone is nobody's.
@@ -49,29 +74,22 @@ async fn who(
     Ok(users::with_id(database, &user).await?)
 }
 
-/// What somebody is told instead of what they asked for.
-fn refuse(method: &Method, uri: &Uri, person: Option<&Person>) -> Option<Response> {
+fn refuse(method: &Method, uri: &Uri, person: Option<&Person>) -> Option<Refusal> {
     let path = uri.path();
     let (settings, support) = (is_under(path, "/settings"), is_under(path, "/support"));
-    let not_found = || Some(StatusCode::NOT_FOUND.into_response());
+    let go = |place: &str| Some(Refusal::Go(place.to_owned()));
     match person {
-        None if settings || support => {
-            Some(Redirect::to(&sign_in_address(method, uri, support)).into_response())
-        }
-        Some(Person::Customer(_)) if support => not_found(),
-        Some(Person::Staff(_)) if settings && is_read(method) => {
-            Some(Redirect::to("/support").into_response())
-        }
-        Some(Person::Staff(_)) if settings => not_found(),
+        None if settings || support => Some(Refusal::Go(sign_in_address(method, uri, support))),
+        Some(Person::Customer(_)) if support => Some(Refusal::NotFound),
+        Some(Person::Staff(_)) if settings && is_read(method) => go("/support"),
+        Some(Person::Staff(_)) if settings => Some(Refusal::NotFound),
         Some(person) if path == "/sign-in" && is_read(method) => {
-            Some(Redirect::to(&destination(person, &next_of(uri))).into_response())
+            Some(Refusal::Go(destination(person, &next_of(uri))))
         }
         Some(person) if path == "/" && is_read(method) => {
-            Some(Redirect::to(&destination(person, "")).into_response())
+            Some(Refusal::Go(destination(person, "")))
         }
-        None if path == "/" && is_read(method) => {
-            Some(Redirect::to("/settings/credits").into_response())
-        }
+        None if path == "/" && is_read(method) => go("/settings/credits"),
         _ => None,
     }
 }

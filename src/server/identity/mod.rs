@@ -23,7 +23,7 @@ use axum::{
     http::{StatusCode, request::Parts},
 };
 
-pub use gate::gate;
+pub use gate::{Gate, gate};
 pub use local_path::LocalPath;
 pub use owners::{Owner, owner_of, owner_with_email};
 pub use password::Passwords;
