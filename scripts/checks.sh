@@ -31,7 +31,9 @@ run_tests() {
   sed 's/\x1b\[[0-9;]*m//g' "$logs/tests.log" | grep -E '^ *Summary|^test result' | tail -n 5
 }
 
-# The simulator's answers and events, and what it accepts, against Stripe's own description of its API.
-check_simulator() {
-  step conformance "hold the Stripe simulator against Stripe's specification" end2end/stripe-simulator/conformance/run
+# The simulator's answers and events, what it accepts, and what the server asked of it in the browser tests, against
+# Stripe's own description of its API.
+check_conformance() {
+  step conformance "hold all that was said to Stripe against its specification" \
+    end2end/stripe-simulator/conformance/run --recorded target/logs/stripe-requests
 }

@@ -10,6 +10,6 @@ build_tests
 join_beside
 lint_islands
 run_tests
-check_simulator
 scripts/e2e.sh
+check_conformance
 say "all tests passed"

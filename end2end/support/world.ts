@@ -1,13 +1,16 @@
 // A world of its own for every test: a copy of the seeded database, a Stripe simulator and a server on free
 // ports. What one test buys, no other test sees.
-import { copyFile, mkdtemp, rm } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { Running, freePort, recharge, root } from "./programs";
 import { Simulator } from "./simulator";
 
 const webhookSecret = "whsec_end2end";
+
+/** What the server asked of Stripe, a file for each test: held against Stripe's specification afterwards. */
+export const recorded = join(root, "target/logs/stripe-requests");
 
 /** Everything the server is told; the two addresses may not be in use yet. */
 function settings(database: string, url: string, simulator: string): Record<string, string> {
@@ -103,7 +106,15 @@ export class World {
     return this.stripe.output();
   }
 
+  /** Keeps what the server asked of Stripe, unless the test has ended the simulator. */
+  private async keepRequests(): Promise<void> {
+    const requests = await this.simulator.call("GET", "/requests").catch(() => []);
+    await mkdir(recorded, { recursive: true });
+    await writeFile(join(recorded, `${basename(this.folder)}.json`), JSON.stringify(requests));
+  }
+
   async end(): Promise<void> {
+    await this.keepRequests();
     await Promise.all([this.server.stop(), this.stripe.stop()]);
     await rm(this.folder, { recursive: true, force: true });
   }

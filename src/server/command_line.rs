@@ -54,6 +54,7 @@ struct Seed {
 }
 
 #[derive(clap::Subcommand)]
+#[expect(clippy::doc_markdown, reason = "what stands here is shown by --help")]
 enum UserCommand {
     /// Add somebody and print the id of their account; the password comes from RECHARGE_PASSWORD,
     /// or is the first line of the input

@@ -11,7 +11,7 @@ use url::Url;
 
 use super::secret::Secret;
 
-/// The name of the browser part's files; HydrationScripts asks for `/pkg/recharge.js`.
+/// The name of the browser part's files; Leptos asks for `/pkg/recharge.js`.
 const OUTPUT_NAME: &str = "recharge";
 /// Where the real Stripe answers.
 const STRIPE: &str = "https://api.stripe.com";
@@ -20,6 +20,7 @@ const STRIPE_CHECKOUT: &str = "https://checkout.stripe.com";
 
 /// The settings as the operator writes them.
 #[derive(clap::Args)]
+#[expect(clippy::doc_markdown, reason = "what stands here is shown by --help")]
 pub struct Settings {
     /// The database: sqlite://PATH (made where it is missing) or postgres://USER:PASSWORD@HOST/NAME
     #[arg(
@@ -253,9 +254,8 @@ fn leptos_options(settings: &Settings) -> Result<LeptosOptions, ConfigError> {
 
 fn stripe_keys(settings: &Settings) -> Result<Option<StripeKeys>, ConfigError> {
     let secret_key = settings.stripe_secret_key.as_deref().map(str::trim).unwrap_or_default();
-    let secrets = settings.stripe_webhook_secret.iter().map(|secret| secret.trim());
-    let webhook_secrets: Vec<_> =
-        secrets.filter(|secret| !secret.is_empty()).map(Secret::new).collect();
+    let secrets = settings.stripe_webhook_secret.iter().filter(|secret| !secret.trim().is_empty());
+    let webhook_secrets: Vec<_> = secrets.map(|secret| Secret::new(secret)).collect();
     match (secret_key.is_empty(), webhook_secrets.is_empty()) {
         (true, true) => Ok(None),
         (true, false) => Err(fail(

@@ -1,4 +1,5 @@
 //! The promises of the product, one test each, on SQLite and PostgreSQL.
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the message")]
 
 mod app;
 mod databases;

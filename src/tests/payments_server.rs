@@ -47,7 +47,7 @@ async fn a_customer_buys_pays_and_sees_the_credits(app: TestApp) {
     stripe.pay(session, PayOutcome::Paid).unwrap();
     assert!(stripe.delivered("checkout.session.completed", SOON).await);
     let checked = customer.post(&format!("{page}/check"), &[]).await;
-    checked.redirects_to(&page);
+    checked.redirects_to(&format!("{page}?checked=1"));
     let news = customer.get(&format!("{page}/events")).await;
     assert_eq!(news.header("content-type"), "text/event-stream");
     assert_eq!(news.body, "event: purchase\ndata: credited\t5,000\t\n\n");

@@ -2,6 +2,7 @@
 import argparse
 import http.server
 import json
+import pathlib
 import subprocess
 import sys
 import threading
@@ -198,10 +199,21 @@ def check_events(run):
         run.judge(f"object of {event['type']}", run.specification.object_complaint(event["data"]["object"]))
 
 
+def check_recorded(run, folder):
+    """The application's own requests; it must have opened a checkout at least once."""
+    opened = 0
+    for path in sorted(pathlib.Path(folder).glob("*.json")):
+        for seen in json.loads(path.read_text(encoding="utf-8")):
+            complaint = run.specification.form_complaint(seen["method"], seen["path"], seen["params"])
+            run.judge(f"recorded {seen['method']} {seen['path']}", complaint)
+            opened += (seen["method"], seen["path"]) == ("POST", "/v1/checkout/sessions")
+    run.judge("recorded requests", None if opened else f"no checkout was opened in {folder}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--binary", required=True, help="the stripe-simulator to check")
-    parser.add_argument("--recorded", metavar="FILE", help="also check requests that an application made: GET /_control/requests, saved")
+    parser.add_argument("--recorded", metavar="FOLDER", help="also check requests that an application made: files with GET /_control/requests, saved")
     arguments = parser.parse_args()
     run = Run(arguments.binary, Specification())
     try:
@@ -214,9 +226,7 @@ def main():
         provoke_errors(run)
         compare_parameters(run)
         if arguments.recorded:
-            with open(arguments.recorded, encoding="utf-8") as file:
-                for seen in json.load(file):
-                    run.judge(f"recorded {seen['method']} {seen['path']}", run.specification.form_complaint(seen["method"], seen["path"], seen["params"]))
+            check_recorded(run, arguments.recorded)
     finally:
         run.close()
     for complaint in run.complaints:

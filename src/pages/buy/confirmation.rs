@@ -3,11 +3,12 @@
 use leptos::prelude::*;
 
 use super::{
-    order::{Outcome, Sums, Terms},
+    figures::figures,
+    order::{Outcome, Sums, Terms, WorthList},
     picker::{PurchasesOff, Sale},
+    pricing::grouped,
     problem::Problem,
-    shop::{Choice, grouped},
-    worth_list::WorthList,
+    shop::Choice,
 };
 use crate::components::{Notice, Tone};
 
@@ -24,7 +25,8 @@ pub fn Confirmation(
     problem: Option<Problem>,
 ) -> impl IntoView {
     let Sale { shop, intent, is_open } = sale;
-    let offer = shop.schedule.offer(credits);
+    let pricing = shop.pricing.clone();
+    let figures = figures(&pricing, Some(credits));
     let (package, amount) = match choice {
         Choice::Package(id) => (id, None),
         Choice::Custom(text) => (Choice::CUSTOM.to_owned(), Some(text)),
@@ -47,12 +49,12 @@ pub fn Confirmation(
             <div class="two">
                 <section class="panel panel-body stack" aria-labelledby="order">
                     <h2 id="order">"Order"</h2>
-                    <Sums offer schedule=shop.schedule.clone() />
-                    <WorthList shop=shop.clone() credits />
+                    <Sums pricing=pricing.clone() figures=figures.clone() />
+                    <WorthList shop=shop.clone() figures=figures.clone() />
                 </section>
                 <section class="panel panel-body buy-confirm" aria-labelledby="pay">
                     <h2 id="pay">"Terms and payment"</h2>
-                    <Outcome shop=shop.clone() credits />
+                    <Outcome pricing figures />
                     <Terms shop />
                     <button
                         class="button button-primary button-wide"

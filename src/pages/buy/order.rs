@@ -1,16 +1,46 @@
-//! What an amount costs and what comes of it: the same on every page and in the browser.
+//! What an amount costs and what comes of it: the same in the picker and in every confirmation.
 
 use leptos::prelude::*;
 
-use super::shop::{Shop, about, grouped, step_price};
+use super::{
+    figures::{Figure, FigureRow, Said, expiry_in_days, said},
+    pricing::{Pricing, grouped, step_price},
+    shop::Shop,
+};
 use crate::{
-    components::{plural, tenths},
+    components::tenths,
     credits::{Offer, PriceSchedule},
+    pages::operation::OperationName,
 };
 
-/// How a total comes about, line by line.
+/// How a total comes about, line by line, from the figures of an amount.
 #[component]
 pub fn Sums(
+    /// What prices it.
+    pricing: Pricing,
+    /// The figures.
+    figures: Vec<Figure>,
+) -> impl IntoView {
+    let lines = (0..pricing.schedule.steps.len()).map(|index| {
+        let term = view! { <Said figures=figures.clone() name=format!("term-{index}") /> };
+        let term = term.into_any();
+        view! { <FigureRow figures=figures.clone() name=format!("line-{index}") term /> }
+    });
+    let lines = lines.collect_view();
+    let row = |name: &'static str, term: &'static str, class: &'static str| {
+        view! { <FigureRow figures=figures.clone() name term=term.into_any() class /> }
+    };
+    view! {
+        <dl class="sums">
+            {lines} {row("total", "Total", "total")} {row("per-credit", "Price per credit", "")}
+            {row("saving", "Saved", "")} <div><dt>"Tax"</dt><dd>"none added"</dd></div>
+        </dl>
+    }
+}
+
+/// How a total came about that is settled.
+#[component]
+pub fn PaidSums(
     /// The offer.
     offer: Offer,
     /// What it was priced by.
@@ -39,28 +69,49 @@ pub fn Sums(
 /// What comes of a purchase: expiry, use, balance.
 #[component]
 pub fn Outcome(
-    /// Who buys.
-    shop: Shop,
-    /// Whole credits.
-    credits: i64,
+    /// What prices it.
+    pricing: Pricing,
+    /// The figures.
+    figures: Vec<Figure>,
 ) -> impl IntoView {
-    let expiry = format!(" (in {})", plural(shop.expiry_days(), "day", "days"));
-    let used_up = shop.used_up(credits);
-    let unused = shop.unused(credits).filter(|unused| *unused > 0);
+    let row = |name: &'static str, term: &'static str, class: &'static str| {
+        view! { <FigureRow figures=figures.clone() name term=term.into_any() class /> }
+    };
     view! {
-        <dl class="facts terms">
-            <dt>"Expire"</dt>
-            <dd><span class="nowrap">{shop.expiry()}</span>{expiry}</dd>
-            {used_up.map(|day| view! { <dt>"Likely used up"</dt><dd>"about "{day}</dd> })}
-            {unused.map(|unused| view! {
-                <dt>"Likely unused"</dt>
-                <dd class="warn">"about "{grouped(about(unused))}" at your pace"</dd>
-            })}
-            <dt>"Refund"</dt>
-            <dd>"none: purchases are final"</dd>
-            <dt>"Balance after"</dt>
-            <dd>{shop.balance_after(credits).to_string()}</dd>
+        <dl class="sums outcome">
+            <div><dt>"Expire"</dt><dd>{pricing.expiry()} {expiry_in_days(&pricing)}</dd></div>
+            {row("used-up", "Likely used up", "")} {row("unused", "Likely unused", "warn")}
+            <div><dt>"Refund"</dt><dd>"none: purchases are final"</dd></div>
+            {row("balance-after", "Balance after", "")}
         </dl>
+    }
+}
+
+/// What an amount is worth, one line for each example of the catalogue.
+#[component]
+pub fn WorthList(
+    /// What credits are worth.
+    shop: Shop,
+    /// The figures.
+    figures: Vec<Figure>,
+) -> impl IntoView {
+    let is_silent = said(&figures, "amount").is_none();
+    let lines = shop.worth.into_iter().enumerate().map(|(index, example)| {
+        let worth = view! { <Said figures=figures.clone() name=format!("worth-{index}") /> };
+        view! {
+            <div>
+                <dt><OperationName operation=example.operation /></dt>
+                <dd class="num">{worth}</dd>
+                <dd class="basis">{example.what}</dd>
+            </div>
+        }
+    });
+    let lines = lines.collect_view();
+    view! {
+        <div class="worth-list" hidden=is_silent>
+            <h3>"What " <Said figures name="amount" /> " credits are worth"</h3>
+            <dl>{lines}</dl>
+        </div>
     }
 }
 
@@ -72,7 +123,7 @@ pub fn Terms(
 ) -> impl IntoView {
     let sentence = format!(
         "I understand that purchases are non-refundable and that credits unused on {} are forfeited.",
-        shop.expiry(),
+        shop.pricing.expiry(),
     );
     view! {
         <label class="check">

@@ -2,7 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::shop::{Choice, Fit, Shop, grouped};
+use super::{
+    pricing::grouped,
+    shop::{Choice, Fit, Shop},
+};
 use crate::{
     components::{plural, tenths},
     credits::Package,
@@ -31,7 +34,7 @@ pub fn PackageCards(
 
 #[component]
 fn PackageCard(shop: Shop, package: Package, is_chosen: bool) -> impl IntoView {
-    let offer = shop.schedule.offer(package.credits);
+    let offer = shop.pricing.schedule.offer(package.credits);
     let saving = if offer.saving.minor > 0 {
         let part = format!("({} %)", tenths(offer.saving_permille()));
         let saving = format!("Save {} ", offer.saving);
@@ -56,6 +59,7 @@ fn PackageCard(shop: Shop, package: Package, is_chosen: bool) -> impl IntoView {
                 name="package"
                 value=package.id
                 checked=is_chosen
+                data-credits=package.credits
                 data-first=is_chosen.then_some("")
             />
             <span class="head">
@@ -68,7 +72,7 @@ fn PackageCard(shop: Shop, package: Package, is_chosen: bool) -> impl IntoView {
             <span class="worth">
                 "Worth about " {shop.worth_in_short(package.credits)}
             </span>
-            <span class="line expiry">{format!("Expire {}", shop.expiry())}</span>
+            <span class="line expiry">{format!("Expire {}", shop.pricing.expiry())}</span>
             {fit}
         </label>
     }

@@ -1,194 +1,228 @@
 //! The form that buys, alive: amount, price and outcome follow the choice without a server call.
 //!
-//! The form's own fields are the state. Every change is read from them, and at the start too: what
-//! was entered before the island woke up counts. Without the island the same form works; the style
-//! sheet then hides a summary that is out of date and shows "Show total".
+//! The form's own fields are the state: every change is read from them, and at the start too, so
+//! what was entered before the island woke up counts. What follows is written where the server
+//! has put the names of the figures. Without the island the same form works; the style sheet then
+//! hides a summary that is out of date and shows "Show total".
 
 use leptos::{
-    ev::{Event, SubmitEvent, pageshow},
-    html::Form,
+    ev::pageshow,
+    html::Div,
     prelude::*,
-    wasm_bindgen::JsCast,
-    web_sys::{HtmlFormElement, HtmlInputElement},
+    wasm_bindgen::{JsCast, closure::Closure},
+    web_sys::{Element, Event, HtmlButtonElement, HtmlElement, HtmlFormElement, HtmlInputElement},
 };
 
 use super::{
-    amount_field::AmountField,
-    order::{Outcome, Sums, Terms},
-    shop::{Choice, Shop, grouped},
+    figures::{Figure, field_figures, figures},
+    pricing::{Pricing, grouped},
+    shop::{Choice, Chosen},
     slider::{credits_at, position},
-    worth_list::WorthList,
 };
+use crate::credits::AmountError;
 
-/// The form; its children are the parts that never change.
+/// Brings the form inside it to life.
 #[island]
 pub fn PackagePicker(
-    /// What is sold, and to whom.
-    shop: Shop,
-    /// What is chosen at first.
-    choice: Choice,
-    /// Whether anything can be bought now.
-    is_open: bool,
-    /// The package cards.
+    /// The form.
     children: Children,
 ) -> impl IntoView {
-    let form = NodeRef::<Form>::new();
-    let is_entered = matches!(choice, Choice::Custom(_));
-    let choice = RwSignal::new(choice);
-    let show_error = RwSignal::new(is_entered);
-    let is_busy = RwSignal::new(false);
-    let is_live = RwSignal::new(false);
-    let shop = StoredValue::new(shop);
-    let credits =
-        Memo::new(move |_| shop.with_value(|shop| choice.with(|choice| choice.credits(shop))));
-
+    let root = NodeRef::<Div>::new();
     Effect::new(move |_| {
-        if let Some(form) = form.get() {
-            choice.set(read(&form));
-            is_live.set(true);
-            let _ = window_event_listener(pageshow, move |_| is_busy.set(false));
+        if let Some(picker) = root.get().and_then(|root| Picker::find(&root)) {
+            picker.wake();
         }
     });
-    let on_input = move |event: Event| {
-        if let Some(form) = form.get_untracked() {
-            shop.with_value(|shop| follow(shop, &form, &event));
-            choice.set(read(&form));
-            show_error.set(false);
+    view! { <div node_ref=root>{children()}</div> }
+}
+
+/// What goes while there is no amount.
+const NEED_AN_AMOUNT: [&str; 2] = [".summary-sums", ".worth-list"];
+
+/// The form with what prices it.
+#[derive(Clone)]
+struct Picker {
+    form: HtmlFormElement,
+    pricing: Pricing,
+}
+
+impl Picker {
+    fn find(root: &Element) -> Option<Self> {
+        let form: HtmlFormElement = root.query_selector("form").ok()??.dyn_into().ok()?;
+        let pricing = Pricing::from_line(&form.get_attribute("data-pricing")?)?;
+        Some(Self { form, pricing })
+    }
+
+    fn wake(self) {
+        self.show(is_entered(&self.form));
+        self.form.class_list().add_1("is-live").ok();
+        let awake = self.clone();
+        // A page that comes back from the browser's memory must not stay busy.
+        drop(window_event_listener(pageshow, move |_| awake.set_busy(false)));
+        self.listen("input", |picker, event| {
+            picker.follow(&event);
+            picker.show(false);
+        });
+        self.listen("change", |picker, _| picker.show(true));
+        self.listen("submit", Self::submit);
+    }
+
+    fn listen(&self, name: &str, answer: fn(&Self, Event)) {
+        let picker = self.clone();
+        let listener = Closure::<dyn FnMut(Event)>::new(move |event| answer(&picker, event));
+        let function = listener.as_ref().unchecked_ref();
+        self.form.add_event_listener_with_callback(name, function).ok();
+        listener.forget();
+    }
+
+    /// Brings the other fields in line with the one that was changed.
+    fn follow(&self, event: &Event) {
+        let changed = event_target::<HtmlInputElement>(event);
+        match changed.id().as_str() {
+            "slider" => {
+                let position = changed.value().parse().unwrap_or(0);
+                self.write("#amount", credits_at(&self.pricing.schedule, position));
+                self.choose_custom();
+            }
+            "amount" => self.choose_custom(),
+            _ => {
+                if let Ok(credits) = self.chosen() {
+                    self.write("#amount", credits);
+                }
+            }
         }
-    };
-    let on_submit = move |event: SubmitEvent| {
-        if is_busy.get_untracked() {
+        if let (Ok(credits), false) = (self.chosen(), changed.id() == "slider") {
+            self.write("#slider", position(&self.pricing.schedule, credits));
+        }
+    }
+
+    /// Writes down what follows from the choice. A fault that more digits may mend is shown only
+    /// when the field has been left.
+    fn show(&self, is_left: bool) {
+        let chosen = self.chosen();
+        let credits = chosen.clone().ok();
+        let error = chosen.err().flatten().filter(|error| is_left || !is_unfinished(error));
+        for figure in figures(&self.pricing, credits) {
+            self.say(&figure);
+        }
+        for figure in field_figures(&self.pricing, error.as_ref()) {
+            self.say(&figure);
+        }
+        for selector in NEED_AN_AMOUNT {
+            if let Some(part) = self.part(selector) {
+                set_hidden(&part, credits.is_none());
+            }
+        }
+        self.light_steps(credits.unwrap_or_default());
+        let spoken = credits.map(|credits| format!("{} credits", grouped(credits)));
+        self.set_attribute("#slider", "aria-valuetext", spoken.as_deref());
+        self.set_attribute("#amount", "aria-invalid", error.map(|_| "true"));
+    }
+
+    fn submit(&self, event: Event) {
+        if self.is_busy() {
             event.prevent_default();
-        } else if credits.with_untracked(Result::is_err) {
+        } else if self.chosen().is_err() {
             event.prevent_default();
-            show_error.set(true);
-            if let Some(amount) = form.get_untracked().and_then(|form| field(&form, "amount")) {
-                let _ = amount.focus();
+            self.show(true);
+            if let Some(amount) = self.input("#amount") {
+                amount.focus().ok();
             }
         } else {
-            is_busy.set(true);
+            self.set_busy(true);
         }
-    };
-    view! {
-        <form
-            node_ref=form
-            class="panel buy"
-            class:is-live=is_live
-            method="post"
-            action="/settings/credits/buy"
-            autocomplete="off"
-            on:input=on_input
-            on:change=move |_| show_error.set(true)
-            on:submit=on_submit
-        >
-            {children()}
-            <div class="buy-choose">
-                <AmountField shop choice credits show_error />
-                {move || {
-                    credits.get().ok().map(|credits| view! { <WorthList shop=shop.get_value() credits /> })
-                }}
-            </div>
-            <div class="buy-summary">
-                <div class="summary-live">
-                    {move || shop.with_value(|shop| summary(shop, credits.get().ok()))}
-                </div>
-                <Terms shop=shop.get_value() />
-                <PayButton is_open is_busy />
-                <p class="fine">"You pay on Stripe. We never see your card."</p>
-            </div>
-        </form>
     }
-}
 
-fn summary(shop: &Shop, credits: Option<i64>) -> AnyView {
-    let Some(credits) = credits else {
-        return view! {
-            <h3>"Your own amount"</h3>
-            <p class="no-total">"Enter how many credits you want: the price appears here."</p>
+    /// What the fields say.
+    fn chosen(&self) -> Chosen {
+        let package = self.input("[name=package]:checked").ok_or(None)?;
+        if package.value() == Choice::CUSTOM {
+            let amount = self.input("#amount").map(|amount| amount.value()).unwrap_or_default();
+            return self.pricing.schedule.parse_amount(&amount).map_err(Some);
         }
-        .into_any();
-    };
-    let offer = shop.schedule.offer(credits);
-    let spoken = format!("{} credits for {}", grouped(credits), offer.total);
-    view! {
-        <h3>{grouped(credits)} " credits"</h3>
-        <output class="visually-hidden" for="amount">{spoken}</output>
-        <Sums offer schedule=shop.schedule.clone() />
-        <Outcome shop=shop.clone() credits />
+        let credits = package.get_attribute("data-credits").and_then(|text| text.parse().ok());
+        credits.ok_or(None)
     }
-    .into_any()
-}
 
-#[component]
-fn PayButton(is_open: bool, is_busy: RwSignal<bool>) -> impl IntoView {
-    view! {
-        <button
-            class="button button-primary button-wide"
-            type="submit"
-            disabled=move || !is_open || is_busy.get()
-            aria-busy=move || is_busy.get().then_some("true")
-        >
-            {move || is_busy.get().then(|| view! { <span class="spinner" aria-hidden="true"></span> })}
-            "Continue to payment"
-        </button>
-        <button
-            class="button button-wide show-total"
-            type="submit"
-            formmethod="get"
-            formaction="/settings/credits/buy"
-            formnovalidate=true
-        >
-            "Show total"
-        </button>
-    }
-}
-
-/// Brings the other fields in line with the one that was changed.
-fn follow(shop: &Shop, form: &HtmlFormElement, event: &Event) {
-    let changed = event_target::<HtmlInputElement>(event);
-    let amount = field(form, "amount");
-    let slider = field(form, "slider");
-    let write = |input: Option<HtmlInputElement>, number: i64| {
-        if let Some(input) = input {
-            input.set_value(&number.to_string());
-        }
-    };
-    match (changed.name().as_str(), changed.id().as_str()) {
-        ("amount", _) => choose_custom(form),
-        (_, "slider") => {
-            let position = changed.value().parse().unwrap_or(0);
-            write(amount, credits_at(&shop.schedule, position));
-            choose_custom(form);
-            return;
-        }
-        ("package", _) => {
-            if let Ok(credits) = read(form).credits(shop) {
-                write(amount, credits);
+    fn say(&self, (name, text): &Figure) {
+        if let Some(place) = self.part(&format!("[data-figure={name}]")) {
+            place.set_text_content(text.as_deref());
+            if let Ok(Some(row)) = place.closest("[data-row]") {
+                set_hidden(&row, text.is_none());
             }
         }
-        _ => return,
     }
-    if let Ok(credits) = read(form).credits(shop) {
-        write(slider, position(&shop.schedule, credits));
+
+    /// Marks the price steps that an amount reaches.
+    fn light_steps(&self, credits: i64) {
+        let Some(steps) = self.part(".steps").map(|list| list.children()) else { return };
+        let mut above = 0;
+        for (index, step) in (0..).zip(&self.pricing.schedule.steps) {
+            if let Some(item) = steps.item(index) {
+                item.class_list().toggle_with_force("in", credits > above).ok();
+            }
+            above = step.up_to;
+        }
+    }
+
+    fn choose_custom(&self) {
+        if let Some(custom) = self.input("#custom") {
+            custom.set_checked(true);
+        }
+    }
+
+    fn write(&self, selector: &str, number: i64) {
+        if let Some(input) = self.input(selector) {
+            input.set_value(&number.to_string());
+        }
+    }
+
+    fn set_attribute(&self, selector: &str, name: &str, value: Option<&str>) {
+        if let Some(element) = self.part(selector) {
+            match value {
+                Some(value) => element.set_attribute(name, value).ok(),
+                None => element.remove_attribute(name).ok(),
+            };
+        }
+    }
+
+    fn is_busy(&self) -> bool {
+        self.form.has_attribute("data-busy")
+    }
+
+    fn set_busy(&self, is_busy: bool) {
+        if self.is_busy() == is_busy {
+            return;
+        }
+        self.form.toggle_attribute_with_force("data-busy", is_busy).ok();
+        self.set_attribute(".button-primary", "aria-busy", is_busy.then_some("true"));
+        if let Some(button) = self.part(".button-primary") {
+            button.unchecked_into::<HtmlButtonElement>().set_disabled(is_busy);
+        }
+        if let Some(ring) = self.part(".spinner") {
+            set_hidden(&ring, !is_busy);
+        }
+    }
+
+    fn input(&self, selector: &str) -> Option<HtmlInputElement> {
+        self.part(selector)?.dyn_into().ok()
+    }
+
+    fn part(&self, selector: &str) -> Option<Element> {
+        self.form.query_selector(selector).ok()?
     }
 }
 
-fn choose_custom(form: &HtmlFormElement) {
-    if let Some(custom) = field(form, "custom") {
-        custom.set_checked(true);
-    }
+/// Whether an amount was entered before, so that its fault is shown at once.
+fn is_entered(form: &HtmlFormElement) -> bool {
+    form.query_selector("#custom:checked").is_ok_and(|custom| custom.is_some())
 }
 
-/// What the fields say.
-fn read(form: &HtmlFormElement) -> Choice {
-    let chosen = form.query_selector("[name=package]:checked").ok().flatten();
-    let chosen = chosen.and_then(|input| input.dyn_into::<HtmlInputElement>().ok());
-    let amount = field(form, "amount").map(|input| input.value());
-    let package = chosen.map(|input| input.value());
-    Choice::read(package, amount).unwrap_or_else(|| Choice::Custom(String::new()))
+/// Whether more digits may mend it.
+fn is_unfinished(error: &AmountError) -> bool {
+    matches!(error, AmountError::Empty | AmountError::TooFew(_))
 }
 
-/// The field with this id.
-fn field(form: &HtmlFormElement, id: &str) -> Option<HtmlInputElement> {
-    form.query_selector(&format!("#{id}")).ok().flatten()?.dyn_into().ok()
+fn set_hidden(element: &Element, is_hidden: bool) {
+    element.unchecked_ref::<HtmlElement>().set_hidden(is_hidden);
 }

@@ -4,9 +4,9 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    package_cards::PackageCards,
-    package_picker::PackagePicker,
-    shop::{Choice, Shop, grouped},
+    picker_form::PickerForm,
+    pricing::grouped,
+    shop::{Choice, Shop},
 };
 use crate::{
     components::{Notice, Tone},
@@ -50,15 +50,11 @@ pub fn Picker(
     /// What was chosen before; else the package that fits.
     choice: Option<Choice>,
 ) -> impl IntoView {
-    let Sale { shop, intent, is_open } = sale;
-    let choice = choice.unwrap_or_else(|| first_choice(&shop));
+    let choice = choice.unwrap_or_else(|| first_choice(&sale.shop));
     view! {
         <div class="stack">
-            {(!is_open).then(|| view! { <PurchasesOff /> })}
-            <PackagePicker shop=shop.clone() choice=choice.clone() is_open>
-                <input type="hidden" name="intent" value=intent />
-                <PackageCards shop choice />
-            </PackagePicker>
+            {(!sale.is_open).then(|| view! { <PurchasesOff /> })}
+            <PickerForm sale choice />
         </div>
     }
 }
@@ -76,19 +72,19 @@ pub fn PurchasesOff() -> impl IntoView {
 fn first_choice(shop: &Shop) -> Choice {
     match shop.suggested() {
         Some(package) => Choice::Package(package.id.clone()),
-        None => Choice::Custom(shop.schedule.minimum.to_string()),
+        None => Choice::Custom(shop.pricing.schedule.minimum.to_string()),
     }
 }
 
 /// What is paid in, and what a year takes.
 #[must_use]
 pub fn introduction(shop: &Shop) -> String {
-    let prices = format!("Prices in {}.", shop.schedule.currency.plural_name());
-    let have = match shop.balance {
+    let prices = format!("Prices in {}.", shop.pricing.schedule.currency.plural_name());
+    let have = match shop.pricing.balance {
         Credits::ZERO => "you have none yet".to_owned(),
         balance => format!("you have {balance}"),
     };
-    match shop.year_takes() {
+    match shop.pricing.year_takes() {
         Some(year) => {
             format!("{prices} A year at your pace takes about {} credits; {have}.", grouped(year))
         }

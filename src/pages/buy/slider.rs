@@ -19,7 +19,7 @@ pub fn position(schedule: &PriceSchedule, credits: i64) -> i64 {
     for step in &schedule.steps {
         if credits <= step.up_to {
             let width = (step.up_to - below).max(1);
-            return start + (credits - below).max(0) * STEP / width;
+            return start + ((credits - below).max(0) * STEP + width / 2) / width;
         }
         below = step.up_to;
         start += STEP;
@@ -27,18 +27,15 @@ pub fn position(schedule: &PriceSchedule, credits: i64) -> i64 {
     start
 }
 
-/// The credits at a position: round numbers, within what is sold.
+/// The credits at a position, within what is sold.
 #[must_use]
 pub fn credits_at(schedule: &PriceSchedule, position: i64) -> i64 {
     let mut below = 0;
     let mut left = position.max(0);
     for step in &schedule.steps {
         if left <= STEP {
-            let width = step.up_to - below;
-            let unit = (width / STEP).max(1);
-            let exact = below + width * left / STEP;
-            let round = if left == STEP { step.up_to } else { (exact + unit / 2) / unit * unit };
-            return round.clamp(schedule.minimum, schedule.maximum);
+            let credits = below + (step.up_to - below) * left / STEP;
+            return credits.clamp(schedule.minimum, schedule.maximum);
         }
         below = step.up_to;
         left -= STEP;

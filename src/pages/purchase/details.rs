@@ -6,7 +6,7 @@ use super::view::Times;
 use crate::{
     components::{Glyph, Icon, Moment, plural},
     credits::{Credits, Offer, PriceSchedule, Purchase},
-    pages::buy::{Sums, grouped},
+    pages::buy::{PaidSums, grouped},
 };
 
 /// The order with its sum, and the receipt where there is one.
@@ -26,7 +26,7 @@ pub fn OrderPanel(
         }
     });
     let sums = match offer {
-        Some((offer, schedule)) => view! { <Sums offer schedule /> }.into_any(),
+        Some((offer, schedule)) => view! { <PaidSums offer schedule /> }.into_any(),
         None => view! {
             <dl class="sums">
                 <div class="total">

@@ -12,6 +12,8 @@ pub enum Arrival {
     Back,
     /// From Stripe, with the payment ordered.
     Ordered,
+    /// After asking us to look again.
+    Checked,
 }
 
 /// What the address says besides the purchase.
@@ -21,6 +23,8 @@ pub struct Landing {
     pub session: Option<String>,
     /// Whether the customer turned back on Stripe's page.
     pub is_back: bool,
+    /// Whether the customer has asked us to look again.
+    pub is_checked: bool,
     /// Whether Stripe could not be reached for what was asked last.
     pub is_unreachable: bool,
 }
@@ -32,6 +36,7 @@ impl Landing {
         Self {
             session: part("session_id").filter(|session| !session.is_empty()),
             is_back: part("returned").is_some(),
+            is_checked: part("checked").is_some(),
             is_unreachable: part("problem").is_some_and(|problem| problem == "unreachable"),
         }
     }
@@ -42,6 +47,7 @@ impl Landing {
         match (&self.session, self.is_back) {
             (Some(_), _) => Arrival::Ordered,
             (None, true) => Arrival::Back,
+            (None, false) if self.is_checked => Arrival::Checked,
             (None, false) => Arrival::Direct,
         }
     }
@@ -63,5 +69,6 @@ mod tests {
         assert_eq!(arrival(&[("returned", "1")]), Arrival::Back);
         assert_eq!(arrival(&[("session_id", "cs_test_1")]), Arrival::Ordered);
         assert_eq!(arrival(&[("session_id", "")]), Arrival::Direct);
+        assert_eq!(arrival(&[("checked", "1")]), Arrival::Checked);
     }
 }

@@ -56,9 +56,9 @@ impl Status {
     pub fn of(purchase: &Purchase, arrival: Arrival, balance: Credits) -> Self {
         match purchase.state {
             PurchaseState::Started => started(),
-            PurchaseState::Open if arrival == Arrival::Ordered => processing(),
+            PurchaseState::Open if arrival == Arrival::Ordered => processing(arrival),
             PurchaseState::Open => open(arrival),
-            PurchaseState::Processing => processing(),
+            PurchaseState::Processing => processing(arrival),
             PurchaseState::Credited => credited(purchase, balance),
             PurchaseState::Failed => failed(&purchase.reason),
             PurchaseState::Cancelled => cancelled(),
@@ -93,6 +93,10 @@ fn open(arrival: Arrival) -> Status {
             "You came back without paying.",
             "Nothing was charged. You can go on where you stopped, or cancel.",
         ),
+        Arrival::Checked => (
+            "Stripe has no payment from you yet.",
+            "We have just asked. Nothing was charged for this purchase; you can pay now, or cancel.",
+        ),
         Arrival::Direct | Arrival::Ordered => (
             "Waiting for your payment.",
             "Nothing has been charged yet. If you have paid in another window, this page changes by itself.",
@@ -108,11 +112,15 @@ fn open(arrival: Arrival) -> Status {
     }
 }
 
-fn processing() -> Status {
+fn processing(arrival: Arrival) -> Status {
+    let title = match arrival {
+        Arrival::Checked => "We have just asked: Stripe is still confirming your payment.",
+        _ => "Stripe has your payment. We are confirming it.",
+    };
     Status {
         badge: "Confirming",
         tone: Tone::Info,
-        title: "Stripe has your payment. We are confirming it.".to_owned(),
+        title: title.to_owned(),
         explanation: "This page changes by itself. You may leave: the credits arrive all the same. Cards take seconds, bank debits can take days.".to_owned(),
         actions: vec![Action::Check],
         steps: [Progress::Done, Progress::Done, Progress::Now, Progress::Ahead],

@@ -33,7 +33,7 @@ impl Refused {
         match self {
             Self::Wrong => "Check both and try again. After several attempts we pause for a while.",
             Self::Throttled => {
-                "We pause sign-in for your protection. Please try again in 15 minutes."
+                "We pause sign-in for your protection. Please try again in a minute."
             }
         }
     }

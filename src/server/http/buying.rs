@@ -119,7 +119,7 @@ async fn check(
     Extension(customer): Extension<Customer>,
     Path(id): Path<String>,
 ) -> Response {
-    back(&id, payments.check(&customer.account, &id).await)
+    back_to("?checked=1", &id, payments.check(&customer.account, &id).await)
 }
 
 /// To Stripe's page where there is one to pay on, else to the purchase, which says why not.
@@ -131,8 +131,15 @@ fn to_payment(purchase: &Purchase) -> Redirect {
 }
 
 fn back(id: &str, outcome: Result<Option<Purchase>, Away>) -> Response {
+    back_to("", id, outcome)
+}
+
+/// To the page of the purchase, with what it needs to know besides.
+fn back_to(query: &str, id: &str, outcome: Result<Option<Purchase>, Away>) -> Response {
     match outcome {
-        Ok(Some(purchase)) => Redirect::to(&page(&purchase.id)).into_response(),
+        Ok(Some(purchase)) => {
+            Redirect::to(&format!("{}{query}", page(&purchase.id))).into_response()
+        }
         Ok(None) => StatusCode::NOT_FOUND.into_response(),
         Err(Away::Database) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Err(Away::Stripe | Away::Off) => {

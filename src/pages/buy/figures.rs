@@ -1,0 +1,174 @@
+//! The figures that follow an amount, each by a name.
+//!
+//! The server writes them into the page where their names stand; the island computes them anew
+//! and writes them in the same places. So the markup exists once, on the server, and the browser
+//! needs none of it.
+
+use leptos::prelude::*;
+
+use super::pricing::{Pricing, about, count, grouped, step_price};
+use crate::{
+    components::{plural, tenths},
+    credits::AmountError,
+};
+
+/// A figure's name, and what it says; none where it has nothing to say, and its row goes.
+pub type Figure = (String, Option<String>);
+
+/// All figures of an amount; without one, those that say so.
+#[must_use]
+pub fn figures(pricing: &Pricing, credits: Option<i64>) -> Vec<Figure> {
+    let mut figures = Vec::new();
+    let mut say = |name: &str, text: Option<String>| figures.push((name.to_owned(), text));
+    let amount = credits.map(grouped);
+    let title = credits.map(|credits| format!("{} credits", grouped(credits)));
+    say("title", Some(title.unwrap_or_else(|| "Your own amount".to_owned())));
+    say("missing", credits.is_none().then(|| MISSING.to_owned()));
+    say("amount", amount);
+
+    let offer = credits.map(|credits| pricing.schedule.offer(credits));
+    for (index, step) in pricing.schedule.steps.iter().enumerate() {
+        let line = offer.as_ref().and_then(|offer| offer.lines.get(index));
+        let price = step_price(&pricing.schedule, step.price_milli);
+        say(
+            &format!("term-{index}"),
+            line.map(|line| format!("{} × {price}", grouped(line.credits))),
+        );
+        say(&format!("line-{index}"), line.map(|line| line.total.to_string()));
+    }
+    let offer = offer.as_ref();
+    say("total", offer.map(|offer| offer.total.to_string()));
+    say("per-credit", offer.map(|offer| offer.per_credit()));
+    let saving = offer.filter(|offer| offer.saving.minor > 0);
+    say(
+        "saving",
+        saving.map(|offer| format!("{} ({} %)", offer.saving, tenths(offer.saving_permille()))),
+    );
+    say(
+        "spoken",
+        offer.map(|offer| format!("{} credits for {}", grouped(offer.credits), offer.total)),
+    );
+
+    say(
+        "used-up",
+        credits.and_then(|credits| pricing.used_up(credits)).map(|day| format!("about {day}")),
+    );
+    let unused = credits.and_then(|credits| pricing.unused(credits)).filter(|unused| *unused > 0);
+    say("unused", unused.map(|unused| format!("about {} at your pace", grouped(about(unused)))));
+    say("balance-after", credits.map(|credits| pricing.balance_after(credits).to_string()));
+    for (index, cost) in pricing.costs.iter().enumerate() {
+        let worth = credits.map(|credits| format!("about {}", grouped(count(*cost, credits))));
+        say(&format!("worth-{index}"), worth);
+    }
+    figures
+}
+
+/// What the amount's field says below it: what is sold, or what is wrong.
+#[must_use]
+pub fn field_figures(pricing: &Pricing, error: Option<&AmountError>) -> Vec<Figure> {
+    let (minimum, maximum) = (pricing.schedule.minimum, pricing.schedule.maximum);
+    let range = format!("{} to {} credits", grouped(minimum), grouped(maximum));
+    vec![
+        ("range".to_owned(), error.is_none().then_some(range)),
+        ("error".to_owned(), error.map(ToString::to_string)),
+    ]
+}
+
+/// When credits expire that are credited now: the same for every amount.
+#[must_use]
+pub fn expiry_in_days(pricing: &Pricing) -> String {
+    format!(" (in {})", plural(pricing.expiry_days(), "day", "days"))
+}
+
+/// One row of a sum: a term and a figure, gone while the figure has nothing to say.
+#[component]
+pub fn FigureRow(
+    /// Among these.
+    figures: Vec<Figure>,
+    /// Its name.
+    #[prop(into)]
+    name: String,
+    /// What stands beside it: words, or another figure.
+    term: AnyView,
+    /// How the row looks.
+    #[prop(optional)]
+    class: &'static str,
+) -> impl IntoView {
+    let is_silent = said(&figures, &name).is_none();
+    view! {
+        <div class=class data-row="" hidden=is_silent>
+            <dt>{term}</dt>
+            <dd><Said figures name /></dd>
+        </div>
+    }
+}
+
+/// A figure where its name stands.
+#[component]
+pub fn Said(
+    /// Among these.
+    figures: Vec<Figure>,
+    /// Its name.
+    #[prop(into)]
+    name: String,
+) -> impl IntoView {
+    let text = said(&figures, &name);
+    view! { <span data-figure=name>{text}</span> }
+}
+
+/// What a figure says.
+#[must_use]
+pub fn said(figures: &[Figure], name: &str) -> Option<String> {
+    figures.iter().find(|figure| figure.0 == name)?.1.clone()
+}
+
+const MISSING: &str = "Enter how many credits you want: the price appears here.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::buy::pricing::tests::pricing;
+
+    #[test]
+    fn an_amount_has_its_lines_its_total_and_what_comes_of_it() {
+        let figures = figures(&pricing(100_000, 10), Some(40_000));
+        let says = |name: &str| said(&figures, name).unwrap_or_default();
+        assert_eq!(says("title"), "40,000 credits");
+        assert_eq!((says("term-0"), says("line-0")), ("1,000 × 5.0 ct".into(), "€50.00".into()));
+        assert_eq!(
+            (says("term-1"), says("line-1")),
+            ("39,000 × 4.25 ct".into(), "€1,657.50".into())
+        );
+        assert_eq!(says("total"), "€1,707.50");
+        assert_eq!(says("saving"), "€292.50 (14.6 %)");
+        assert_eq!(says("unused"), "about 4,500 at your pace");
+        assert_eq!(says("balance-after"), "46,996.13");
+        assert_eq!((says("worth-0"), says("worth-1")), ("about 800".into(), "about 3,200".into()));
+    }
+
+    #[test]
+    fn a_small_amount_saves_nothing_and_reaches_one_step() {
+        let figures = figures(&pricing(0, 0), Some(500));
+        for silent in ["line-1", "saving", "used-up", "unused", "missing"] {
+            assert_eq!(said(&figures, silent), None, "{silent}");
+        }
+    }
+
+    #[test]
+    fn without_an_amount_nothing_is_said_but_what_to_do() {
+        let figures = figures(&pricing(100_000, 10), None);
+        let spoken: Vec<_> = figures.iter().filter(|figure| figure.1.is_some()).collect();
+        let names: Vec<_> = spoken.iter().map(|figure| figure.0.as_str()).collect();
+        assert_eq!(names, ["title", "missing"]);
+    }
+
+    #[test]
+    fn the_field_says_what_is_sold_or_what_is_wrong() {
+        let pricing = pricing(0, 0);
+        let fine = field_figures(&pricing, None);
+        assert_eq!(said(&fine, "range").as_deref(), Some("100 to 100,000 credits"));
+        let wrong = field_figures(&pricing, Some(&AmountError::Fraction));
+        assert_eq!(said(&wrong, "range"), None);
+        assert!(said(&wrong, "error").is_some());
+    }
+}
