@@ -1,15 +1,13 @@
-import { demo, expect, newcomer, signIn, test } from "./support/test";
+import { demo, expect, newcomer, test } from "./support/test";
 import { expectBalance, order, payByCard, purchasePath, verdict } from "./support/shop";
 
 test.use({ as: newcomer });
 
-test("somebody else's purchase is not there", async ({ context, world, simulator, problems, browser }) => {
+test("somebody else's purchase is not there", async ({ context, world, simulator, problems, visitor }) => {
   problems.allow(/status of 404/);
   const session = await order(context, world, "trader");
   const path = purchasePath(session);
-  const stranger = await browser.newContext({ baseURL: world.url });
-  await problems.watch(stranger);
-  await signIn(stranger, world, demo);
+  const stranger = await visitor(demo);
 
   await test.step("for who knows its address", async () => {
     const theirs = await stranger.newPage();
@@ -38,7 +36,6 @@ test("somebody else's purchase is not there", async ({ context, world, simulator
     const answer = await theirs.goto(`${purchasePath(own)}?session_id=${session.id}`);
     expect(answer?.status()).toBe(404);
   });
-  await stranger.close();
 });
 
 test("an anonymous visitor comes to the form, and the owner to the purchase", async ({ page, context, world }) => {

@@ -49,7 +49,7 @@ test("each has a home of their own", async ({ page, context, world }) => {
   await expect(page).toHaveTitle(/Credits Management/);
   await expect(page.getByRole("navigation", { name: "Settings" }).getByRole("link", { name: "Credits Management" })).toHaveAttribute("aria-current", "page");
   await context.clearCookies();
-  await signIn(context, world, support, "/support");
+  await signIn(context, world, support);
   await page.goto("/");
   await expect(page).toHaveURL(`${world.url}/support`);
 });

@@ -29,6 +29,8 @@ type Fixtures = {
   world: World;
   simulator: Simulator;
   problems: Problems;
+  /** A browser of somebody else, who is signed in there. */
+  visitor: (email: string) => Promise<BrowserContext>;
 };
 
 export const test = base.extend<Options & Fixtures>({
@@ -59,10 +61,23 @@ export const test = base.extend<Options & Fixtures>({
     if (as) await signIn(context, world, as);
     await use(context);
   },
+
+  visitor: async ({ browser, problems, world }, use) => {
+    const opened: BrowserContext[] = [];
+    await use(async (email) => {
+      const context = await browser.newContext({ baseURL: world.url });
+      opened.push(context);
+      await problems.watch(context);
+      await signIn(context, world, email);
+      return context;
+    });
+    for (const context of opened) await context.close();
+  },
 });
 
 /** Signs in without looking at the form; the browser of `context` is signed in afterwards. */
-export async function signIn(context: BrowserContext, world: World, email: string, next = "/settings/credits"): Promise<void> {
+export async function signIn(context: BrowserContext, world: World, email: string): Promise<void> {
+  const next = email === support ? "/support" : "/settings/credits";
   const answer = await context.request.post(`${world.url}/sign-in`, {
     form: { email, password, next },
     headers: { origin: world.url, "sec-fetch-site": "same-origin" },

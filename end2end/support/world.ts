@@ -27,6 +27,11 @@ function settings(database: string, url: string, simulator: string): Record<stri
   };
 }
 
+function startSimulator(url: string, server: string, log: string): Running {
+  const webhook = ["--webhook", `${server}/webhooks/stripe`, "--secret", webhookSecret, "--retry-wait-ms", "100"];
+  return Running.start("stripe-simulator", ["--addr", new URL(url).host, ...webhook, "--settle-by-control"], {}, log);
+}
+
 /** Makes the database that every world is a copy of. */
 export async function makeTemplate(database: string): Promise<void> {
   const told = settings(database, "http://127.0.0.1:3000", "http://127.0.0.1:12111");
@@ -41,7 +46,7 @@ export class World {
     readonly simulator: Simulator,
     private readonly folder: string,
     private readonly settings: Record<string, string>,
-    private readonly stripe: Running,
+    private stripe: Running,
     private server: Running,
   ) {}
 
@@ -53,12 +58,7 @@ export class World {
     }
     const [port, simulatorPort] = [await freePort(), await freePort()];
     const [url, simulator] = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${simulatorPort}`];
-    const stripe = Running.start(
-      "stripe-simulator",
-      ["--addr", `127.0.0.1:${simulatorPort}`, "--webhook", `${url}/webhooks/stripe`, "--secret", webhookSecret, "--settle-by-control", "--retry-wait-ms", "100"],
-      {},
-      join(folder, "simulator.log"),
-    );
+    const stripe = startSimulator(simulator, url, join(folder, "simulator.log"));
     const told = settings(database, url, simulator);
     const server = Running.start("recharge", [], told, join(folder, "server.log"));
     const world = new World(url, new Simulator(simulator), folder, told, stripe, server);
@@ -90,6 +90,12 @@ export class World {
   /** Stripe can no longer be reached. */
   stopStripe(): Promise<void> {
     return this.stripe.stop("SIGKILL");
+  }
+
+  /** Stripe is back, with empty books. */
+  async startStripe(): Promise<void> {
+    this.stripe = startSimulator(this.simulator.url, this.url, this.stripe.log);
+    await this.stripe.ready(`${this.simulator.url}/_control`);
   }
 
   serverLog(): Promise<string> {

@@ -184,11 +184,13 @@ pub fn Brand(
 
 #[component]
 fn AccountMenu(name: String, email: String) -> impl IntoView {
-    let spoken = format!("Account menu of {name}");
+    let initials = initials(&name);
+    // Who speaks to their computer says what they see: it is part of the name.
+    let spoken = format!("{initials}, account menu of {name}");
     view! {
         <details class="menu">
             <summary aria-label=spoken>
-                <span class="avatar" aria-hidden="true">{initials(&name)}</span>
+                <span class="avatar" aria-hidden="true">{initials}</span>
             </summary>
             <div>
                 <p class="who"><b>{name}</b>{email}</p>
