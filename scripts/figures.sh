@@ -44,4 +44,6 @@ say "credits page       $(awk -v n="$(wc -l <"$folder/times")" '
   END { printf "p50 %.1f ms, p99 %.1f ms over %d pages", p50, p99, n }' "$folder/times")"
 say "credits page       $(wc -c <"$folder/page") bytes compressed"
 say "memory after that  $(($(awk '/VmRSS/ { print $2 }' "/proc/$server/status") / 1024)) MB"
-scripts/site-size.sh
+for file in target/site/pkg/recharge.{wasm,js,css}; do
+  say "$(basename "$file")  $(wc -c <"$file.br") bytes compressed"
+done

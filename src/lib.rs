@@ -1,4 +1,54 @@
-//! Recharge: the credits system of an AI trading platform.
+//! Recharge: the credits system of an AI trading platform. Its users see what their AI work
+//! costs, buy credits, and never lose one without knowing why. This is the map.
+//!
+//! # The tree
+//! - `main.rs`: the program, which does what its command line says.
+//! - [`app`]: the HTML shell, and the route table: address → page.
+//! - [`credits`]: what credits are. Plain types and pure rules for both targets; the heart is
+//!   [`credits::Account::apply`].
+//! - [`pages`]: what people see. One folder per screen; its `api.rs` asks the server. Islands
+//!   only where a page must react: the picker of packages, and the payment tracker.
+//! - [`components`]: widgets that know nothing of credits.
+//! - [`server`]: what the browser never sees.
+//!   - `command_line`, `config`, `serve`: how it is started, with what, and how it ends.
+//!   - `router`, with `pages`, `static_files`, `headers`, `words`: address → handler, and what
+//!     every answer carries.
+//!   - `identity`: who is asking. What it returns is the proof.
+//!   - `ledger`: the only writer of credits.
+//!   - `payments`: sells them through Stripe.
+//!   - `http`: plain forms, files, events, and the doors for machines.
+//!   - `entity`, `database`, `clock`: rows, the two databases, the only source of `now`.
+//!   - `seed`: demo data; it writes a past that no customer could.
+//! - `tests/`: the promises, one test each, on both databases; `tests/architecture.rs` holds what
+//!   this map says about who knows whom.
+//!
+//! Beside `src/`: `migration/` makes the tables and never imports the program, `style/` has a
+//! file per component, `end2end/` has the browser's tests and Stripe's stand-in.
+//!
+//! # Three walks
+//! **A page**: `server::router` → its gate → [`app`] → `pages/credits` → `api::load_credits` →
+//! `ledger::overview` (one snapshot, four queries) → balance, chart, picker, lots, history.
+//!
+//! **Buy**: the picker posts its form → `http::buying` → `payments::checkout` → Stripe's page →
+//! `http::stripe_webhook` → `payments::fulfil` → the ledger grants a lot. The page that waits is
+//! told by `http::purchase_events`. Nobody needs the webhook: the way back from Stripe and
+//! `payments::reconcile` end in the same `fulfil`.
+//!
+//! **Spend**: a [`credits::Command`] with its idempotency key → `ledger::queue` → `ledger::post`:
+//! lock the accounts, load them, ask [`credits::Account::apply`] for each command in turn, write
+//! all rows, commit, answer. Programs have no door to it yet: only the demo data spends.
+//!
+//! # What must always hold
+//! - A balance never changes without an entry that says why, written in the same transaction;
+//!   entries are never changed. `recharge verify` proves it, row by row.
+//! - Paid means credited, once, whoever reports it first and however often.
+//! - The same key with the same content is one command; its first outcome is told again.
+//! - Time is an argument. What has expired can't be spent, whether or not any job has run.
+//! - Available credits are never below zero.
+//! - Amounts are integers: thousandths of a credit, minor units of a currency.
+//! - Imports point down: `credits` and `components` know nothing of ours, `ledger` and `payments`
+//!   nothing of pages or HTTP, one file names Stripe's client, and the only two feature gates
+//!   are the ones below.
 
 pub mod app;
 pub mod components;

@@ -126,6 +126,19 @@ async fn somebody_waits(connection: &DatabaseConnection, statement: &str) {
     }
 }
 
+/// Stripe has told of a payment: it is written down, and the ledger waits for the account.
+async fn told_while_locked(
+    fragile: &Fragile,
+    connection: &DatabaseConnection,
+) -> (Buyer, Purchase, DatabaseTransaction) {
+    let (buyer, purchase) = fragile.paid().await;
+    let account = format!("SELECT 1 FROM accounts WHERE id = '{}'", buyer.account);
+    let lock = locked(connection, &account).await;
+    fragile.tell(&purchase);
+    somebody_waits(connection, "SELECT").await;
+    (buyer, purchase, lock)
+}
+
 async fn on_postgres() -> (Fragile, DatabaseConnection) {
     let test = TestDatabase::postgres().await;
     let connection = sea_orm::Database::connect(&test.url).await.unwrap();
@@ -137,12 +150,7 @@ async fn on_postgres() -> (Fragile, DatabaseConnection) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn killed_between_stripe_and_the_lot_the_reconciler_completes() {
     let (mut fragile, connection) = on_postgres().await;
-    let (buyer, purchase) = fragile.paid().await;
-    let account = format!("SELECT 1 FROM accounts WHERE id = '{}'", buyer.account);
-    let lock = locked(&connection, &account).await;
-    fragile.tell(&purchase);
-    // The payment is written down, the ledger waits for the account.
-    somebody_waits(&connection, "SELECT").await;
+    let (buyer, purchase, lock) = told_while_locked(&fragile, &connection).await;
     fragile.kill();
     lock.rollback().await.unwrap();
     assert_eq!(fragile.shop.lots(&purchase).await, 0);
@@ -154,11 +162,7 @@ async fn killed_between_stripe_and_the_lot_the_reconciler_completes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn killed_between_the_lot_and_the_commit_nothing_is_left_and_the_restart_completes() {
     let (mut fragile, connection) = on_postgres().await;
-    let (buyer, purchase) = fragile.paid().await;
-    let account = format!("SELECT 1 FROM accounts WHERE id = '{}'", buyer.account);
-    let before = locked(&connection, &account).await;
-    fragile.tell(&purchase);
-    somebody_waits(&connection, "SELECT").await;
+    let (buyer, purchase, before) = told_while_locked(&fragile, &connection).await;
     // The ledger writes the lot before it changes the purchase, which we hold now.
     let row = format!("SELECT 1 FROM purchases WHERE id = '{}'", purchase.id);
     let between = locked(&connection, &row).await;
@@ -176,11 +180,7 @@ async fn killed_between_the_lot_and_the_commit_nothing_is_left_and_the_restart_c
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn killed_after_the_commit_before_the_answer_nothing_happens_twice() {
     let (mut fragile, connection) = on_postgres().await;
-    let (buyer, purchase) = fragile.paid().await;
-    let account = format!("SELECT 1 FROM accounts WHERE id = '{}'", buyer.account);
-    let before = locked(&connection, &account).await;
-    fragile.tell(&purchase);
-    somebody_waits(&connection, "SELECT").await;
+    let (buyer, purchase, before) = told_while_locked(&fragile, &connection).await;
     // The outcome of the event is written after the commit and before the answer.
     let events = locked(&connection, "SELECT 1 FROM stripe_events").await;
     before.rollback().await.unwrap();

@@ -1,4 +1,5 @@
-//! The rows of the tables, as SeaORM entities. Seen by `ledger`, `payments` and `identity` only.
+//! The rows of the tables, as SeaORM entities. Seen by `ledger`, `payments`,
+//! `identity` and `seed` only.
 //!
 //! Amounts are thousandths of a credit or minor units of money, instants are milliseconds since
 //! 1970 in UTC: see the migrations for what each column means.

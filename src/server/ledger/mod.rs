@@ -3,8 +3,9 @@
 //! # Shape
 //! A verb puts a [`Command`] with its idempotency key into the [`queue`]; the writer takes all
 //! that waits, and [`post`] loads the accounts, asks the state machine for each command in turn,
-//! and writes all rows together in one transaction. [`read`] shows what was written and
-//! [`verify`] proves that it adds up.
+//! and writes all rows together in one transaction. [`overview`] and [`history`] show what was
+//! written, and [`verify`] proves that it adds up: [`replay`] lives the entries again, [`compare`]
+//! holds every other row against them.
 //!
 //! # What must hold
 //! - A balance never changes without an entry, written in the same transaction.
@@ -12,9 +13,11 @@
 //! - A refused command changes nothing and keeps its key free, so it succeeds after a top-up.
 //! - A caller that goes away changes nothing: the writer is a task of its own.
 
+mod compare;
 mod detail;
 mod history;
 mod load;
+mod mismatch;
 mod overview;
 mod post;
 mod queue;
@@ -28,7 +31,8 @@ use chrono_tz::Tz;
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel};
 use tokio::sync::broadcast;
 
-pub use verify::{Mismatch, Verified, VerifyError};
+pub use mismatch::Mismatch;
+pub use verify::{Verified, VerifyError};
 
 use super::{
     clock::{Clock, to_millis},

@@ -10,7 +10,7 @@ use sea_orm::{
     ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
-use super::{Ledger, replay::Replay};
+use super::{Ledger, mismatch::Mismatch, replay::Replay};
 use crate::server::entity::{account, allocation, entry, lot, purchase, usage_daily};
 
 /// Accounts and entries that are read at a time.
@@ -39,18 +39,6 @@ impl fmt::Display for Verified {
              everything adds up"
         )
     }
-}
-
-/// The first row that disagrees with the entries.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{table} {row}: {message}")]
-pub struct Mismatch {
-    /// The table of the row.
-    pub table: &'static str,
-    /// The row's key: `acc_…/12`.
-    pub row: String,
-    /// What it says, and what it should say.
-    pub message: String,
 }
 
 /// Why a ledger could not be found to add up.
