@@ -92,6 +92,9 @@ pub enum CommandError {
     /// The demo data could not be written.
     #[error("The demo data could not be written: {0}.")]
     Seed(#[from] SeedError),
+    /// Everybody knows the demo's password.
+    #[error("The demo people have a public password: they are not added to a site in production.")]
+    SeedInProduction,
     /// Stripe or the database is away.
     #[error("Not reconciled: {0}.")]
     Reconcile(#[from] Away),
@@ -131,6 +134,9 @@ impl CommandLine {
 }
 
 async fn seed(config: Config, number: u64) -> Result<(), CommandError> {
+    if config.is_production() || config.is_https() {
+        return Err(CommandError::SeedInProduction);
+    }
     let catalogue = catalogue_file::load(config.catalogue.as_deref()).map_err(StartError::from)?;
     let database = serve::connect(&config).await?;
     serve::migrate(&config, &database).await?;

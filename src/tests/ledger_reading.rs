@@ -6,8 +6,8 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use futures::TryStreamExt;
 use recharge::{
     credits::{
-        AccountId, Command, Credits, Cursor, EntryKind, HistoryFilter, Note, Operation, Source,
-        Validity,
+        AccountId, Command, Credits, Cursor, EntryKind, HistoryFilter, HistoryPage, Note,
+        Operation, Source, Validity,
     },
     server::{
         clock::Clock,
@@ -81,11 +81,17 @@ async fn an_expired_credit_is_gone_from_the_page_with_no_job_running(test: TestD
     assert_eq!((row.kind, row.amount), (EntryKind::Expired, credits(-10)));
     assert_eq!(row.at.with_timezone(&Utc), at("2026-11-20T08:30:00Z"));
     assert_eq!(overview.lots.len(), 1);
+    let open = |page: HistoryPage| page.open.unwrap().sources;
+    let all = HistoryFilter::default();
+    let unwritten = open(ledger.history(&account, all.clone(), None, Some(3)).await.unwrap());
+    assert_eq!((unwritten[0].lot, unwritten[0].amount), (1, credits(10)));
     // Writing it down changes nothing that is seen.
     ledger.advance(&account).await.unwrap();
     let written = ledger.overview(&account, None).await.unwrap();
     assert_eq!(written.history, overview.history);
     assert_eq!(written.available, overview.available);
+    let detail = open(ledger.history(&account, all, None, Some(3)).await.unwrap());
+    assert_eq!(detail, unwritten);
     ledger.verify().await.unwrap();
 }
 

@@ -19,4 +19,5 @@ mod payments_shop;
 mod payments_webhook;
 mod program;
 mod screens;
+mod seed;
 mod sessions;

@@ -29,7 +29,42 @@ on_both_databases!(
     a_paid_session_that_nobody_ordered_is_reported,
     two_purchases_in_two_tabs_are_both_credited,
     the_page_is_told_the_new_balance_without_a_reload,
+    a_corrupted_purchase_is_found_and_named,
 );
+
+/// R13 for the purchases: what the CHECKs of the table let pass.
+async fn a_corrupted_purchase_is_found_and_named(shop: Shop) {
+    let buyer = shop.customer().await;
+    let purchase = shop.order(&buyer).await;
+    shop.pay(&purchase);
+    shop.hears_all().await;
+    let waiting = shop.order(&buyer).await;
+    let verify = || shop.ledger.verify();
+    verify().await.unwrap();
+    let credited = format!("id = '{}'", purchase.id);
+    let open = format!("id = '{}'", waiting.id);
+    for (row, change, undo) in [
+        (&credited, "state = 'processing'", "state = 'credited'"),
+        (&credited, "lot = lot + 1", "lot = lot - 1"),
+        (&credited, "credits = credits + 1", "credits = credits - 1"),
+        (&credited, "credited_at = credited_at + 1", "credited_at = credited_at - 1"),
+        (&credited, "currency = 'xxx'", "currency = 'usd'"),
+        (&open, "state = 'credited', lot = 9", "state = 'open', lot = NULL"),
+        (&open, "lot = 9", "lot = NULL"),
+    ] {
+        assert_eq!(
+            shop.test.tamper(&format!("UPDATE purchases SET {change} WHERE {row}")).await,
+            1
+        );
+        let found = verify().await.expect_err(change).to_string();
+        let account = &buyer.account.0;
+        let is_named =
+            [&purchase.id, &waiting.id, account].iter().any(|name| found.contains(*name));
+        assert!(is_named, "{change}: {found}");
+        shop.test.tamper(&format!("UPDATE purchases SET {undo} WHERE {row}")).await;
+    }
+    verify().await.unwrap();
+}
 
 async fn a_webhook_before_the_redirect_credits_once(shop: Shop) {
     let buyer = shop.customer().await;

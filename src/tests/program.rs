@@ -7,6 +7,8 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
+use recharge::server::database::Database;
+use sea_orm::ConnectionTrait;
 use tempfile::TempDir;
 
 /// The program with nothing from the environment of the test run.
@@ -56,7 +58,7 @@ fn help_explains_every_setting() {
     ] {
         assert!(help.contains(&format!("[env: {setting}")), "{setting} in {help}");
     }
-    for command in ["serve", "migrate", "verify", "user"] {
+    for command in ["serve", "migrate", "seed", "verify", "reconcile", "user"] {
         assert!(help.contains(&format!("\n  {command}")), "{command} in {help}");
     }
 }
@@ -130,6 +132,18 @@ fn a_person_is_added_once_and_the_books_verify() {
     assert!(verified.status.success());
     assert_eq!(text(&verified.stdout).lines().count(), 1);
     assert!(text(&verified.stdout).contains("1 account"), "{}", text(&verified.stdout));
+}
+
+#[tokio::test]
+async fn verify_names_the_first_bad_row_and_fails() {
+    let folder = TempDir::new().unwrap();
+    let seeded = run(folder.path(), &["seed"]);
+    assert!(seeded.status.success(), "{}", text(&seeded.stderr));
+    let url = format!("sqlite://{}/data/recharge.db", folder.path().display());
+    let database = Database::connect(&url).await.unwrap();
+    let corrupt = "UPDATE usage_daily SET credits = credits + 1 WHERE operation = 'backtest'";
+    database.writer().execute_unprepared(corrupt).await.unwrap();
+    fails_with(&run(folder.path(), &["verify"]), "usage_daily acc_");
 }
 
 #[test]

@@ -43,7 +43,10 @@ impl HistoryQuery {
                 "operation" => found.filter.operation = value.parse().ok(),
                 "from" => found.filter.from = value.parse().ok(),
                 "to" => found.filter.to = value.parse().ok(),
-                "text" => found.filter.text = value.chars().take(LONGEST_TEXT).collect(),
+                "text" => {
+                    let printable = value.chars().filter(|char| !char.is_control());
+                    found.filter.text = printable.take(LONGEST_TEXT).collect();
+                }
                 "before" => found.cursor = row_number(value).map(Cursor::Before),
                 "after" => found.cursor = row_number(value).map(Cursor::After),
                 "open" => found.open = row_number(value),

@@ -34,7 +34,7 @@ impl Landing {
     #[must_use]
     pub fn read(part: impl Fn(&str) -> Option<String>) -> Self {
         Self {
-            session: part("session_id").filter(|session| !session.is_empty()),
+            session: part("session_id").filter(|session| is_id(session)),
             is_back: part("returned").is_some(),
             is_checked: part("checked").is_some(),
             is_unreachable: part("problem").is_some_and(|problem| problem == "unreachable"),
@@ -53,6 +53,11 @@ impl Landing {
     }
 }
 
+/// Whether a text can be an id of Stripe's.
+fn is_id(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +74,7 @@ mod tests {
         assert_eq!(arrival(&[("returned", "1")]), Arrival::Back);
         assert_eq!(arrival(&[("session_id", "cs_test_1")]), Arrival::Ordered);
         assert_eq!(arrival(&[("session_id", "")]), Arrival::Direct);
+        assert_eq!(arrival(&[("session_id", "\0")]), Arrival::Direct);
         assert_eq!(arrival(&[("checked", "1")]), Arrival::Checked);
     }
 }

@@ -55,7 +55,7 @@ impl Status {
     #[must_use]
     pub fn of(purchase: &Purchase, arrival: Arrival, balance: Credits) -> Self {
         match purchase.state {
-            PurchaseState::Started => started(),
+            PurchaseState::Started => started(&purchase.reason),
             PurchaseState::Open if arrival == Arrival::Ordered => processing(arrival),
             PurchaseState::Open => open(arrival),
             PurchaseState::Processing => processing(arrival),
@@ -74,11 +74,15 @@ impl Status {
     }
 }
 
-fn started() -> Status {
+fn started(reason: &str) -> Status {
+    let (tone, title) = match reason {
+        "" => (Tone::Info, "Your order is written down. The payment has not begun."),
+        _ => (Tone::Bad, "The payment service can\u{2019}t be reached."),
+    };
     Status {
         badge: "Not started",
-        tone: Tone::Bad,
-        title: "The payment service can\u{2019}t be reached.".to_owned(),
+        tone,
+        title: title.to_owned(),
         explanation:
             "Nothing was charged, and your order is kept: trying again can\u{2019}t buy it twice."
                 .to_owned(),

@@ -80,8 +80,8 @@ pub fn PurchaseView(
     view! {
         <SettingsLayout viewer title current=MenuEntry::Credits>
             <LivePurchase />
+            {refresh}
             <div id="purchase" data-state=state data-spoken=spoken>
-                {refresh}
                 <div class="page-head">
                     <div>
                         <h1>{heading}</h1>
@@ -106,7 +106,8 @@ pub fn PurchaseView(
     }
 }
 
-/// Without scripts the page looks again by itself.
+/// Without scripts the page looks again by itself. It stands outside of what the island replaces:
+/// there a fetched `noscript` would be parsed as if scripts were off.
 #[component]
 fn Refresh() -> impl IntoView {
     view! { <noscript><meta http-equiv="refresh" content="5" /></noscript> }

@@ -4,9 +4,13 @@ use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_url};
 use serde::{Deserialize, Serialize};
 
-use super::{api::load_account, purchases::Purchases, search::SearchForm};
+use super::{
+    api::load_account,
+    purchases::{DatedPurchase, Purchases},
+    search::SearchForm,
+};
 use crate::{
-    credits::{AccountId, HistoryPage, Overview, Purchase},
+    credits::{AccountId, HistoryPage, Overview},
     pages::{
         credits::{BalanceCards, Lots, Usage, cycle_line},
         history::{HistoryPanel, HistoryQuery},
@@ -39,7 +43,7 @@ pub struct SupportAccountPage {
     /// The rows that the address asks for.
     pub history: HistoryPage,
     /// All purchases, newest first.
-    pub purchases: Vec<Purchase>,
+    pub purchases: Vec<DatedPurchase>,
 }
 
 /// The route `/support/accounts/{id}`.
@@ -67,7 +71,6 @@ pub fn SupportAccountView(
 ) -> impl IntoView {
     let SupportAccountPage { staff, head, overview, history, purchases } = page;
     let place = Place::Support(head.id.clone());
-    let offset = *overview.now.offset();
     view! {
         <SupportLayout staff title=head.name.clone()>
             <div class="page-head">
@@ -82,7 +85,7 @@ pub fn SupportAccountView(
             </div>
             <SearchForm/>
             <div class="section"><BalanceCards place=place.clone() overview=overview.clone()/></div>
-            <Purchases purchases offset zone=overview.zone.clone()/>
+            <Purchases purchases zone=overview.zone.clone()/>
             <Lots place=place.clone() overview=overview.clone()/>
             <Usage place=place.clone() overview=overview.clone()/>
             <section class="section" aria-labelledby="history">

@@ -42,7 +42,7 @@ pub async fn load_search(email: String) -> Result<SupportSearchPage, PageError> 
 /// Where the visitor is none of us, there is no such account, or the database can't be read.
 #[server]
 pub async fn load_account(id: String, address: String) -> Result<SupportAccountPage, PageError> {
-    use super::AccountHead;
+    use super::{AccountHead, DatedPurchase};
     use crate::{
         credits::AccountId,
         pages::{history::HistoryQuery, layout::StaffViewer},
@@ -54,7 +54,14 @@ pub async fn load_account(id: String, address: String) -> Result<SupportAccountP
     let HistoryQuery { filter, cursor, open, cycle } = HistoryQuery::parse(&address);
     let overview = state.ledger.overview(&id, cycle).await.explained()?;
     let history = state.ledger.history(&id, filter, cursor, open).await.explained()?;
+    let in_zone = |at| crate::server::clock::in_zone(at, &overview.zone);
     let purchases = state.payments.purchases(&id).await.explained()?;
+    let purchases = purchases.into_iter().map(|purchase| DatedPurchase {
+        started_at: in_zone(purchase.created_at),
+        credited_at: purchase.credited_at.map(in_zone),
+        purchase,
+    });
+    let purchases = purchases.collect();
     let (name, email) = owner.map(|owner| (owner.name, owner.email)).unwrap_or_default();
     let staff = StaffViewer { name: staff.name, email: staff.email };
     let head = AccountHead { id, name, email };

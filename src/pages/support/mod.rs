@@ -6,4 +6,5 @@ mod purchases;
 mod search;
 
 pub use account::{AccountHead, SupportAccountPage, SupportAccountRoute, SupportAccountView};
+pub use purchases::DatedPurchase;
 pub use search::{FoundAccount, SupportSearchPage, SupportSearchRoute, SupportSearchView};

@@ -1,20 +1,30 @@
 //! The purchases of an account with what is needed to find them at Stripe.
 
-use chrono::{DateTime, FixedOffset, Utc};
+use chrono::{DateTime, FixedOffset};
 use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     components::{Column, Moment},
     credits::{Purchase, PurchaseState},
 };
 
+/// A purchase with its instants in the account's zone, each with the offset that the zone had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatedPurchase {
+    /// The purchase.
+    pub purchase: Purchase,
+    /// When it was started.
+    pub started_at: DateTime<FixedOffset>,
+    /// When its credits were there.
+    pub credited_at: Option<DateTime<FixedOffset>>,
+}
+
 /// The section "Purchases".
 #[component]
 pub fn Purchases(
     /// All purchases, newest first.
-    purchases: Vec<Purchase>,
-    /// The account's offset from UTC.
-    offset: FixedOffset,
+    purchases: Vec<DatedPurchase>,
     /// The account's time zone.
     zone: String,
 ) -> impl IntoView {
@@ -22,7 +32,7 @@ pub fn Purchases(
         view! { <p class="panel-body secondary">"This account has not bought anything yet."</p> }
             .into_any()
     } else {
-        view! { <PurchaseTable purchases offset zone/> }.into_any()
+        view! { <PurchaseTable purchases zone/> }.into_any()
     };
     view! {
         <section class="section" aria-labelledby="purchases">
@@ -33,9 +43,9 @@ pub fn Purchases(
 }
 
 #[component]
-fn PurchaseTable(purchases: Vec<Purchase>, offset: FixedOffset, zone: String) -> impl IntoView {
-    let column = Column::of(purchases.iter().map(|purchase| purchase.credits));
-    let lines = purchases.into_iter().map(|purchase| line(purchase, offset, column));
+fn PurchaseTable(purchases: Vec<DatedPurchase>, zone: String) -> impl IntoView {
+    let column = Column::of(purchases.iter().map(|dated| dated.purchase.credits));
+    let lines = purchases.into_iter().map(|dated| line(dated, column));
     view! {
         <div class="table-wrap">
             <table class="table table-cards purchases">
@@ -55,10 +65,10 @@ fn PurchaseTable(purchases: Vec<Purchase>, offset: FixedOffset, zone: String) ->
     }
 }
 
-fn line(purchase: Purchase, offset: FixedOffset, column: Column) -> impl IntoView {
-    let local = |at: DateTime<Utc>| at.with_timezone(&offset);
-    let credited = purchase.credited_at.map(|at| {
-        view! { <span class="sub">"Credited " <Moment at=local(at)/></span> }
+fn line(dated: DatedPurchase, column: Column) -> impl IntoView {
+    let DatedPurchase { purchase, started_at, credited_at } = dated;
+    let credited = credited_at.map(|at| {
+        view! { <span class="sub">"Credited " <Moment at/></span> }
     });
     let reason = (!purchase.reason.is_empty()).then(|| {
         view! { <span class="sub">{purchase.reason.clone()}</span> }
@@ -67,7 +77,7 @@ fn line(purchase: Purchase, offset: FixedOffset, column: Column) -> impl IntoVie
     view! {
         <tr id=anchor>
             <td class="bought">
-                <Moment at=local(purchase.created_at)/>
+                <Moment at=started_at/>
                 <span class="sub">{purchase.package.map_or("Own amount".to_owned(), |id| format!("Package {id}"))}</span>
             </td>
             <td class="num credits" data-label="Credits">{column.cell(purchase.credits)}</td>

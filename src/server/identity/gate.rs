@@ -41,6 +41,9 @@ pub async fn gate(
     mut request: Request,
     next: Next,
 ) -> Response {
+    if carries_nul(request.uri()) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
     let person = match who(&gate.database, &session).await {
         Ok(person) => person,
         Err(error) => {
@@ -63,6 +66,11 @@ pub async fn gate(
             gate.not_found.oneshot(request).await.into_response()
         }
     }
+}
+
+/// Nothing of ours has a NUL in its name, and PostgreSQL can't even be asked for one.
+fn carries_nul(uri: &Uri) -> bool {
+    uri.path().contains("%00")
 }
 
 /// A session whose user is gone is nobody's.

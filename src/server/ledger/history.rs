@@ -4,25 +4,20 @@ use chrono::{DateTime, Days, Utc};
 use chrono_tz::Tz;
 use futures::{Stream, TryStreamExt, stream};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult,
-    QueryFilter, QueryOrder, QuerySelect, Select, Statement,
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    Select,
     sea_query::{Condition, Expr, ExprTrait, Func, LikeExpr},
 };
 
 use super::{
     Ledger, ReadError,
+    detail::detail,
     load::{Loaded, in_zone, load},
     rows,
 };
 use crate::{
-    credits::{
-        AccountId, Cursor, Entry, EntryKind, HistoryFilter, HistoryPage, Row, RowDetail, RowSource,
-        Source, start_of_day,
-    },
-    server::{
-        clock::{from_millis, to_millis},
-        entity::entry,
-    },
+    credits::{AccountId, Cursor, Entry, EntryKind, HistoryFilter, HistoryPage, Row, start_of_day},
+    server::{clock::to_millis, entity::entry},
 };
 
 /// Rows of one page.
@@ -239,53 +234,6 @@ fn row(entry: Entry, zone: Tz) -> Row {
         at: in_zone(entry.at, zone),
         note: entry.note,
     }
-}
-
-/// A lot that a row took from, or that it made.
-#[derive(FromQueryResult)]
-struct SourceRow {
-    lot: i64,
-    amount: i64,
-    source: String,
-    granted_at: i64,
-    expires_at: i64,
-    purchase_id: Option<String>,
-}
-
-/// Which lots a row took from; for a granting row, the lot that it made.
-async fn detail(
-    transaction: &DatabaseTransaction,
-    loaded: &Loaded,
-    seq: i64,
-) -> Result<RowDetail, DbErr> {
-    let sql = "
-        SELECT a.lot, a.amount, l.source, l.expires_at, l.purchase_id, e.at AS granted_at
-        FROM allocations a
-        JOIN lots l ON l.account_id = a.account_id AND l.number = a.lot
-        JOIN entries e ON e.account_id = l.account_id AND e.seq = l.number
-        WHERE a.account_id = $1 AND a.seq = $2
-        UNION ALL
-        SELECT l.number, l.granted, l.source, l.expires_at, l.purchase_id, e.at
-        FROM lots l
-        JOIN entries e ON e.account_id = l.account_id AND e.seq = l.number
-        WHERE l.account_id = $1 AND l.number = $2";
-    let values = [loaded.account.id.0.clone().into(), seq.into()];
-    let backend = transaction.get_database_backend();
-    let statement = Statement::from_sql_and_values(backend, sql, values);
-    let mut found = SourceRow::find_by_statement(statement).all(transaction).await?;
-    found.sort_by_key(|row| (row.expires_at, row.source == Source::Purchase.id(), row.lot));
-    let mut sources = Vec::new();
-    for row in found {
-        sources.push(RowSource {
-            lot: row.lot,
-            source: rows::parse("lots.source", &row.source)?,
-            amount: rows::credits(row.amount),
-            granted_at: in_zone(from_millis(row.granted_at), loaded.zone),
-            expires_at: in_zone(from_millis(row.expires_at), loaded.zone),
-            purchase: row.purchase_id,
-        });
-    }
-    Ok(RowDetail { seq, sources })
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@
 //! - A refused command changes nothing and keeps its key free, so it succeeds after a top-up.
 //! - A caller that goes away changes nothing: the writer is a task of its own.
 
+mod detail;
 mod history;
 mod load;
 mod overview;

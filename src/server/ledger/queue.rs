@@ -10,6 +10,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
+use sea_orm::DbErr;
 use sha2::{Digest, Sha256};
 use tokio::{
     sync::{broadcast, mpsc, oneshot},
@@ -154,7 +155,22 @@ impl Writer {
         }
     }
 
+    /// Commits a batch. Where a row of it can't be written, each command stands for itself: one
+    /// that can't be carried out must not fail its neighbours.
     async fn commit(&self, batch: Vec<Waiting>) {
+        let Err((batch, error)) = self.try_commit(batch).await else { return };
+        let is_outage = matches!(error, DbErr::Conn(_) | DbErr::ConnectionAcquire(_));
+        if is_outage || batch.len() == 1 {
+            return fail(batch, &error);
+        }
+        for waiting in batch {
+            if let Err((one, error)) = self.try_commit(vec![waiting]).await {
+                fail(one, &error);
+            }
+        }
+    }
+
+    async fn try_commit(&self, batch: Vec<Waiting>) -> Result<(), (Vec<Waiting>, DbErr)> {
         let (requests, senders): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         let requests: Arc<[Request]> = requests.into();
         let (work, clock) = (Arc::clone(&requests), self.clock.clone());
@@ -171,13 +187,16 @@ impl Writer {
                 for request in requests.iter() {
                     self.changes.send(request.account.clone()).ok();
                 }
+                Ok(())
             }
-            Err(error) => {
-                tracing::error!(%error, commands = requests.len(), "writing the ledger failed");
-                for sender in senders {
-                    sender.send(Err(LedgerError::Unavailable)).ok();
-                }
-            }
+            Err(error) => Err((requests.iter().cloned().zip(senders).collect(), error)),
         }
+    }
+}
+
+fn fail(batch: Vec<Waiting>, error: &DbErr) {
+    tracing::error!(%error, commands = batch.len(), "writing the ledger failed");
+    for (_, sender) in batch {
+        sender.send(Err(LedgerError::Unavailable)).ok();
     }
 }

@@ -88,13 +88,14 @@ impl Payments {
         self.in_task(async move {
             let mut report = Report::default();
             this.catch_up(&mut report).await?;
-            this.handle_waiting(&mut report).await?;
             let before = this.clock.now() - older_than;
             let mut failures = Failures::default();
             for row in rows::waiting(this.database.reader(), before, BATCH).await? {
                 report.purchases += 1;
                 failures.pass(this.look_after(row, &mut report).await, &mut report)?;
             }
+            // Last: an event that can't be handled must not keep purchases waiting.
+            this.handle_waiting(&mut report).await?;
             Ok(report)
         })
         .await
@@ -102,17 +103,27 @@ impl Payments {
 
     /// Reconciles every minute until the token ends it.
     pub fn spawn_jobs(&self, stop: CancellationToken) -> JoinHandle<()> {
-        let this = self.clone();
+        let (this, stopping) = (self.clone(), self.stopping.clone());
+        // Streams end at once; a run that was begun is finished in its own task.
+        tokio::spawn({
+            let stop = stop.clone();
+            async move {
+                stop.cancelled().await;
+                stopping.cancel();
+            }
+        });
         tokio::spawn(async move {
             let mut ticks = tokio::time::interval(INTERVAL);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 tokio::select! {
                     () = stop.cancelled() => break,
-                    _ = ticks.tick() => this.reconcile_and_tell().await,
+                    () = async {
+                        ticks.tick().await;
+                        this.reconcile_and_tell().await;
+                    } => {}
                 }
             }
-            this.stopping.cancel();
         })
     }
 

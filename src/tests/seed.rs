@@ -1,0 +1,62 @@
+//! The demo data: realistic, deterministic, and written once.
+
+use futures::TryStreamExt;
+use recharge::{
+    credits::{AccountId, EntryKind, HistoryFilter},
+    server::seed::{self, Seeded},
+};
+use sea_orm::EntityTrait;
+
+use crate::{app::TestApp, databases::on_both_databases};
+
+on_both_databases!(
+    a_year_and_a_half_of_operations_adds_up_and_is_written_once,
+    everybody_of_the_demo_can_sign_in,
+);
+
+async fn seeded(app: &TestApp, number: u64) -> Seeded {
+    let state = &app.state;
+    let (database, clock) = (&state.database, &state.clock);
+    seed::run(database, clock, &state.ledger, &state.catalogue, number).await.unwrap()
+}
+
+async fn account_of(app: &TestApp, email: &str) -> AccountId {
+    use recharge::server::entity::user;
+    let users = user::Entity::find().all(app.database.reader()).await.unwrap();
+    let user = users.into_iter().find(|user| user.email == email).unwrap();
+    AccountId(user.account_id.unwrap())
+}
+
+async fn a_year_and_a_half_of_operations_adds_up_and_is_written_once(app: TestApp) {
+    let Seeded::New { operations } = seeded(&app, 7).await else { panic!("nothing was written") };
+    assert!((4_500..6_500).contains(&operations), "{operations} operations");
+    let verified = app.state.ledger.verify().await.unwrap();
+    assert_eq!(seeded(&app, 7).await, Seeded::Before);
+    assert_eq!(app.state.ledger.verify().await.unwrap(), verified);
+
+    let demo = account_of(&app, "demo@recharge.test").await;
+    let ledger = &app.state.ledger;
+    let rows: Vec<_> = ledger.export(&demo, HistoryFilter::default()).try_collect().await.unwrap();
+    let (newest, oldest) = (rows.first().unwrap(), rows.last().unwrap());
+    assert!((newest.at - oldest.at).num_days() > 500);
+    assert!(rows.iter().any(|row| row.kind == EntryKind::Expired), "something was forfeited");
+    let sum = rows.iter().map(|row| row.amount).sum();
+    let overview = ledger.overview(&demo, None).await.unwrap();
+    assert_eq!(overview.balance(), sum, "the balance is the sum of the rows");
+    assert!(overview.pace.is_some() && overview.next_expiry().is_some());
+}
+
+async fn everybody_of_the_demo_can_sign_in(app: TestApp) {
+    seeded(&app, 1).await;
+    for (name, place) in [
+        ("demo", "/settings/credits"),
+        ("new", "/settings/credits"),
+        ("expiring", "/settings/credits"),
+        ("support", "/support"),
+    ] {
+        let mut visitor = app.visitor();
+        let email = format!("{name}@recharge.test");
+        visitor.sign_in_as(&email, seed::PASSWORD, "").await.redirects_to(place);
+        assert_eq!(visitor.get(place).await.status, 200, "{name}");
+    }
+}
