@@ -11,7 +11,7 @@ test("a custom amount is bought at the price shown", async ({ page, world }) => 
 
   await customAmount(page).fill("7500");
   await expect(page.getByRole("radio", { name: "Or your own amount" })).toBeChecked();
-  await expect(picker.locator(".sums")).toContainText(/2,500 × 4\.0¢\s*\$100\.00/);
+  await expect(picker.locator(".sums").first()).toContainText(/2,500 × 4\.0¢\s*\$100\.00/);
   await expect(picker.locator(".sums .total")).toHaveText(/\$330\.00/);
   await customAmount(page).fill("7501");
   await expect(picker.locator(".sums .total")).toHaveText(/\$330\.04/);

@@ -29,7 +29,7 @@ test.describe("of a customer", () => {
     await page.goto("/settings/credits");
     await page.getByText("Show the days as a table").click();
     await page.getByText("Terms of purchase").click();
-    await page.getByLabel(/Account menu/).click();
+    await page.getByLabel(/account menu/).click();
     await expectAccessible(page);
   });
 });

@@ -33,7 +33,7 @@ test.describe("of a customer", () => {
     await expectNoneTooWide(page, [...customerPlaces, ...missingPlaces]);
     await page.goto("/settings/credits");
     await page.getByText("Show the days as a table").click();
-    await page.getByLabel(/Account menu/).click();
+    await page.getByLabel(/account menu/).click();
     expect(await tooWide(page)).toEqual([]);
   });
 });

@@ -23,6 +23,8 @@ export const password = "recharge-demo";
 type Options = {
   /** Who is signed in when the test begins; nobody when left out. */
   as: string | undefined;
+  /** Settings of the server that differ from the usual ones. */
+  settings: Record<string, string>;
 };
 
 type Fixtures = {
@@ -35,9 +37,10 @@ type Fixtures = {
 
 export const test = base.extend<Options & Fixtures>({
   as: [undefined, { option: true }],
+  settings: [{}, { option: true }],
 
-  world: async ({}, use, info) => {
-    const world = await World.start(process.env.RECHARGE_TEMPLATE!);
+  world: async ({ settings }, use, info) => {
+    const world = await World.start(process.env.RECHARGE_TEMPLATE!, settings);
     await use(world);
     if (info.status !== info.expectedStatus) {
       await info.attach("server.log", { body: await world.serverLog(), contentType: "text/plain" });

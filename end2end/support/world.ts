@@ -50,7 +50,8 @@ export class World {
     private server: Running,
   ) {}
 
-  static async start(template: string): Promise<World> {
+  /** A new world; `differently` are settings of its server that differ from the usual ones. */
+  static async start(template: string, differently: Record<string, string> = {}): Promise<World> {
     const folder = await mkdtemp(join(tmpdir(), "recharge-world-"));
     const database = join(folder, "recharge.db");
     for (const part of ["", "-wal"]) {
@@ -59,7 +60,7 @@ export class World {
     const [port, simulatorPort] = [await freePort(), await freePort()];
     const [url, simulator] = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${simulatorPort}`];
     const stripe = startSimulator(simulator, url, join(folder, "simulator.log"));
-    const told = settings(database, url, simulator);
+    const told = { ...settings(database, url, simulator), ...differently };
     const server = Running.start("recharge", [], told, join(folder, "server.log"));
     const world = new World(url, new Simulator(simulator), folder, told, stripe, server);
     try {
