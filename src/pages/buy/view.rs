@@ -34,6 +34,8 @@ pub fn BuyView(
     page: BuyPage,
 ) -> impl IntoView {
     let BuyPage { viewer, sale, choice, problem } = page;
+    // Where purchases are still off, the order itself says so.
+    let problem = problem.filter(|problem| sale.is_open || *problem != Problem::Off);
     let credits = choice.as_ref().map(|choice| choice.credits(&sale.shop));
     let (title, content) = match (choice, credits) {
         (Some(choice), Some(Ok(credits))) => {
