@@ -88,15 +88,15 @@ impl Payments {
         self.in_task(async move {
             let mut report = Report::default();
             this.catch_up(&mut report).await?;
+            // An event that can't be handled must not keep purchases waiting.
+            let waiting = this.handle_waiting(&mut report).await;
             let before = this.clock.now() - older_than;
             let mut failures = Failures::default();
             for row in rows::waiting(this.database.reader(), before, BATCH).await? {
                 report.purchases += 1;
                 failures.pass(this.look_after(row, &mut report).await, &mut report)?;
             }
-            // Last: an event that can't be handled must not keep purchases waiting.
-            this.handle_waiting(&mut report).await?;
-            Ok(report)
+            waiting.map(|()| report)
         })
         .await
     }
