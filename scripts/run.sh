@@ -14,6 +14,8 @@ export LEPTOS_SITE_ADDR="$address" LEPTOS_SITE_ROOT="target/site" LEPTOS_OUTPUT_
 export STRIPE_API_BASE="http://$simulator" STRIPE_SECRET_KEY="sk_test_simulator" STRIPE_WEBHOOK_SECRET="whsec_simulator"
 
 pids=()
+# A database that somebody brings along has their own people in it.
+has_demo=""
 
 require_free() {
   if ! [[ "$1" =~ ^[1-9][0-9]{0,4}$ ]] || (($1 > 65535)); then die "$2=$1 is not a port"; fi
@@ -35,6 +37,7 @@ first_start() {
 
 prepare_database() {
   if [[ -z "${DATABASE_URL:-}" ]]; then
+    has_demo=yes
     export DATABASE_URL="sqlite://$database"
     if [[ ! -f "$database" ]]; then first_start; fi
   fi
@@ -90,16 +93,20 @@ target/debug/recharge &
 pids+=($!)
 wait_until ready "the server" "${pids[1]}"
 
-cat <<END
-
-  Recharge is ready:  http://$address
+say
+say "  Recharge is ready:  http://$address"
+if [[ -n "$has_demo" ]]; then
+  cat <<END
   sign in as          demo@recharge.test       a year and a half of purchases and operations
                       new@recharge.test        nothing yet
                       expiring@recharge.test   lots about to expire, nearly empty
                       support@recharge.test    staff
   password            recharge-demo
-  Ctrl-C ends it.
-
 END
+else
+  say "  sign in as          the people of your database; recharge user add makes more"
+fi
+say "  Ctrl-C ends it."
+say
 wait -n "${pids[@]}" || true
 die "one of the two programs ended by itself; see above and target/logs/simulator.log"
