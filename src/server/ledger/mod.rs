@@ -29,7 +29,6 @@ mod write;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel};
-use tokio::sync::broadcast;
 
 pub use mismatch::Mismatch;
 pub use verify::{Verified, VerifyError};
@@ -141,12 +140,6 @@ impl Ledger {
     /// Where the ledger can't be reached, or there is no such account.
     pub async fn advance(&self, account: &AccountId) -> Result<(), LedgerError> {
         self.queue.advance(account).await
-    }
-
-    /// Tells which account was changed, after each commit of this process.
-    #[must_use]
-    pub fn watch(&self) -> broadcast::Receiver<AccountId> {
-        self.queue.watch()
     }
 
     /// Writes what waits, takes nothing new, and returns when all is on disk.

@@ -29,8 +29,6 @@ const LARGEST_BATCH: usize = 128;
 const WAITING: usize = 4_096;
 /// Writers on PostgreSQL.
 const WRITERS: usize = 2;
-/// Changes that a slow watcher may fall behind.
-const WATCHED: usize = 1_024;
 
 /// What is asked of one account.
 #[derive(Clone, Debug)]
@@ -59,29 +57,22 @@ type Waiting = (Request, oneshot::Sender<Result<Option<Outcome>, LedgerError>>);
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
     writers: Arc<[mpsc::Sender<Waiting>]>,
-    changes: broadcast::Sender<AccountId>,
     closing: broadcast::Sender<()>,
     tasks: Arc<Mutex<Vec<JoinHandle<()>>>>,
 }
 
 impl Queue {
     pub fn start(database: &Database, clock: &Clock) -> Self {
-        let (changes, _) = broadcast::channel(WATCHED);
         let (closing, _) = broadcast::channel(1);
         let count = if database.is_sqlite() { 1 } else { WRITERS };
         let (mut writers, mut tasks) = (Vec::new(), Vec::new());
         for _ in 0..count {
             let (sender, receiver) = mpsc::channel(WAITING);
-            let writer = Writer {
-                database: database.clone(),
-                clock: clock.clone(),
-                receiver,
-                changes: changes.clone(),
-            };
+            let writer = Writer { database: database.clone(), clock: clock.clone(), receiver };
             writers.push(sender);
             tasks.push(tokio::spawn(writer.run(closing.subscribe())));
         }
-        Self { writers: writers.into(), changes, closing, tasks: Arc::new(Mutex::new(tasks)) }
+        Self { writers: writers.into(), closing, tasks: Arc::new(Mutex::new(tasks)) }
     }
 
     pub async fn execute(
@@ -117,10 +108,6 @@ impl Queue {
         usize::try_from(hasher.finish() % writers).unwrap_or(0)
     }
 
-    pub fn watch(&self) -> broadcast::Receiver<AccountId> {
-        self.changes.subscribe()
-    }
-
     pub async fn close(&self) {
         self.closing.send(()).ok();
         let tasks = self.tasks.lock().map(|mut tasks| std::mem::take(&mut *tasks));
@@ -134,7 +121,6 @@ struct Writer {
     database: Database,
     clock: Clock,
     receiver: mpsc::Receiver<Waiting>,
-    changes: broadcast::Sender<AccountId>,
 }
 
 impl Writer {
@@ -183,9 +169,6 @@ impl Writer {
                 for (answer, sender) in answers.into_iter().zip(senders) {
                     // A caller that went away has changed nothing.
                     sender.send(answer.map_err(LedgerError::from)).ok();
-                }
-                for request in requests.iter() {
-                    self.changes.send(request.account.clone()).ok();
                 }
                 Ok(())
             }
