@@ -4,7 +4,8 @@
 //! [`Account::apply`] with the same instant, and writes the postings down. What must hold after
 //! each of them:
 //!
-//! - available = Σ remaining of the lots, held = Σ held of the lots; neither is negative;
+//! - available = Σ remaining of the lots, held = Σ held of the lots = Σ of the open holds; none is
+//!   negative;
 //! - granted = available + held + spent + expired (+ adjusted + clawed back, with their signs);
 //! - entries are numbered without gaps, and each says what was available and held after it;
 //! - a refused command changes nothing.
@@ -15,8 +16,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Allocation, Command, Credits, Entry, EntryKind, Lot, Note, Operation, Refusal, Source,
+    Allocation, CapUse, Command, Credits, Entry, EntryKind, Hold, Lot, Note, Operation, Refusal,
 };
+
+mod holding;
+mod spending;
 
 /// The most that one command may move: keeps every sum far from the end of an i64.
 const LARGEST: Credits = Credits::from_thousandths(1_000_000_000_000_000);
@@ -60,6 +64,10 @@ pub struct Account {
     pub latest_at: DateTime<Utc>,
     /// The lots of which something is left.
     pub lots: Vec<Lot>,
+    /// Those of its holds that may lapse or that a command names. The others needn't be loaded.
+    pub holds: Vec<Hold>,
+    /// What it lets itself spend.
+    pub caps: CapUse,
 }
 
 /// What one command or one expiry has done: to be written down as a whole.
@@ -69,6 +77,17 @@ pub struct Posting {
     pub entry: Entry,
     /// The lots it changed or made, as they are now.
     pub lots: Vec<Lot>,
+    /// The hold it changed or made, as it is now.
+    pub hold: Option<Hold>,
+}
+
+/// What has come of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// It was carried out.
+    Posted(Posting),
+    /// Its hold had been settled just so before, by another request: nothing happened now.
+    Settled(Hold),
 }
 
 /// What a posting does to the two sums, and on what grounds.
@@ -76,9 +95,17 @@ struct Change {
     kind: EntryKind,
     operation: Option<Operation>,
     available: Credits,
+    held: Credits,
     note: Note,
+    hold: Option<i64>,
     at: DateTime<Utc>,
     allocations: Vec<Allocation>,
+}
+
+/// What time does next to an account: the instant and the index of the lot or hold.
+enum Due {
+    Lapse(DateTime<Utc>, usize),
+    Expiry(DateTime<Utc>, usize),
 }
 
 impl Account {
@@ -93,6 +120,8 @@ impl Account {
             totals: Totals::default(),
             latest_at: opened_at,
             lots: Vec::new(),
+            holds: Vec::new(),
+            caps: CapUse::default(),
         }
     }
 
@@ -102,30 +131,51 @@ impl Account {
         self.available + self.held
     }
 
-    /// Writes down what time alone has done up to `now`: lots that have expired, in the order of
-    /// their instants, each with its own entry dated at that instant. Reading uses it too, on
-    /// loaded rows, so nothing depends on a job having run.
+    /// Writes down what time alone has done up to `now`: holds that have lapsed and lots that have
+    /// expired, in the order of their instants, each with its own entry dated at that instant.
+    /// Reading uses it too, on loaded rows, so nothing depends on a job having run.
     pub fn advance(&mut self, now: DateTime<Utc>) -> Vec<Posting> {
         let now = now.max(self.latest_at);
-        self.lots.sort_by_key(Lot::spending_order);
         let mut postings = Vec::new();
-        for index in 0..self.lots.len() {
-            if self.lots[index].is_expired(now) && self.lots[index].remaining.is_positive() {
-                postings.push(self.expire(index));
-            }
+        while let Some(due) = self.next_due(now) {
+            postings.push(match due {
+                Due::Lapse(at, index) => self.lapse(index, at),
+                Due::Expiry(at, index) => self.expire(index, at),
+            });
         }
         self.latest_at = now;
         postings
     }
 
+    /// What time does next, up to `now`. A hold that lapses at the instant of an expiry gives back
+    /// first, so that what it gives expires with the rest.
+    fn next_due(&self, now: DateTime<Utc>) -> Option<Due> {
+        let lapsing = self.holds.iter().enumerate();
+        let lapsing = lapsing.filter(|(_, hold)| hold.is_open() && hold.expires_at <= now);
+        let lapse = lapsing.min_by_key(|(_, hold)| (hold.expires_at, hold.number));
+        let expiring = self.lots.iter().enumerate();
+        let expiring =
+            expiring.filter(|(_, lot)| lot.is_expired(now) && lot.remaining.is_positive());
+        let expiry = expiring.min_by_key(|(_, lot)| lot.spending_order());
+        // What is given back to a lot after its expiry expires when it is given back.
+        let lapse = lapse.map(|(index, hold)| (hold.expires_at.max(self.latest_at), index));
+        let expiry = expiry.map(|(index, lot)| (lot.expires_at.max(self.latest_at), index));
+        match (lapse, expiry) {
+            (Some((at, index)), Some((expiry, _))) if at <= expiry => Some(Due::Lapse(at, index)),
+            (_, Some((at, index))) => Some(Due::Expiry(at, index)),
+            (Some((at, index)), None) => Some(Due::Lapse(at, index)),
+            (None, None) => None,
+        }
+    }
+
     /// Carries out one command at `now`, as if every instant up to it had been lived through:
-    /// call [`Account::advance`] first and write what it returns.
+    /// call [`Account::advance`] before and after it, and write what it returns.
     ///
     /// # Errors
     /// A [`Refusal`] that says why; then nothing has changed.
-    pub fn apply(&mut self, command: &Command, now: DateTime<Utc>) -> Result<Posting, Refusal> {
+    pub fn apply(&mut self, command: &Command, now: DateTime<Utc>) -> Result<Applied, Refusal> {
         let now = now.max(self.latest_at);
-        match command {
+        let posting = match command {
             Command::Grant { source, amount, validity, purchase, note } => {
                 check_amount(*amount, Credits::from_thousandths(1))?;
                 let expires_at = validity.ends(now);
@@ -141,117 +191,53 @@ impl Account {
                     expires_at,
                     purchase: purchase.clone(),
                 };
-                Ok(self.grant(lot, note, now))
+                self.grant(lot, note, now)
             }
             Command::Spend { operation, amount, note } => {
-                check_amount(*amount, Credits::ZERO)?;
-                if *amount > self.available {
-                    return Err(Refusal::InsufficientCredits {
-                        needed: *amount,
-                        available: self.available,
-                        held: self.held,
-                    });
-                }
-                Ok(self.spend(*operation, *amount, note, now))
+                self.check_spending(*operation, *amount)?;
+                self.spend(*operation, *amount, note, now)
             }
-        }
-    }
-
-    fn grant(&mut self, lot: Lot, note: &Note, at: DateTime<Utc>) -> Posting {
-        self.totals.granted += lot.granted;
-        self.lots.push(lot.clone());
-        self.lots.sort_by_key(Lot::spending_order);
-        let entry = self.post(Change {
-            kind: EntryKind::Granted,
-            operation: None,
-            available: lot.granted,
-            note: note.clone(),
-            at,
-            allocations: Vec::new(),
-        });
-        Posting { entry, lots: vec![lot] }
-    }
-
-    fn spend(
-        &mut self,
-        operation: Operation,
-        amount: Credits,
-        note: &Note,
-        at: DateTime<Utc>,
-    ) -> Posting {
-        let (allocations, lots) = self.take(amount);
-        self.totals.spent += amount;
-        let entry = self.post(Change {
-            kind: EntryKind::Spent,
-            operation: Some(operation),
-            available: -amount,
-            note: note.clone(),
-            at,
-            allocations,
-        });
-        Posting { entry, lots }
-    }
-
-    /// Takes from the lots in the order of spending; the caller has checked that there is enough.
-    fn take(&mut self, amount: Credits) -> (Vec<Allocation>, Vec<Lot>) {
-        let mut missing = amount;
-        let (mut allocations, mut changed) = (Vec::new(), Vec::new());
-        for lot in &mut self.lots {
-            if !missing.is_positive() {
-                break;
+            Command::Hold { operation, amount, lasts, note } => {
+                self.check_spending(*operation, *amount)?;
+                self.hold(*operation, *amount, lasts.ends(now), note, now)
             }
-            let taken = lot.remaining.min(missing);
-            if taken.is_positive() {
-                lot.remaining -= taken;
-                missing -= taken;
-                allocations.push(Allocation { lot: lot.number, amount: taken });
-                changed.push(lot.clone());
+            Command::Capture { hold, amount, detail } => {
+                return self.capture(*hold, *amount, detail.as_deref(), now);
             }
-        }
-        assert!(missing.is_zero(), "available says more than the lots of {} hold", self.id);
-        self.lots.retain(Lot::is_open);
-        (allocations, changed)
-    }
-
-    fn expire(&mut self, index: usize) -> Posting {
-        let lot = &mut self.lots[index];
-        let forfeited = lot.remaining;
-        lot.remaining = Credits::ZERO;
-        let lot = lot.clone();
-        self.totals.expired += forfeited;
-        let description = match lot.source {
-            Source::Purchase => "Unused credits expired",
-            Source::Promotion => "Unused promotion expired",
-            Source::Goodwill => "Unused goodwill expired",
+            Command::Release { hold, reason } => return self.release(*hold, *reason, now),
+            Command::Extend { hold, lasts, more, ceiling } => {
+                self.extend(*hold, lasts.ends(now), *more, *ceiling, now)?
+            }
         };
-        let entry = self.post(Change {
-            kind: EntryKind::Expired,
-            operation: None,
-            available: -forfeited,
-            note: Note {
-                description: description.to_owned(),
-                detail: format!("{forfeited} of {} forfeited", lot.granted),
-                ..Note::default()
-            },
-            at: lot.expires_at,
-            allocations: vec![Allocation { lot: lot.number, amount: forfeited }],
-        });
-        Posting { entry, lots: vec![lot] }
+        Ok(Applied::Posted(posting))
+    }
+
+    /// Whether so much can be spent or set aside now.
+    fn check_spending(&self, operation: Operation, amount: Credits) -> Result<(), Refusal> {
+        check_amount(amount, Credits::ZERO)?;
+        self.caps.check(operation, amount)?;
+        if amount > self.available {
+            let (available, held) = (self.available, self.held);
+            return Err(Refusal::InsufficientCredits { needed: amount, available, held });
+        }
+        Ok(())
     }
 
     fn post(&mut self, change: Change) -> Entry {
         self.seq += 1;
         self.available += change.available;
+        self.held += change.held;
         self.latest_at = self.latest_at.max(change.at);
         Entry {
             seq: self.seq,
             kind: change.kind,
             operation: change.operation,
             available_change: change.available,
-            held_change: Credits::ZERO,
+            held_change: change.held,
             available_after: self.available,
             held_after: self.held,
             note: change.note,
+            hold: change.hold,
             at: change.at,
             allocations: change.allocations,
         }

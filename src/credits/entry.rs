@@ -117,6 +117,8 @@ pub struct Entry {
     pub held_after: Credits,
     /// What it was for.
     pub note: Note,
+    /// The hold that it made, extended or settled.
+    pub hold: Option<i64>,
     /// When it happened.
     pub at: DateTime<Utc>,
     /// Which lots it took from for good, in the order of spending.

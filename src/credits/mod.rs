@@ -5,11 +5,13 @@
 
 mod account;
 mod amount;
+mod caps;
 mod catalogue;
 mod command;
 mod cycle;
 mod entry;
 mod forecast;
+mod hold;
 mod lot;
 mod money;
 mod operation;
@@ -17,13 +19,15 @@ mod price_schedule;
 mod purchase;
 mod statement;
 
-pub use account::{Account, AccountId, Posting, Totals};
+pub use account::{Account, AccountId, Applied, Posting, Totals};
 pub use amount::{Credits, ParseCreditsError, grouped};
+pub use caps::{CapUse, Caps};
 pub use catalogue::{Catalogue, CatalogueError, Package, WorthExample};
-pub use command::{Command, Refusal, Validity};
+pub use command::{Command, HoldTime, Refusal, ReleaseReason, Validity};
 pub use cycle::{Cycle, expires_after_one_year, start_of_day};
 pub use entry::{Allocation, Entry, EntryKind, Note};
 pub use forecast::{Pace, Runway};
+pub use hold::{Hold, HoldState};
 pub use lot::{Lot, Source};
 pub use money::{Currency, Money, UnknownCurrency};
 pub use operation::{Operation, UnknownOperation};

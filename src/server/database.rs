@@ -231,6 +231,25 @@ async fn run<T>(
     }
 }
 
+/// Whether the database can't be spoken with: it is away, or went away under a statement.
+#[must_use]
+pub fn is_outage(error: &DbErr) -> bool {
+    match error {
+        DbErr::Conn(_) | DbErr::ConnectionAcquire(_) => true,
+        DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause)) => {
+            let code = cause.as_database_error().and_then(|error| error.code());
+            // PostgreSQL's class 57P: shut down, crashed, not yet started.
+            code.map_or_else(|| is_broken_connection(cause), |code| code.starts_with("57P"))
+        }
+        _ => false,
+    }
+}
+
+fn is_broken_connection(cause: &sqlx::Error) -> bool {
+    use sqlx::Error::{Io, PoolClosed, PoolTimedOut, Protocol, Tls, WorkerCrashed};
+    matches!(cause, Io(_) | PoolClosed | PoolTimedOut | Protocol(_) | Tls(_) | WorkerCrashed)
+}
+
 /// Whether the work lost against other work and can simply be run again: serialization failure
 /// and deadlock on PostgreSQL, a busy or stale database on SQLite.
 #[must_use]

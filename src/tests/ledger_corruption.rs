@@ -1,9 +1,11 @@
 //! R13: `verify` against single-row corruptions of every table, and no false alarm.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use recharge::{
-    credits::{AccountId, Command, Credits, Note, Operation, Source, Validity},
+    credits::{
+        AccountId, Command, Credits, HoldTime, Note, Operation, ReleaseReason, Source, Validity,
+    },
     server::{
         clock::Clock,
         ledger::{Ledger, VerifyError, open_account},
@@ -56,6 +58,24 @@ const CORRUPTIONS: &[Corruption] = &[
     corruption("allocations", "amount = amount + 1", "1 = 1"),
     corruption("allocations", "lot = lot + 100000", "1 = 1"),
     corruption("allocations", "seq = seq + 100000", "1 = 1"),
+    corruption("entries", "hold = hold + 1", "hold IS NOT NULL"),
+    corruption("entries", "hold = NULL", "hold IS NOT NULL"),
+    corruption("entries", "hold = 1", "hold IS NULL"),
+    corruption("holds", "amount = amount + 1", "1 = 1"),
+    corruption("holds", "captured = captured - 1", "captured > 0"),
+    corruption("holds", "operation = 'analysis'", "operation = 'backtest'"),
+    corruption("holds", "number = number + 100000", "1 = 1"),
+    corruption("holds", "settled_seq = settled_seq + 1", "settled_seq IS NOT NULL"),
+    corruption("holds", "settled_at = settled_at - 1", "settled_at IS NOT NULL"),
+    corruption("holds", "expires_at = 1", "state = 'captured'"),
+    corruption("holds", "state = 'lapsed', settled_seq = 1, settled_at = 1", "state = 'open'"),
+    corruption("holds", "state = 'released'", "state = 'lapsed'"),
+    corruption("holds", "state = 'lapsed'", "state = 'released'"),
+    corruption("holds", "state = 'released', captured = 0", "state = 'captured'"),
+    corruption("holds", "state = 'captured'", "state = 'released'"),
+    corruption("hold_allocations", "amount = amount + 1", "1 = 1"),
+    corruption("hold_allocations", "lot = lot + 100000", "1 = 1"),
+    corruption("hold_allocations", "hold = hold + 100000", "1 = 1"),
     corruption("usage_daily", "credits = credits + 1", "1 = 1"),
     corruption("usage_daily", "operations = operations + 1", "1 = 1"),
     corruption("usage_daily", "day = '2000-01-01'", "1 = 1"),
@@ -66,6 +86,8 @@ const REMOVED: &[(&str, &str)] = &[
     ("lots", "account_id, number"),
     ("entries", "account_id, seq"),
     ("allocations", "account_id, seq, lot"),
+    ("holds", "account_id, number"),
+    ("hold_allocations", "account_id, hold, lot"),
     ("usage_daily", "account_id, day, operation"),
 ];
 
@@ -97,7 +119,8 @@ async fn every_corrupted_row_is_found_and_named(test: TestDatabase) {
     ledger.close().await;
 }
 
-/// An account with lots that were used up, lots that expired and lots that are open.
+/// An account with lots that were used up, lots that expired and lots that are open, and with
+/// holds that came to every end.
 async fn history(
     test: &TestDatabase,
     ledger: &Ledger,
@@ -126,8 +149,45 @@ async fn history(
         let at = start + TimeDelta::hours(i64::try_from(number).unwrap() * 24);
         ledger.execute_at(&account, &format!("spend-{number}"), spend, at).await.unwrap();
     }
+    for number in 0..20 {
+        let at = start + TimeDelta::hours(number * 24 + 479);
+        hold(ledger, &account, number, at, random).await;
+    }
     ledger.advance(&account).await.unwrap();
     account
+}
+
+/// One hold, which is captured, released, left to lapse or still open today.
+async fn hold(
+    ledger: &Ledger,
+    account: &AccountId,
+    number: i64,
+    at: DateTime<Utc>,
+    random: &mut StdRng,
+) {
+    let amount = random.random_range(1_000..3_000);
+    let hold = Command::Hold {
+        operation: Operation::ALL[usize::try_from(number % 4).unwrap()],
+        amount: Credits::from_thousandths(amount),
+        lasts: HoldTime::from_seconds(20_000).unwrap(),
+        note: Note::default(),
+    };
+    let now = Clock::default().now();
+    let at = if number > 16 { now - TimeDelta::hours(1) } else { at };
+    let made = ledger.execute_at(account, &format!("hold-{number}"), hold, at).await.unwrap();
+    let hold = made.hold.unwrap();
+    let settle = match number % 4 {
+        _ if number > 16 => return,
+        0 | 1 => Command::Capture {
+            hold,
+            amount: Credits::from_thousandths(amount * (1 + number % 2) / 2),
+            detail: None,
+        },
+        2 => Command::Release { hold, reason: ReleaseReason::Cancelled },
+        _ => return,
+    };
+    let later = at + TimeDelta::hours(2);
+    ledger.execute_at(account, &format!("settle-{number}"), settle, later).await.unwrap();
 }
 
 /// The values that name a random row of a table, as a condition.
@@ -143,6 +203,8 @@ async fn random_row(
         "accounts" => ("id", "'id = ''' || id || ''''"),
         "lots" => ("account_id", "'number = ' || number"),
         "entries" => ("account_id", "'seq = ' || seq"),
+        "holds" => ("account_id", "'number = ' || number"),
+        "hold_allocations" => ("account_id", "'hold = ' || hold || ' AND lot = ' || lot"),
         "allocations" => ("account_id", "'seq = ' || seq || ' AND lot = ' || lot"),
         _ => ("account_id", "'day = ''' || day || ''' AND operation = ''' || operation || ''''"),
     };

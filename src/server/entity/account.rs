@@ -19,6 +19,11 @@ pub struct Model {
     pub expired: i64,
     pub latest_at: i64,
     pub created_at: i64,
+    pub cap_all: Option<i64>,
+    pub cap_inference: Option<i64>,
+    pub cap_strategy: Option<i64>,
+    pub cap_backtest: Option<i64>,
+    pub cap_analysis: Option<i64>,
 }
 
 /// Joins are written where they are needed.

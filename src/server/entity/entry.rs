@@ -24,6 +24,7 @@ pub struct Model {
     pub at: i64,
     pub request_key: Option<String>,
     pub request_digest: Option<String>,
+    pub hold: Option<i64>,
 }
 
 /// Joins are written where they are needed.

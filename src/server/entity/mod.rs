@@ -7,6 +7,8 @@
 pub mod account;
 pub mod allocation;
 pub mod entry;
+pub mod hold;
+pub mod hold_allocation;
 pub mod lot;
 pub mod mark;
 pub mod purchase;

@@ -1,16 +1,20 @@
 //! Loads an account for reading, as it is at an instant.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, FixedOffset, Offset, Utc};
 use chrono_tz::Tz;
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, Statement,
+    ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, Statement, Value,
 };
 
 use super::rows;
 use crate::{
-    credits::{Account, AccountId, Lot, Money, Posting},
+    credits::{
+        Account, AccountId, Allocation, Credits, Hold, HoldState, Lot, Money, Note, Posting,
+    },
     server::{
-        clock::from_millis,
+        clock::{from_millis, to_millis},
         entity::{account, lot},
     },
 };
@@ -42,15 +46,35 @@ struct OpenLotRow {
     granted_at: i64,
     total: Option<i64>,
     currency: Option<String>,
+    due: Option<i64>,
+    due_part: Option<i64>,
+    due_operation: Option<String>,
+    due_amount: Option<i64>,
+    due_at: Option<i64>,
+    due_description: Option<String>,
+    due_reference: Option<String>,
 }
 
+/// A lot has a row for each hold that has lapsed and that nobody has written down yet.
 const OPEN_LOTS: &str = "
     SELECT lots.*, entries.description, entries.at AS granted_at,
-           purchases.total, purchases.currency
+           purchases.total, purchases.currency, due.*
     FROM lots
     JOIN entries ON entries.account_id = lots.account_id AND entries.seq = lots.number
     LEFT JOIN purchases ON purchases.id = lots.purchase_id
-    WHERE lots.account_id = $1 AND lots.is_open";
+    LEFT JOIN (
+        SELECT hold_allocations.lot AS due_lot, hold_allocations.amount AS due_part,
+               holds.number AS due, holds.operation AS due_operation,
+               holds.amount AS due_amount, holds.expires_at AS due_at,
+               entries.description AS due_description, entries.reference AS due_reference
+        FROM holds
+        JOIN hold_allocations ON hold_allocations.account_id = holds.account_id
+             AND hold_allocations.hold = holds.number
+        JOIN entries ON entries.account_id = holds.account_id AND entries.seq = holds.number
+        WHERE holds.account_id = $1 AND holds.state = 'open' AND holds.expires_at <= $2
+    ) AS due ON due.due_lot = lots.number
+    WHERE lots.account_id = $1 AND lots.is_open
+    ORDER BY lots.number, due.due";
 
 /// Loads an account and lets time pass up to `now`, without writing. Two queries.
 pub(super) async fn load(
@@ -62,10 +86,14 @@ pub(super) async fn load(
         return Ok(None);
     };
     let backend = transaction.get_database_backend();
-    let statement = Statement::from_sql_and_values(backend, OPEN_LOTS, [id.0.clone().into()]);
-    let found = OpenLotRow::find_by_statement(statement).all(transaction).await?;
+    let values: [Value; 2] = [id.0.clone().into(), to_millis(now).into()];
+    let statement = Statement::from_sql_and_values(backend, OPEN_LOTS, values);
+    let mut found = OpenLotRow::find_by_statement(statement).all(transaction).await?;
+    let holds = due_holds(&found)?;
+    found.dedup_by_key(|row| row.lot.number);
     let lots = found.into_iter().map(open_lot).collect::<Result<Vec<_>, _>>()?;
     let mut account = rows::account(&row, lots.iter().map(|open| open.lot.clone()).collect());
+    account.holds = holds;
     let unwritten = account.advance(now);
     Ok(Some(Loaded {
         account,
@@ -75,6 +103,37 @@ pub(super) async fn load(
         lots,
         unwritten,
     }))
+}
+
+/// The holds that have lapsed, put together from the lots that they took from.
+fn due_holds(found: &[OpenLotRow]) -> Result<Vec<Hold>, DbErr> {
+    let mut holds: BTreeMap<i64, Hold> = BTreeMap::new();
+    for row in found {
+        let (Some(number), Some(part)) = (row.due, row.due_part) else { continue };
+        let part = Allocation { lot: row.lot.number, amount: rows::credits(part) };
+        if let Some(hold) = holds.get_mut(&number) {
+            hold.parts.push(part);
+            continue;
+        }
+        let operation = row.due_operation.as_deref().unwrap_or_default();
+        let hold = Hold {
+            number,
+            operation: rows::parse("holds.operation", operation)?,
+            amount: rows::credits(row.due_amount.unwrap_or_default()),
+            captured: Credits::ZERO,
+            state: HoldState::Open,
+            expires_at: from_millis(row.due_at.unwrap_or_default()),
+            settled: None,
+            note: Note {
+                description: row.due_description.clone().unwrap_or_default(),
+                reference: row.due_reference.clone().unwrap_or_default(),
+                ..Note::default()
+            },
+            parts: vec![part],
+        };
+        holds.insert(number, hold);
+    }
+    Ok(holds.into_values().collect())
 }
 
 fn open_lot(row: OpenLotRow) -> Result<OpenLot, DbErr> {

@@ -4,8 +4,8 @@
 //! A verb puts a [`Command`] with its idempotency key into the [`queue`]; the writer takes all
 //! that waits, and [`post`] loads the accounts, asks the state machine for each command in turn,
 //! and writes all rows together in one transaction. [`overview`] and [`history`] show what was
-//! written, and [`verify`] proves that it adds up: [`replay`] lives the entries again, [`compare`]
-//! holds every other row against them.
+//! written, and [`verify`] proves that it adds up: [`replay`] lives the entries again, and
+//! [`compare`] and [`replay_holds`] hold every other row against them.
 //!
 //! # What must hold
 //! - A balance never changes without an entry, written in the same transaction.
@@ -16,12 +16,15 @@
 mod compare;
 mod detail;
 mod history;
+mod holds;
 mod load;
 mod mismatch;
+mod outcome;
 mod overview;
 mod post;
 mod queue;
 mod replay;
+mod replay_holds;
 mod rows;
 mod verify;
 mod write;
@@ -31,6 +34,7 @@ use chrono_tz::Tz;
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel};
 
 pub use mismatch::Mismatch;
+pub use outcome::Outcome;
 pub use verify::{Verified, VerifyError};
 
 use super::{
@@ -38,7 +42,7 @@ use super::{
     database::Database,
     entity::account,
 };
-use crate::credits::{AccountId, Command, Credits, EntryKind, Refusal};
+use crate::credits::{AccountId, Command, Refusal};
 use queue::Queue;
 
 /// The ledger: clones share one queue.
@@ -49,31 +53,15 @@ pub struct Ledger {
     queue: Queue,
 }
 
-/// What a command led to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// The entry that says so.
-    pub seq: i64,
-    /// What it says.
-    pub kind: EntryKind,
-    /// What it did to the balance.
-    pub amount: Credits,
-    /// The available credits after it.
-    pub available_after: Credits,
-    /// The held credits after it.
-    pub held_after: Credits,
-    /// When it happened.
-    pub at: DateTime<Utc>,
-    /// Whether this key had been carried out before: then nothing happened now.
-    pub replayed: bool,
-}
-
 /// Why a command has no outcome.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerError {
     /// The rules refuse it; nothing was changed.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// More is asked than can be written at once. Nothing was done; try again in a moment.
+    #[error("the ledger has too much to write")]
+    Busy,
     /// The database can't be written to now; whether the command was carried out is told by
     /// sending it again with the same key.
     #[error("the ledger can't be reached")]
@@ -175,6 +163,11 @@ pub async fn open_account(
         expired: 0,
         latest_at: to_millis(at),
         created_at: to_millis(at),
+        cap_all: None,
+        cap_inference: None,
+        cap_strategy: None,
+        cap_backtest: None,
+        cap_analysis: None,
     };
     account::Entity::insert(row.into_active_model().reset_all())
         .exec_without_returning(connection)

@@ -48,10 +48,22 @@ impl Ledger {
     /// # Errors
     /// Where there is no such account, or the database can't be read.
     pub async fn balance(&self, account: &AccountId) -> Result<(Credits, Credits), ReadError> {
-        let (id, now) = (account.clone(), self.now());
+        self.balance_at(account, self.now()).await
+    }
+
+    /// The same as it is at an instant, which isn't before the account's latest entry.
+    ///
+    /// # Errors
+    /// Where there is no such account, or the database can't be read.
+    pub async fn balance_at(
+        &self,
+        account: &AccountId,
+        at: DateTime<Utc>,
+    ) -> Result<(Credits, Credits), ReadError> {
+        let id = account.clone();
         let read = self.database.snapshot(move |transaction| {
             let id = id.clone();
-            Box::pin(async move { load(transaction, &id, now).await })
+            Box::pin(async move { load(transaction, &id, at).await })
         });
         let loaded = read.await?.ok_or(ReadError::UnknownAccount)?;
         Ok((loaded.account.available, loaded.account.held))

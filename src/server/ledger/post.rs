@@ -1,6 +1,6 @@
 //! Load, apply, write: one batch in one transaction.
 
-use std::collections::{BTreeMap, HashMap, hash_map};
+use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map};
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -10,13 +10,14 @@ use sea_orm::{
 };
 
 use super::{
-    Outcome,
+    Outcome, holds,
     queue::{Answer, Keyed, Request},
     rows, write,
 };
 use crate::{
     credits::{
-        Account, AccountId, Command, Credits, Entry, EntryKind, Lot, Operation, Posting, Refusal,
+        Account, AccountId, Applied, Command, Credits, Cycle, EntryKind, Hold, Lot, Operation,
+        Posting, Refusal,
     },
     server::entity::{account, allocation, entry, lot},
 };
@@ -26,9 +27,17 @@ pub(super) struct Book {
     pub account: Account,
     zone: Tz,
     pub lots: BTreeMap<i64, Lot>,
+    pub holds: BTreeMap<i64, ChangedHold>,
     /// Credits and operations by day and type.
     pub usage: BTreeMap<(String, Operation), (Credits, i64)>,
     pub is_changed: bool,
+}
+
+/// A hold as its batch leaves it.
+pub(super) struct ChangedHold {
+    pub hold: Hold,
+    /// Whether it was made or took more: then its lots have to be written too.
+    pub takes_more: bool,
 }
 
 /// A purchase that has become a lot.
@@ -54,15 +63,19 @@ pub(super) async fn post(
     requests: &[Request],
     now: DateTime<Utc>,
 ) -> Result<Vec<Answer>, DbErr> {
-    let mut books = Books::load(transaction, requests).await?;
+    let mut books = Books::load(transaction, requests, now).await?;
     let answers = requests.iter().map(|request| books.answer(request, now)).collect();
     write::write(transaction, books).await?;
     Ok(answers)
 }
 
 impl Books {
-    async fn load(transaction: &DatabaseTransaction, requests: &[Request]) -> Result<Self, DbErr> {
-        let ids: Vec<_> = requests.iter().map(|request| request.account.0.clone()).collect();
+    async fn load(
+        transaction: &DatabaseTransaction,
+        requests: &[Request],
+        now: DateTime<Utc>,
+    ) -> Result<Self, DbErr> {
+        let ids: BTreeSet<_> = requests.iter().map(|request| request.account.0.clone()).collect();
         // Locked in the order of their ids, so that two writers can't wait for each other.
         let accounts = account::Entity::find()
             .filter(account::Column::Id.is_in(ids.clone()))
@@ -83,51 +96,105 @@ impl Books {
         }
         let mut books = BTreeMap::new();
         for row in &accounts {
-            let account = rows::account(row, lots.remove(&row.id).unwrap_or_default());
+            let mut account = rows::account(row, lots.remove(&row.id).unwrap_or_default());
             let zone = rows::parse::<Tz>("accounts.zone", &row.zone)?;
+            if account.caps.caps.is_any() {
+                let today = now.with_timezone(&zone).date_naive();
+                let anchor = u32::try_from(row.cycle_anchor_day).unwrap_or(1);
+                let cycle = Cycle::containing(today, anchor);
+                holds::count_use(transaction, &mut account, cycle).await?;
+            }
             books.insert(account.id.clone(), Book::new(account, zone));
         }
+        load_holds(transaction, &mut books, requests, now).await?;
         let (entries, allocations, credited) = (Vec::new(), Vec::new(), Vec::new());
         Ok(Self { books, known, entries, allocations, credited })
     }
 
     fn answer(&mut self, request: &Request, now: DateTime<Utc>) -> Answer {
-        let book = self.books.get_mut(&request.account).ok_or(Refusal::UnknownAccount)?;
         let now = request.at.unwrap_or(now);
-        for posting in book.account.advance(now) {
-            self.entries.push(rows::entry_row(&request.account, &posting.entry, None));
-            self.allocations.extend(rows::allocation_rows(&request.account, &posting.entry));
-            book.take_note(posting);
-        }
-        let Some(Keyed { key, digest, command }) = &request.keyed else {
+        self.pass(&request.account, now)?;
+        let Some(keyed) = &request.keyed else {
             return Ok(None);
         };
-        let known = match self.known.entry((request.account.clone(), key.clone())) {
+        let outcome = self.carry_out(&request.account, keyed, now)?;
+        // What a hold gave back to an expired lot expires at once.
+        self.pass(&request.account, now)?;
+        Ok(Some(outcome))
+    }
+
+    /// Lets time pass for an account.
+    fn pass(&mut self, id: &AccountId, now: DateTime<Utc>) -> Result<(), Refusal> {
+        let book = self.books.get_mut(id).ok_or(Refusal::UnknownAccount)?;
+        for posting in book.account.advance(now) {
+            self.take_note(id, posting, None);
+        }
+        Ok(())
+    }
+
+    fn carry_out(
+        &mut self,
+        id: &AccountId,
+        keyed: &Keyed,
+        now: DateTime<Utc>,
+    ) -> Result<Outcome, Refusal> {
+        let Keyed { key, digest, command } = keyed;
+        let book = self.books.get_mut(id).ok_or(Refusal::UnknownAccount)?;
+        let known = match self.known.entry((id.clone(), key.clone())) {
             hash_map::Entry::Occupied(known) => {
                 let (first_digest, outcome) = known.get();
                 let is_same = first_digest == digest;
-                return if is_same { Ok(Some(outcome.clone())) } else { Err(Refusal::KeyReused) };
+                return if is_same { Ok(outcome.clone()) } else { Err(Refusal::KeyReused) };
             }
             hash_map::Entry::Vacant(free) => free,
         };
-        let posting = book.account.apply(command, now)?;
-        let outcome = outcome(&posting.entry, false);
+        let posting = match book.account.apply(command, now)? {
+            Applied::Posted(posting) => posting,
+            Applied::Settled(hold) => return Ok(Outcome::settled_before(&hold, &book.account)),
+        };
+        let outcome = Outcome::of(&posting.entry, false);
         known.insert((digest.clone(), Outcome { replayed: true, ..outcome.clone() }));
         if let Command::Grant { purchase: Some(purchase), .. } = command {
             let (purchase, lot, at) = (purchase.clone(), outcome.seq, outcome.at);
             self.credited.push(Credited { purchase, lot, at });
         }
-        self.entries.push(rows::entry_row(&request.account, &posting.entry, Some((key, digest))));
-        self.allocations.extend(rows::allocation_rows(&request.account, &posting.entry));
-        book.take_note(posting);
-        Ok(Some(outcome))
+        self.take_note(id, posting, Some((key, digest)));
+        Ok(outcome)
     }
+
+    /// Keeps what has to be written.
+    fn take_note(&mut self, id: &AccountId, posting: Posting, request: Option<(&str, &str)>) {
+        self.entries.push(rows::entry_row(id, &posting.entry, request));
+        self.allocations.extend(rows::allocation_rows(id, &posting.entry));
+        if let Some(book) = self.books.get_mut(id) {
+            book.take_note(posting);
+        }
+    }
+}
+
+/// Adds the holds that may have lapsed and those that are named.
+async fn load_holds(
+    transaction: &DatabaseTransaction,
+    books: &mut BTreeMap<AccountId, Book>,
+    requests: &[Request],
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let holding = books.values().filter(|book| book.account.held.is_positive());
+    let holding: Vec<_> = holding.map(|book| &book.account.id).collect();
+    let until = requests.iter().filter_map(|request| request.at).fold(now, DateTime::max);
+    let named: BTreeSet<_> = requests.iter().filter_map(Request::named_hold).collect();
+    for (id, found) in holds::load(transaction, &holding, until, &named).await? {
+        if let Some(book) = books.get_mut(&id) {
+            book.account.holds = found;
+        }
+    }
+    Ok(())
 }
 
 impl Book {
     fn new(account: Account, zone: Tz) -> Self {
-        let (lots, usage) = (BTreeMap::new(), BTreeMap::new());
-        Self { account, zone, lots, usage, is_changed: false }
+        let (lots, holds, usage) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { account, zone, lots, holds, usage, is_changed: false }
     }
 
     fn take_note(&mut self, posting: Posting) {
@@ -136,24 +203,18 @@ impl Book {
             self.lots.insert(lot.number, lot);
         }
         let entry = posting.entry;
+        if let Some(hold) = posting.hold {
+            let before = self.holds.get(&hold.number);
+            let takes_more =
+                entry.kind == EntryKind::Held || before.is_some_and(|before| before.takes_more);
+            self.holds.insert(hold.number, ChangedHold { hold, takes_more });
+        }
         if let (EntryKind::Spent, Some(operation)) = (entry.kind, entry.operation) {
             let day = entry.at.with_timezone(&self.zone).format("%Y-%m-%d").to_string();
             let (credits, operations) = self.usage.entry((day, operation)).or_default();
             *credits += -entry.amount();
             *operations += 1;
         }
-    }
-}
-
-fn outcome(entry: &Entry, replayed: bool) -> Outcome {
-    Outcome {
-        seq: entry.seq,
-        kind: entry.kind,
-        amount: entry.amount(),
-        available_after: entry.available_after,
-        held_after: entry.held_after,
-        at: entry.at,
-        replayed,
     }
 }
 
@@ -185,7 +246,7 @@ async fn load_known(
     for row in found {
         let name = (AccountId(row.account_id.clone()), row.request_key.clone().unwrap_or_default());
         let digest = row.request_digest.clone().unwrap_or_default();
-        known.insert(name, (digest, outcome(&rows::entry(row)?, true)));
+        known.insert(name, (digest, Outcome::of(&rows::entry(row)?, true)));
     }
     Ok(known)
 }

@@ -13,19 +13,22 @@ use chrono::{DateTime, Utc};
 use sea_orm::DbErr;
 use sha2::{Digest, Sha256};
 use tokio::{
-    sync::{broadcast, mpsc, oneshot},
+    sync::{broadcast, mpsc, mpsc::error::TrySendError, oneshot},
     task::JoinHandle,
 };
 
 use super::{LedgerError, Outcome, post};
 use crate::{
     credits::{AccountId, Command, Refusal},
-    server::{clock::Clock, database::Database},
+    server::{
+        clock::Clock,
+        database::{Database, is_outage},
+    },
 };
 
 /// Commands that are committed together at most.
 const LARGEST_BATCH: usize = 128;
-/// Commands that may wait for a writer.
+/// Commands that may wait for a writer; one more is told to come back.
 const WAITING: usize = 4_096;
 /// Writers on PostgreSQL.
 const WRITERS: usize = 2;
@@ -38,6 +41,13 @@ pub(super) struct Request {
     pub keyed: Option<Keyed>,
     /// The instant of the command; none means when it is carried out.
     pub at: Option<DateTime<Utc>>,
+}
+
+impl Request {
+    /// The hold that it names, with its account.
+    pub fn named_hold(&self) -> Option<(&AccountId, i64)> {
+        Some((&self.account, self.keyed.as_ref()?.command.hold()?))
+    }
 }
 
 /// A command with the key that makes it happen once.
@@ -97,7 +107,10 @@ impl Queue {
     async fn ask(&self, request: Request) -> Result<Option<Outcome>, LedgerError> {
         let (sender, receiver) = oneshot::channel();
         let writer = &self.writers[self.shard(&request.account)];
-        writer.send((request, sender)).await.map_err(|_| LedgerError::Unavailable)?;
+        writer.try_send((request, sender)).map_err(|error| match error {
+            TrySendError::Full(_) => LedgerError::Busy,
+            TrySendError::Closed(_) => LedgerError::Unavailable,
+        })?;
         receiver.await.map_err(|_| LedgerError::Unavailable)?
     }
 
@@ -142,16 +155,20 @@ impl Writer {
     }
 
     /// Commits a batch. Where a row of it can't be written, each command stands for itself: one
-    /// that can't be carried out must not fail its neighbours.
+    /// that can't be carried out must not fail its neighbours. Where the database is away, the
+    /// rest isn't tried: its callers are told at once.
     async fn commit(&self, batch: Vec<Waiting>) {
         let Err((batch, error)) = self.try_commit(batch).await else { return };
-        let is_outage = matches!(error, DbErr::Conn(_) | DbErr::ConnectionAcquire(_));
-        if is_outage || batch.len() == 1 {
+        if is_outage(&error) || batch.len() == 1 {
             return fail(batch, &error);
         }
-        for waiting in batch {
-            if let Err((one, error)) = self.try_commit(vec![waiting]).await {
-                fail(one, &error);
+        let mut rest = batch.into_iter();
+        while let Some(waiting) = rest.next() {
+            if let Err((mut failed, error)) = self.try_commit(vec![waiting]).await {
+                if is_outage(&error) {
+                    failed.extend(rest.by_ref());
+                }
+                fail(failed, &error);
             }
         }
     }

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono_tz::Tz;
 
-use super::mismatch::{Checked, Mismatch, equal, mismatch};
+use super::{
+    mismatch::{Checked, Mismatch, equal, mismatch},
+    replay_holds::ReplayedHold,
+};
 use crate::{
     credits::{EntryKind, Operation},
     server::{
@@ -24,7 +27,10 @@ pub(super) struct Replay {
     pub(super) spent: i64,
     pub(super) expired: i64,
     pub(super) at: i64,
+    /// When a hold last gave something back.
+    pub(super) given_back_at: Option<i64>,
     pub(super) lots: BTreeMap<i64, ReplayedLot>,
+    pub(super) holds: BTreeMap<i64, ReplayedHold>,
     pub(super) usage: BTreeMap<(String, Operation), (i64, i64)>,
 }
 
@@ -33,8 +39,10 @@ pub(super) struct ReplayedLot {
     pub(super) granted: i64,
     pub(super) granted_at: i64,
     pub(super) taken: i64,
+    /// When it was last spent from directly, not out of a hold.
     pub(super) last_taken_at: i64,
-    pub(super) forfeited_at: Option<i64>,
+    /// When something of it was first forfeited, and whether a hold gave it back just then.
+    pub(super) forfeited: Option<(i64, bool)>,
 }
 
 impl Replay {
@@ -52,7 +60,9 @@ impl Replay {
             spent: 0,
             expired: 0,
             at: account.created_at,
+            given_back_at: None,
             lots: BTreeMap::new(),
+            holds: BTreeMap::new(),
             usage: BTreeMap::new(),
         })
     }
@@ -127,11 +137,15 @@ impl Replay {
                 self.expired -= change;
                 equal(place, "its amount", (change, -taken))?;
             }
-            EntryKind::Held | EntryKind::Released => equal(place, "its amount", (change, 0))?,
+            EntryKind::Held | EntryKind::Released => {
+                equal(place, "its amount", (change, 0))?;
+                equal(place, "what it takes from lots", (taken, 0))?;
+            }
             EntryKind::Adjusted | EntryKind::ClawedBack => {
                 return Err(mismatch("entries", row, "no command writes this kind"));
             }
         }
+        self.hold(entry, kind, row)?;
         self.allocations(entry, kind, allocations)
     }
 
@@ -145,7 +159,7 @@ impl Replay {
             granted_at: entry.at,
             taken: 0,
             last_taken_at: entry.at,
-            forfeited_at: None,
+            forfeited: None,
         };
         self.lots.insert(entry.seq, lot);
         Ok(())
@@ -181,8 +195,8 @@ impl Replay {
                 return Err(mismatch("allocations", row, "more is taken than the lot held"));
             }
             if kind == EntryKind::Expired {
-                lot.forfeited_at = Some(entry.at);
-            } else {
+                lot.forfeited.get_or_insert((entry.at, self.given_back_at == Some(entry.at)));
+            } else if entry.hold.is_none() {
                 lot.last_taken_at = entry.at;
             }
         }

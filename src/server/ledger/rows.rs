@@ -6,11 +6,12 @@ use sea_orm::DbErr;
 
 use crate::{
     credits::{
-        Account, AccountId, Credits, Entry, EntryKind, Lot, Note, Operation, Source, Totals,
+        Account, AccountId, Allocation, CapUse, Caps, Credits, Entry, EntryKind, Hold, HoldState,
+        Lot, Note, Operation, Source, Totals,
     },
     server::{
         clock::{from_millis, to_millis},
-        entity::{account, allocation, entry, lot},
+        entity::{account, allocation, entry, hold, hold_allocation, lot},
     },
 };
 
@@ -36,7 +37,14 @@ pub(super) fn account(row: &account::Model, lots: Vec<Lot>) -> Account {
         },
         latest_at: from_millis(row.latest_at),
         lots,
+        holds: Vec::new(),
+        caps: CapUse { caps: caps(row), used: [Credits::ZERO; 4] },
     }
+}
+
+fn caps(row: &account::Model) -> Caps {
+    let by_operation = [row.cap_inference, row.cap_strategy, row.cap_backtest, row.cap_analysis];
+    Caps { all: row.cap_all.map(credits), by_operation: by_operation.map(|cap| cap.map(credits)) }
 }
 
 pub(super) fn lot(row: lot::Model) -> Result<Lot, DbErr> {
@@ -82,6 +90,7 @@ pub(super) fn entry(row: entry::Model) -> Result<Entry, DbErr> {
             reference: row.reference,
             rate_card: row.rate_card,
         },
+        hold: row.hold,
         at: from_millis(row.at),
         allocations: Vec::new(),
     })
@@ -108,15 +117,57 @@ pub(super) fn entry_row(
         at: to_millis(entry.at),
         request_key: request.map(|(key, _)| key.to_owned()),
         request_digest: request.map(|(_, digest)| digest.to_owned()),
+        hold: entry.hold,
     }
 }
 
 pub(super) fn allocation_rows(account: &AccountId, entry: &Entry) -> Vec<allocation::Model> {
-    let row = |allocation: &crate::credits::Allocation| allocation::Model {
+    let row = |allocation: &Allocation| allocation::Model {
         account_id: account.0.clone(),
         seq: entry.seq,
         lot: allocation.lot,
         amount: allocation.amount.thousandths(),
     };
     entry.allocations.iter().map(row).collect()
+}
+
+/// A hold without its lots, which have rows of their own.
+pub(super) fn hold(row: hold::Model, note: Note) -> Result<Hold, DbErr> {
+    Ok(Hold {
+        number: row.number,
+        operation: parse::<Operation>("holds.operation", &row.operation)?,
+        amount: credits(row.amount),
+        captured: credits(row.captured),
+        state: parse::<HoldState>("holds.state", &row.state)?,
+        expires_at: from_millis(row.expires_at),
+        settled: row.settled_seq.zip(row.settled_at.map(from_millis)),
+        note,
+        parts: Vec::new(),
+    })
+}
+
+pub(super) fn hold_row(account: &AccountId, hold: &Hold) -> hold::Model {
+    hold::Model {
+        account_id: account.0.clone(),
+        number: hold.number,
+        operation: hold.operation.id().to_owned(),
+        amount: hold.amount.thousandths(),
+        captured: hold.captured.thousandths(),
+        state: hold.state.id().to_owned(),
+        expires_at: to_millis(hold.expires_at),
+        settled_seq: hold.settled.map(|(seq, _)| seq),
+        settled_at: hold.settled.map(|(_, at)| to_millis(at)),
+    }
+}
+
+pub(super) fn hold_allocation_rows(
+    account: &AccountId,
+    hold: &Hold,
+) -> impl Iterator<Item = hold_allocation::Model> {
+    hold.parts.iter().map(|part| hold_allocation::Model {
+        account_id: account.0.clone(),
+        hold: hold.number,
+        lot: part.lot,
+        amount: part.amount.thousandths(),
+    })
 }

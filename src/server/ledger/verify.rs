@@ -11,7 +11,9 @@ use sea_orm::{
 };
 
 use super::{Ledger, mismatch::Mismatch, replay::Replay};
-use crate::server::entity::{account, allocation, entry, lot, purchase, usage_daily};
+use crate::server::entity::{
+    account, allocation, entry, hold, hold_allocation, lot, purchase, usage_daily,
+};
 
 /// Accounts and entries that are read at a time.
 const ACCOUNTS: u64 = 100;
@@ -26,17 +28,19 @@ pub struct Verified {
     pub entries: u64,
     /// Lots.
     pub lots: u64,
+    /// Holds.
+    pub holds: u64,
     /// Purchases.
     pub purchases: u64,
 }
 
 impl fmt::Display for Verified {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { accounts, entries, lots, purchases } = self;
+        let Self { accounts, entries, lots, holds, purchases } = self;
         write!(
             f,
-            "verified {accounts} accounts, {entries} entries, {lots} lots, {purchases} purchases: \
-             everything adds up"
+            "verified {accounts} accounts, {entries} entries, {lots} lots, {holds} holds, \
+             {purchases} purchases: everything adds up"
         )
     }
 }
@@ -82,6 +86,7 @@ impl Ledger {
                 verified.accounts += 1;
                 verified.entries += one.entries;
                 verified.lots += one.lots;
+                verified.holds += one.holds;
                 verified.purchases += one.purchases;
             }
             after = last;
@@ -128,15 +133,27 @@ async fn verify_account(
         .order_by_asc(usage_daily::Column::Day)
         .all(transaction)
         .await?;
+    let holds = hold::Entity::find()
+        .filter(hold::Column::AccountId.eq(id))
+        .order_by_asc(hold::Column::Number)
+        .all(transaction)
+        .await?;
+    let parts = hold_allocation::Entity::find()
+        .filter(hold_allocation::Column::AccountId.eq(id))
+        .order_by_asc(hold_allocation::Column::Hold)
+        .all(transaction)
+        .await?;
     let checked = replay
         .no_allocations(&rest)
         .and_then(|()| replay.lots(&lots, &purchases))
+        .and_then(|()| replay.holds(&holds, &parts, &lots))
         .and_then(|()| replay.usage(&usage))
         .and_then(|()| replay.account(&account));
     Ok(checked.map(|()| Verified {
         accounts: 1,
         entries: replay.count(),
         lots: lots.len().try_into().unwrap_or(u64::MAX),
+        holds: holds.len().try_into().unwrap_or(u64::MAX),
         purchases: purchases.len().try_into().unwrap_or(u64::MAX),
     }))
 }

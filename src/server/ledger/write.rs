@@ -14,7 +14,7 @@ use crate::{
     credits::{Account, PurchaseState},
     server::{
         clock::to_millis,
-        entity::{allocation, entry, lot, usage_daily},
+        entity::{allocation, entry, hold, hold_allocation, lot, usage_daily},
     },
 };
 
@@ -28,9 +28,16 @@ pub(super) async fn write(transaction: &DatabaseTransaction, books: Books) -> Re
     let changed: Vec<_> = books.books.values().filter(|book| book.is_changed).collect();
     update_accounts(transaction, changed.iter().map(|book| &book.account)).await?;
     let (mut lots, mut usage) = (Vec::new(), Vec::new());
+    let (mut holds, mut hold_allocations) = (Vec::new(), Vec::new());
     for book in changed {
         let id = &book.account.id;
         lots.extend(book.lots.values().map(|lot| rows::lot_row(id, lot)));
+        for changed in book.holds.values() {
+            holds.push(rows::hold_row(id, &changed.hold));
+            if changed.takes_more {
+                hold_allocations.extend(rows::hold_allocation_rows(id, &changed.hold));
+            }
+        }
         usage.extend(book.usage.iter().map(|((day, operation), (credits, operations))| {
             usage_daily::Model {
                 account_id: id.0.clone(),
@@ -45,6 +52,8 @@ pub(super) async fn write(transaction: &DatabaseTransaction, books: Books) -> Re
     insert::<lot::Entity>(transaction, lots, Some(update_lot)).await?;
     insert::<allocation::Entity>(transaction, books.allocations, None).await?;
     insert::<usage_daily::Entity>(transaction, usage, Some(add_usage)).await?;
+    insert::<hold::Entity>(transaction, holds, Some(update_hold)).await?;
+    insert::<hold_allocation::Entity>(transaction, hold_allocations, Some(take_more)).await?;
     for credited in &books.credited {
         mark_credited(transaction, credited).await?;
     }
@@ -74,6 +83,28 @@ where
 fn update_lot() -> OnConflict {
     OnConflict::columns([lot::Column::AccountId, lot::Column::Number])
         .update_columns([lot::Column::Remaining, lot::Column::Held, lot::Column::IsOpen])
+        .to_owned()
+}
+
+/// A hold that is there already was extended or settled.
+fn update_hold() -> OnConflict {
+    use hold::Column;
+    OnConflict::columns([Column::AccountId, Column::Number])
+        .update_columns([
+            Column::Amount,
+            Column::Captured,
+            Column::State,
+            Column::ExpiresAt,
+            Column::SettledSeq,
+            Column::SettledAt,
+        ])
+        .to_owned()
+}
+
+fn take_more() -> OnConflict {
+    use hold_allocation::Column;
+    OnConflict::columns([Column::AccountId, Column::Hold, Column::Lot])
+        .update_column(Column::Amount)
         .to_owned()
 }
 
@@ -141,8 +172,13 @@ async fn mark_credited(
 
 /// `($1, $2), ($3, $4) …`: what both databases read.
 pub(super) fn placeholders(rows: usize, columns: usize) -> String {
+    placeholders_from(1, rows, columns)
+}
+
+/// The same, from another number on.
+pub(super) fn placeholders_from(first: usize, rows: usize, columns: usize) -> String {
     let row = |row: usize| {
-        let numbers = (1..=columns).map(|column| format!("${}", row * columns + column));
+        let numbers = (0..columns).map(|column| format!("${}", first + row * columns + column));
         format!("({})", numbers.collect::<Vec<_>>().join(", "))
     };
     (0..rows).map(row).collect::<Vec<_>>().join(", ")

@@ -161,7 +161,7 @@ impl Payments {
                 self.changed(&row.id);
                 Ok(Fulfilment::Credited { purchase: row.id, is_new: !outcome.replayed })
             }
-            Err(LedgerError::Unavailable) => Err(Away::Database),
+            Err(LedgerError::Busy | LedgerError::Unavailable) => Err(Away::Database),
             Err(LedgerError::Refused(refusal)) => {
                 tracing::error!(purchase = row.id, %refusal, "ALERT: a paid purchase is refused");
                 self.counters.reviews.fetch_add(1, Ordering::Relaxed);

@@ -1,0 +1,126 @@
+//! Loads holds: those that may have lapsed, and those that are named.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, FromQueryResult, Statement, Value};
+
+use super::{rows, write};
+use crate::{
+    credits::{Account, AccountId, Allocation, Cycle, Hold, Note, Operation},
+    server::{clock::to_millis, entity::hold},
+};
+
+/// A hold beside its entry and one of the lots that it has taken from.
+#[derive(FromQueryResult)]
+struct HoldRow {
+    #[sea_orm(nested)]
+    hold: hold::Model,
+    description: String,
+    detail: String,
+    reference: String,
+    rate_card: String,
+    lot: Option<i64>,
+    part: Option<i64>,
+}
+
+const HOLDS: &str = "
+    SELECT holds.*, entries.description, entries.detail, entries.reference, entries.rate_card,
+           hold_allocations.lot, hold_allocations.amount AS part
+    FROM wanted
+    JOIN holds ON holds.account_id = wanted.account_id AND holds.number = wanted.number
+    JOIN entries ON entries.account_id = holds.account_id AND entries.seq = holds.number
+    LEFT JOIN hold_allocations ON hold_allocations.account_id = holds.account_id
+          AND hold_allocations.hold = holds.number
+    ORDER BY holds.account_id, holds.number";
+
+/// The open holds of some accounts that have lapsed by an instant, and the holds that are named,
+/// whatever has become of them. One query, or none.
+pub(super) async fn load(
+    transaction: &DatabaseTransaction,
+    holding: &[&AccountId],
+    until: DateTime<Utc>,
+    named: &BTreeSet<(&AccountId, i64)>,
+) -> Result<BTreeMap<AccountId, Vec<Hold>>, DbErr> {
+    let (mut wanted, mut values) = (Vec::new(), Vec::<Value>::new());
+    if !holding.is_empty() {
+        values.push(to_millis(until).into());
+        values.extend(holding.iter().map(|id| Value::from(id.0.clone())));
+        let ids: Vec<_> = (2..=values.len()).map(|number| format!("${number}")).collect();
+        wanted.push(format!(
+            "SELECT account_id, number FROM holds
+             WHERE state = 'open' AND expires_at <= $1 AND account_id IN ({})",
+            ids.join(", "),
+        ));
+    }
+    if !named.is_empty() {
+        let first = values.len() + 1;
+        values.extend(
+            named
+                .iter()
+                .flat_map(|(id, number)| -> [Value; 2] { [id.0.clone().into(), (*number).into()] }),
+        );
+        let rows = write::placeholders_from(first, named.len(), 2);
+        wanted.push(format!("SELECT column1, column2 FROM (VALUES {rows}) AS named"));
+    }
+    if wanted.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let sql = format!("WITH wanted (account_id, number) AS ({}) {HOLDS}", wanted.join(" UNION "));
+    let backend = transaction.get_database_backend();
+    let statement = Statement::from_sql_and_values(backend, sql, values);
+    collect(HoldRow::find_by_statement(statement).all(transaction).await?)
+}
+
+/// Puts the lots of each hold, which come in rows of their own, together.
+fn collect(found: Vec<HoldRow>) -> Result<BTreeMap<AccountId, Vec<Hold>>, DbErr> {
+    let mut holds: BTreeMap<AccountId, Vec<Hold>> = BTreeMap::new();
+    for row in found {
+        let part = row.lot.zip(row.part.map(rows::credits));
+        let part = part.map(|(lot, amount)| Allocation { lot, amount });
+        let of_account = holds.entry(AccountId(row.hold.account_id.clone())).or_default();
+        if of_account.last().is_none_or(|hold| hold.number != row.hold.number) {
+            let note = Note {
+                description: row.description,
+                detail: row.detail,
+                reference: row.reference,
+                rate_card: row.rate_card,
+            };
+            of_account.push(rows::hold(row.hold, note)?);
+        }
+        if let Some(hold) = of_account.last_mut() {
+            hold.parts.extend(part);
+        }
+    }
+    Ok(holds)
+}
+
+#[derive(FromQueryResult)]
+struct UsedRow {
+    operation: String,
+    credits: i64,
+}
+
+/// Counts what a capped account has consumed in the billing cycle of a day, and what it holds.
+pub(super) async fn count_use(
+    transaction: &DatabaseTransaction,
+    account: &mut Account,
+    cycle: Cycle,
+) -> Result<(), DbErr> {
+    let sql = "
+        SELECT operation, CAST(SUM(credits) AS BIGINT) AS credits FROM (
+            SELECT operation, credits FROM usage_daily
+            WHERE account_id = $1 AND day >= $2 AND day < $3
+            UNION ALL
+            SELECT operation, amount FROM holds WHERE account_id = $1 AND state = 'open'
+        ) AS used
+        GROUP BY operation";
+    let values: [Value; 3] =
+        [account.id.0.clone().into(), cycle.first.to_string().into(), cycle.end.to_string().into()];
+    let statement = Statement::from_sql_and_values(transaction.get_database_backend(), sql, values);
+    for row in UsedRow::find_by_statement(statement).all(transaction).await? {
+        let operation: Operation = rows::parse("holds.operation", &row.operation)?;
+        account.caps.used[operation as usize] = rows::credits(row.credits);
+    }
+    Ok(())
+}
