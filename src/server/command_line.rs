@@ -1,5 +1,7 @@
 //! What can be asked of the program on its command line.
 
+mod keys;
+
 use std::io::{BufRead, IsTerminal, Write};
 
 use chrono::TimeDelta;
@@ -16,6 +18,7 @@ use super::{
     seed::{self, SeedError},
     serve::{self, StartError},
 };
+use keys::{KeyCommand, KeyError};
 
 /// Recharge: credits for an AI trading platform.
 ///
@@ -44,6 +47,9 @@ enum Command {
     /// People who sign in
     #[command(subcommand)]
     User(UserCommand),
+    /// Keys with which programs ask
+    #[command(subcommand)]
+    ApiKey(KeyCommand),
 }
 
 #[derive(clap::Args)]
@@ -86,6 +92,9 @@ pub enum CommandError {
     /// Somebody could not be added.
     #[error("Nobody was added: {0}.")]
     AddUser(#[from] AddUserError),
+    /// A key could not be made or revoked.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// Something doesn't add up.
     #[error("The ledger could not be verified: {0}.")]
     Verify(#[from] VerifyError),
@@ -128,6 +137,10 @@ impl CommandLine {
             Command::Seed(Seed { number }) => seed(config, number).await?,
             Command::Reconcile => reconcile(config).await?,
             Command::User(UserCommand::Add(new)) => add_user(&config, new).await?,
+            Command::ApiKey(command) => {
+                let said = keys::run(&config, command).await?;
+                writeln!(std::io::stdout(), "{said}").map_err(CommandError::Output)?;
+            }
         }
         Ok(())
     }

@@ -30,7 +30,7 @@ use crate::credits::Catalogue;
 use clock::Clock;
 use config::Config;
 use database::Database;
-use identity::{Passwords, Throttle};
+use identity::{ApiKeys, Passwords, Throttle};
 use ledger::Ledger;
 use payments::Payments;
 
@@ -49,6 +49,8 @@ pub struct AppState {
     pub database: Database,
     /// The time.
     pub clock: Clock,
+    /// The keys of programs.
+    pub api_keys: ApiKeys,
     /// Hashes and checks passwords.
     pub passwords: Passwords,
     /// Slows down who guesses them.

@@ -20,7 +20,7 @@ use super::{
     clock::Clock,
     config::{Config, ConfigError},
     database::Database,
-    identity::{Passwords, Sessions, Throttle, keep_tidy},
+    identity::{ApiKeys, Passwords, Sessions, Throttle, keep_tidy},
     ledger::Ledger,
     payments::{self, Payments},
     router::router,
@@ -159,6 +159,7 @@ pub fn start(
     )
     .map_err(StartError::System)?;
     Ok(AppState {
+        api_keys: ApiKeys::new(database.clone(), clock.clone()),
         catalogue,
         ledger,
         payments,

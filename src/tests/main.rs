@@ -1,6 +1,7 @@
 //! The promises of the product, one test each, on SQLite and PostgreSQL.
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the message")]
 
+mod api_keys;
 mod app;
 mod architecture;
 mod databases;

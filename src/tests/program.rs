@@ -58,7 +58,7 @@ fn help_explains_every_setting() {
     ] {
         assert!(help.contains(&format!("[env: {setting}")), "{setting} in {help}");
     }
-    for command in ["serve", "migrate", "seed", "verify", "reconcile", "user"] {
+    for command in ["serve", "migrate", "seed", "verify", "reconcile", "user", "api-key"] {
         assert!(help.contains(&format!("\n  {command}")), "{command} in {help}");
     }
 }
@@ -132,6 +132,35 @@ fn a_person_is_added_once_and_the_books_verify() {
     assert!(verified.status.success());
     assert_eq!(text(&verified.stdout).lines().count(), 1);
     assert!(text(&verified.stdout).contains("1 account"), "{}", text(&verified.stdout));
+}
+
+#[test]
+fn a_key_is_printed_once_and_ends_when_it_is_revoked() {
+    let folder = TempDir::new().unwrap();
+    let key = |arguments: &[&str]| run(folder.path(), &[&["api-key"], arguments].concat());
+    let add = |arguments: &[&str]| key(&[&["add", "--name=Worker"], arguments].concat());
+    let service = add(&["--service", "--scope=read", "--scope=grant", "--ceiling=100"]);
+    assert!(service.status.success(), "{}", text(&service.stderr));
+    let printed = text(&service.stdout);
+    let parts: Vec<_> = printed.trim_end().split('_').collect();
+    assert_eq!((parts.len(), parts[0], parts[2].len()), (3, "rcg", 64), "{printed}");
+    assert!(!text(&service.stderr).contains(parts[2]), "the log doesn't tell the secret");
+
+    let customer = ["--email=ada@recharge.test", "--scope=read"];
+    fails_with(&add(&customer), "ada@recharge.test has no account");
+    let mut user = recharge(folder.path());
+    user.args(["user", "add", "--name=Ada", "--email=ada@recharge.test"]);
+    assert!(user.env("RECHARGE_PASSWORD", "a long password").output().unwrap().status.success());
+    assert!(add(&customer).status.success());
+    fails_with(&add(&[&customer, ["--scope=grant"].as_slice()].concat()), "scope grant");
+    fails_with(&add(&["--service", "--scope=read", "--ceiling=0"]), "more than 0");
+    for wrong in [["--scope=read"].as_slice(), &["--service"], &["--service", "--scope=buy"]] {
+        assert_eq!(add(wrong).status.code(), Some(2), "{wrong:?}");
+    }
+
+    fails_with(&key(&["revoke", "unknown"]), "no key unknown");
+    let revoked = key(&["revoke", parts[1]]);
+    assert!(revoked.status.success() && text(&revoked.stdout).contains(parts[1]));
 }
 
 #[tokio::test]

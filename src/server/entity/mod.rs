@@ -6,13 +6,16 @@
 
 pub mod account;
 pub mod allocation;
+pub mod api_key;
 pub mod entry;
 pub mod hold;
 pub mod hold_allocation;
+pub mod external_account;
 pub mod lot;
 pub mod mark;
 pub mod purchase;
 pub mod session;
+pub mod sign_in_link;
 pub mod stripe_event;
 pub mod usage_daily;
 pub mod user;

@@ -1,18 +1,20 @@
-//! Who is asking: a customer or one of us, proven by a session.
+//! Who is asking: a customer or one of us, proven by a session; a program, proven by its key.
 //!
 //! # Shape
 //! `sign_in` checks a password (`password`, `throttle`) and opens a session (`sessions`); `gate`
 //! turns the session of each request into a [`Customer`] or [`Staff`] in its extensions, or sends
 //! the visitor away. Handlers take them as extractors, pages by [`customer`] and [`staff`]: to
-//! hold one is the proof.
+//! hold one is the proof. `api_keys` knows programs by their keys.
 //!
 //! What is absent: no cookie carries data, no role is stored in a session; who loses a role or
 //! an account loses it with the next request.
 
+pub mod api_keys;
 mod gate;
 mod local_path;
 mod owners;
 pub mod password;
+mod random;
 mod sessions;
 mod sign_in;
 mod throttle;
@@ -23,6 +25,7 @@ use axum::{
     http::{StatusCode, request::Parts},
 };
 
+pub use api_keys::{ApiKey, ApiKeys, KeyProblem, ListedKey, Scope, Scopes};
 pub use gate::{Gate, gate};
 pub use local_path::LocalPath;
 pub use owners::{Owner, owner_of, owner_with_email};

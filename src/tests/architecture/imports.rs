@@ -51,6 +51,7 @@ const MAY_KNOW: [Rule; 11] = [
             "server::clock",
             "server::database",
             "server::config",
+            "server::secret",
             "server::AppState",
         ],
     ),
