@@ -53,6 +53,30 @@ fn the_total_is_rounded_once_and_the_lines_sum_to_it() {
 }
 
 #[test]
+fn that_more_costs_the_same_is_known_where_it_is_worth_a_word() {
+    let with = |steps: [(i64, i64); 3]| PriceSchedule {
+        steps: steps.map(|(up_to, price_milli)| PriceStep { up_to, price_milli }).to_vec(),
+        ..schedule()
+    };
+    // A step that costs nothing: the same total from 5,000 to 20,000.
+    let free_step = with([(5_000, 4_500), (20_000, 0), (100_000, 3_500)]);
+    assert_eq!(free_step.most_for_the_same(4_000), None);
+    assert_eq!(free_step.most_for_the_same(5_000), Some(20_000));
+    assert_eq!(free_step.most_for_the_same(12_000), Some(20_000));
+    assert_eq!(free_step.most_for_the_same(19_900), None, "100 of 19,900 are not worth a word");
+    assert_eq!(free_step.most_for_the_same(20_000), None);
+    // A hundredth of a cent per credit: a hundred credits share each cent.
+    let tiny = with([(1_000, 10), (20_000, 10), (100_000, 10)]);
+    assert_eq!(tiny.most_for_the_same(100), Some(199));
+    assert_eq!(tiny.most_for_the_same(5_000), Some(5_099));
+    assert_eq!(tiny.most_for_the_same(50_000), None, "99 of 50,000 are not worth a word");
+    let all_free = with([(1_000, 0), (20_000, 0), (100_000, 0)]);
+    assert_eq!(all_free.most_for_the_same(100), Some(100_000));
+    let usual = schedule();
+    assert!((usual.minimum..=usual.maximum).all(|of| usual.most_for_the_same(of).is_none()));
+}
+
+#[test]
 fn one_credit_more_never_makes_the_total_smaller() {
     let schedule = schedule();
     for credits in schedule.minimum..schedule.maximum {

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use super::{
     figures::{Figure, Said, field_figures, figures, said},
-    order::{Outcome, Sums, Terms, WorthList},
+    order::{Outcome, SamePrice, Sums, Terms, WorthList},
     package_cards::PackageCards,
     package_picker::PackagePicker,
     picker::Sale,
@@ -155,6 +155,7 @@ fn Summary(pricing: Pricing, figures: Vec<Figure>) -> impl IntoView {
             </output>
             <div class="summary-sums" hidden=!has_amount>
                 <Sums pricing=pricing.clone() figures=figures.clone() />
+                <SamePrice figures=figures.clone() />
                 <Outcome pricing figures />
             </div>
         </div>
