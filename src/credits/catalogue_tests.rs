@@ -33,6 +33,24 @@ fn catalogue() -> Catalogue {
 }
 
 #[test]
+fn prices_in_a_line_differ_where_anything_shown_differs() {
+    let shown = catalogue();
+    let line = "test usd 1000:5000 5000:4500 20000:4000 100000:3500 s=1000 m=5000";
+    assert_eq!(shown.prices(), line);
+    let changes: [fn(&mut Catalogue); 4] = [
+        |changed| changed.version = "next".to_owned(),
+        |changed| changed.schedule.currency = Currency::Eur,
+        |changed| changed.schedule.steps[3].price_milli += 1,
+        |changed| changed.packages[0].credits += 1,
+    ];
+    for change in changes {
+        let mut changed = catalogue();
+        change(&mut changed);
+        assert_ne!(changed.prices(), shown.prices());
+    }
+}
+
+#[test]
 fn each_credit_costs_what_its_step_says() {
     let offer = schedule().offer(20_000);
     let lines: Vec<_> = offer.lines.iter().map(|line| (line.credits, line.total.minor)).collect();

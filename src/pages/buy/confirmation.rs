@@ -46,6 +46,7 @@ pub fn Confirmation(
             <input type="hidden" name="package" value=package />
             {amount}
             <input type="hidden" name="intent" value=intent />
+            <input type="hidden" name="prices" value=shop.prices.clone() />
             <div class="two">
                 <section class="panel panel-body stack" aria-labelledby="order">
                     <h2 id="order">"Order"</h2>

@@ -38,6 +38,7 @@ pub fn PickerForm(
                 data-pricing=line
             >
                 <input type="hidden" name="intent" value=intent />
+                <input type="hidden" name="prices" value=shop.prices.clone() />
                 <PackageCards shop=shop.clone() choice=choice.clone() />
                 <div class="buy-choose">
                     <AmountField pricing=pricing.clone() choice chosen=chosen.clone() />
