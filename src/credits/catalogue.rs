@@ -88,6 +88,18 @@ impl Catalogue {
         Ok(())
     }
 
+    /// All that a page shows of prices, in a line. The form that buys carries it back, so that
+    /// nobody pays another price, or accepts other terms, than they have seen.
+    #[must_use]
+    pub fn prices(&self) -> String {
+        let steps = self.schedule.steps.iter();
+        let steps = steps.map(|step| format!(" {}:{}", step.up_to, step.price_milli));
+        let packages = self.packages.iter();
+        let packages = packages.map(|package| format!(" {}={}", package.id, package.credits));
+        let currency = self.schedule.currency.code();
+        format!("{} {currency}{}", self.version, steps.chain(packages).collect::<String>())
+    }
+
     /// The package with this id.
     #[must_use]
     pub fn package(&self, id: &str) -> Option<&Package> {

@@ -33,6 +33,24 @@ fn catalogue() -> Catalogue {
 }
 
 #[test]
+fn prices_in_a_line_differ_where_anything_shown_differs() {
+    let shown = catalogue();
+    let line = "test usd 1000:5000 5000:4500 20000:4000 100000:3500 s=1000 m=5000";
+    assert_eq!(shown.prices(), line);
+    let changes: [fn(&mut Catalogue); 4] = [
+        |changed| changed.version = "next".to_owned(),
+        |changed| changed.schedule.currency = Currency::Eur,
+        |changed| changed.schedule.steps[3].price_milli += 1,
+        |changed| changed.packages[0].credits += 1,
+    ];
+    for change in changes {
+        let mut changed = catalogue();
+        change(&mut changed);
+        assert_ne!(changed.prices(), shown.prices());
+    }
+}
+
+#[test]
 fn each_credit_costs_what_its_step_says() {
     let offer = schedule().offer(20_000);
     let lines: Vec<_> = offer.lines.iter().map(|line| (line.credits, line.total.minor)).collect();
@@ -50,6 +68,30 @@ fn the_total_is_rounded_once_and_the_lines_sum_to_it() {
         assert_eq!(sum, offer.total.minor);
     }
     assert_eq!(schedule().total(1_001), 5_004, "5,004.5 cents are rounded down");
+}
+
+#[test]
+fn that_more_costs_the_same_is_known_where_it_is_worth_a_word() {
+    let with = |steps: [(i64, i64); 3]| PriceSchedule {
+        steps: steps.map(|(up_to, price_milli)| PriceStep { up_to, price_milli }).to_vec(),
+        ..schedule()
+    };
+    // A step that costs nothing: the same total from 5,000 to 20,000.
+    let free_step = with([(5_000, 4_500), (20_000, 0), (100_000, 3_500)]);
+    assert_eq!(free_step.most_for_the_same(4_000), None);
+    assert_eq!(free_step.most_for_the_same(5_000), Some(20_000));
+    assert_eq!(free_step.most_for_the_same(12_000), Some(20_000));
+    assert_eq!(free_step.most_for_the_same(19_900), None, "100 of 19,900 are not worth a word");
+    assert_eq!(free_step.most_for_the_same(20_000), None);
+    // A hundredth of a cent per credit: a hundred credits share each cent.
+    let tiny = with([(1_000, 10), (20_000, 10), (100_000, 10)]);
+    assert_eq!(tiny.most_for_the_same(100), Some(199));
+    assert_eq!(tiny.most_for_the_same(5_000), Some(5_099));
+    assert_eq!(tiny.most_for_the_same(50_000), None, "99 of 50,000 are not worth a word");
+    let all_free = with([(1_000, 0), (20_000, 0), (100_000, 0)]);
+    assert_eq!(all_free.most_for_the_same(100), Some(100_000));
+    let usual = schedule();
+    assert!((usual.minimum..=usual.maximum).all(|of| usual.most_for_the_same(of).is_none()));
 }
 
 #[test]

@@ -8,6 +8,8 @@ use super::{CatalogueError, Currency, Money, amount::grouped};
 
 /// Thousandths in one minor unit: the unit of prices per credit.
 const MILLI: i64 = 1_000;
+/// What is had for nothing is worth a word from this part of the purchase on: a hundredth.
+const WORTH_A_WORD: i64 = 100;
 
 /// The price of the credits of one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,6 +123,24 @@ impl PriceSchedule {
     #[must_use]
     pub fn total(&self, credits: i64) -> i64 {
         self.milli(credits) / MILLI
+    }
+
+    /// The most credits that cost no more than these, where that is enough more to be worth a
+    /// word. A schedule never lets more cost less; free steps and prices far below the minor unit
+    /// let it cost the same.
+    #[must_use]
+    pub fn most_for_the_same(&self, credits: i64) -> Option<i64> {
+        let total = self.total(credits);
+        let (mut same, mut dearer) = (credits, self.maximum + 1);
+        while dearer - same > 1 {
+            let middle = same + (dearer - same) / 2;
+            if self.total(middle) <= total {
+                same = middle;
+            } else {
+                dearer = middle;
+            }
+        }
+        (same - credits >= (credits / WORTH_A_WORD).max(1)).then_some(same)
     }
 
     /// The offer for this many whole credits.

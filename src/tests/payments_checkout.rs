@@ -12,14 +12,14 @@ use futures::future::join_all;
 use http_body_util::BodyExt;
 use recharge::{
     credits::{AmountError, Credits, PurchaseState},
-    server::payments::{Away, CheckoutError, Choice},
+    server::payments::{Agreed, Away, CheckoutError, Choice},
 };
 use stripe_simulator::{PayOutcome, WebhookPolicy};
 use tower::ServiceExt;
 use uuid::Uuid;
 
 use crate::databases::on_both_databases;
-use crate::payments_shop::{Shop, nobody, sell, session, settings};
+use crate::payments_shop::{Shop, agreed, nobody, sell, session, settings};
 
 on_both_databases!(
     a_purchase_keeps_its_price_and_the_accepted_terms,
@@ -89,11 +89,12 @@ async fn stripe_is_told_all_that_matters(shop: Shop) {
 async fn the_same_intent_is_the_same_purchase_also_at_once(shop: Shop) {
     let buyer = shop.customer().await;
     let (choice, intent) = (Choice::Custom("1234".to_owned()), intent());
-    let clicks = (0..10).map(|_| shop.payments.checkout(&buyer, &choice, &intent, true));
+    let agreed = agreed();
+    let clicks = (0..10).map(|_| shop.payments.checkout(&buyer, &choice, &intent, &agreed));
     let purchases: Vec<_> = join_all(clicks).await.into_iter().map(Result::unwrap).collect();
     assert!(purchases.iter().all(|purchase| purchase == &purchases[0]), "{purchases:#?}");
     assert_eq!(shop.stripe.sessions().len(), 1);
-    let later = shop.payments.checkout(&buyer, &choice, &intent, true).await.unwrap();
+    let later = shop.payments.checkout(&buyer, &choice, &intent, &agreed).await.unwrap();
     assert_eq!(later, purchases[0]);
     assert_eq!(shop.all_purchases().await.len(), 1);
     let resumed = shop.payments.resume(&buyer, &later.id).await.unwrap().unwrap();
@@ -105,8 +106,8 @@ async fn another_choice_with_the_same_intent_is_another_purchase(shop: Shop) {
     let (buyer, intent) = (shop.customer().await, intent());
     let small = Choice::Package("starter".to_owned());
     let large = Choice::Package("desk".to_owned());
-    let first = shop.payments.checkout(&buyer, &small, &intent, true).await.unwrap();
-    let second = shop.payments.checkout(&buyer, &large, &intent, true).await.unwrap();
+    let first = shop.payments.checkout(&buyer, &small, &intent, &agreed()).await.unwrap();
+    let second = shop.payments.checkout(&buyer, &large, &intent, &agreed()).await.unwrap();
     assert_ne!(first.id, second.id);
     assert_eq!(second.total.minor, 83_000);
 }
@@ -124,15 +125,18 @@ async fn what_can_not_be_bought_creates_nothing(shop: Shop) {
         (custom("5,000"), AmountError::Separators("5000".to_owned())),
     ];
     for (choice, error) in refusals {
-        let refused = shop.payments.checkout(&buyer, &choice, &intent(), true).await;
+        let refused = shop.payments.checkout(&buyer, &choice, &intent(), &agreed()).await;
         assert_eq!(refused.unwrap_err(), CheckoutError::Amount(error));
     }
     let package = Choice::Package("no_such".to_owned());
-    let refused = shop.payments.checkout(&buyer, &package, &intent(), true).await;
+    let refused = shop.payments.checkout(&buyer, &package, &intent(), &agreed()).await;
     assert_eq!(refused.unwrap_err(), CheckoutError::UnknownPackage);
-    let refused = shop.payments.checkout(&buyer, &custom("500"), &intent(), false).await;
+    let refused = shop
+        .payments
+        .checkout(&buyer, &custom("500"), &intent(), &Agreed { terms: false, ..agreed() })
+        .await;
     assert_eq!(refused.unwrap_err(), CheckoutError::Terms);
-    let refused = shop.payments.checkout(&buyer, &custom("500"), "not ours", true).await;
+    let refused = shop.payments.checkout(&buyer, &custom("500"), "not ours", &agreed()).await;
     assert_eq!(refused.unwrap_err(), CheckoutError::Intent);
 
     let form = [("package", "custom"), ("amount", "12.5"), ("intent", "x"), ("terms", "accepted")];
@@ -232,7 +236,7 @@ async fn without_keys_everything_but_buying_works(shop: Shop) {
     let payments = sell(&shop.test.database, &shop.clock, &shop.ledger, keyless);
     assert!(!payments.is_on() && shop.payments.is_on());
     let choice = Choice::Package("trader".to_owned());
-    let refused = payments.checkout(&buyer, &choice, &intent(), true).await;
+    let refused = payments.checkout(&buyer, &choice, &intent(), &agreed()).await;
     assert_eq!(refused.unwrap_err(), CheckoutError::Away(Away::Off));
     assert_eq!(payments.purchases(&buyer.account).await.unwrap().len(), 1);
     assert_eq!(payments.reconcile(TimeDelta::zero()).await, Err(Away::Off));

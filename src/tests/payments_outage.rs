@@ -11,7 +11,7 @@ use stripe_simulator::{Fault, WebhookPolicy};
 use uuid::Uuid;
 
 use crate::databases::on_both_databases;
-use crate::payments_shop::{Shop, sell, session, settings};
+use crate::payments_shop::{Shop, agreed, prices, sell, session, settings};
 
 const CREATE: &str = "/v1/checkout/sessions";
 
@@ -33,7 +33,7 @@ on_both_databases!(
 async fn try_to_buy(shop: &Shop, buyer: &Buyer) -> Purchase {
     let choice = Choice::Package("trader".to_owned());
     let intent = Uuid::new_v4().to_string();
-    shop.payments.checkout(buyer, &choice, &intent, true).await.unwrap()
+    shop.payments.checkout(buyer, &choice, &intent, &agreed()).await.unwrap()
 }
 
 /// One key for the intent, and at most one session.
@@ -103,6 +103,7 @@ async fn a_lost_answer_leads_to_one_session(shop: Shop) {
         ("package", "trader"),
         ("amount", ""),
         ("intent", "0192aa57-0000-7000-8000-000000000001"),
+        ("prices", &prices()),
         ("terms", "accepted"),
     ];
     let answer = shop.post(&buyer, "/settings/credits/buy", &form).await;
@@ -140,7 +141,8 @@ async fn a_customer_who_leaves_while_stripe_answers_loses_nothing(shop: Shop) {
     shop.stripe.fault(Fault::on("POST", CREATE).delay(Duration::from_millis(300)).times(1));
     let choice = Choice::Package("trader".to_owned());
     let intent = Uuid::new_v4().to_string();
-    let checkout = shop.payments.checkout(&buyer, &choice, &intent, true);
+    let agreed = agreed();
+    let checkout = shop.payments.checkout(&buyer, &choice, &intent, &agreed);
     tokio::time::timeout(Duration::from_millis(100), checkout).await.unwrap_err();
     shop.payments.close().await;
     let purchases = shop.payments.purchases(&buyer.account).await.unwrap();
@@ -209,7 +211,7 @@ async fn stripe_down_at_the_start_stops_nothing(shop: Shop) {
     assert!(payments.is_on());
     let choice = Choice::Package("trader".to_owned());
     let intent = Uuid::new_v4().to_string();
-    let purchase = payments.checkout(&buyer, &choice, &intent, true).await.unwrap();
+    let purchase = payments.checkout(&buyer, &choice, &intent, &agreed()).await.unwrap();
     assert_eq!(purchase.state, PurchaseState::Started);
     assert_eq!(payments.reconcile(chrono::TimeDelta::zero()).await, Err(Away::Stripe));
     assert_eq!(payments.purchases(&buyer.account).await.unwrap().len(), 1);

@@ -7,7 +7,7 @@ use stripe_simulator::{Config, PayOutcome, Simulator};
 use crate::{
     app::TestApp,
     databases::on_both_databases,
-    payments_shop::{SOON, WEBHOOK_SECRET, serve},
+    payments_shop::{SOON, WEBHOOK_SECRET, prices, serve},
 };
 
 on_both_databases!(a_customer_buys_pays_and_sees_the_credits);
@@ -26,7 +26,9 @@ async fn a_customer_buys_pays_and_sees_the_credits(app: TestApp) {
 
     let mut customer = app.customer().await;
     let intent = uuid::Uuid::new_v4().to_string();
-    let form = [("package", "trader"), ("intent", &intent), ("terms", "accepted")];
+    let prices = prices();
+    let form =
+        [("package", "trader"), ("intent", &intent), ("prices", &prices), ("terms", "accepted")];
     let forged = customer.post_from("cross-site", "/settings/credits/buy", &form).await;
     assert_eq!(forged.status, StatusCode::FORBIDDEN);
     assert!(stripe.sessions().is_empty());

@@ -19,7 +19,7 @@ use recharge::{
         http::{buying, stripe_webhook},
         identity::Customer,
         ledger::{Ledger, open_account},
-        payments::{Buyer, Choice, Payments, Report, Settings},
+        payments::{Agreed, Buyer, Choice, Payments, Report, Settings},
         secret::Secret,
     },
 };
@@ -133,7 +133,7 @@ impl Shop {
     pub async fn order(&self, buyer: &Buyer) -> Purchase {
         let choice = Choice::Package("trader".to_owned());
         let intent = Uuid::new_v4().to_string();
-        let purchase = self.payments.checkout(buyer, &choice, &intent, true).await.unwrap();
+        let purchase = self.payments.checkout(buyer, &choice, &intent, &agreed()).await.unwrap();
         assert_eq!(purchase.state, PurchaseState::Open, "{}", purchase.reason);
         purchase
     }
@@ -248,6 +248,16 @@ impl Shop {
         let ledger = Ledger::start(database.clone(), self.clock.clone());
         sell(&database, &self.clock, &ledger, settings(&self.stripe.base_url()))
     }
+}
+
+/// The prices that pages show.
+pub fn prices() -> String {
+    catalogue_file::load(None).unwrap().prices()
+}
+
+/// Who has seen the prices and accepts the terms.
+pub fn agreed() -> Agreed {
+    Agreed { prices: prices(), terms: true }
 }
 
 /// The session of a purchase.

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::{
     figures::figures,
-    order::{Outcome, Sums, Terms, WorthList},
+    order::{Outcome, SamePrice, Sums, Terms, WorthList},
     picker::{PurchasesOff, Sale},
     pricing::grouped,
     problem::Problem,
@@ -46,10 +46,12 @@ pub fn Confirmation(
             <input type="hidden" name="package" value=package />
             {amount}
             <input type="hidden" name="intent" value=intent />
+            <input type="hidden" name="prices" value=shop.prices.clone() />
             <div class="two">
                 <section class="panel panel-body stack" aria-labelledby="order">
                     <h2 id="order">"Order"</h2>
                     <Sums pricing=pricing.clone() figures=figures.clone() />
+                    <SamePrice figures=figures.clone() />
                     <WorthList shop=shop.clone() figures=figures.clone() />
                 </section>
                 <section class="panel panel-body buy-confirm" aria-labelledby="pay">

@@ -49,6 +49,9 @@ pub fn figures(pricing: &Pricing, credits: Option<i64>) -> Vec<Figure> {
         offer.map(|offer| format!("{} credits for {}", grouped(offer.credits), offer.total)),
     );
 
+    let more = credits.and_then(|credits| pricing.schedule.most_for_the_same(credits));
+    say("more", more.map(same_price));
+
     say(
         "used-up",
         credits.and_then(|credits| pricing.used_up(credits)).map(|day| format!("about {day}")),
@@ -61,6 +64,12 @@ pub fn figures(pricing: &Pricing, credits: Option<i64>) -> Vec<Figure> {
         say(&format!("worth-{index}"), worth);
     }
     figures
+}
+
+/// That so many credits cost no more than those chosen.
+#[must_use]
+pub fn same_price(more: i64) -> String {
+    format!("{} credits cost the same: take those.", grouped(more))
 }
 
 /// What the amount's field says below it: what is sold, or what is wrong.
@@ -149,9 +158,20 @@ mod tests {
     #[test]
     fn a_small_amount_saves_nothing_and_reaches_one_step() {
         let figures = figures(&pricing(0, 0), Some(500));
-        for silent in ["line-1", "saving", "used-up", "unused", "missing"] {
+        for silent in ["line-1", "saving", "more", "used-up", "unused", "missing"] {
             assert_eq!(said(&figures, silent), None, "{silent}");
         }
+    }
+
+    #[test]
+    fn that_more_costs_the_same_is_said_where_it_does() {
+        let mut pricing = pricing(0, 0);
+        pricing.schedule.steps[0].up_to = 20_000;
+        pricing.schedule.steps[1].price_milli = 0;
+        let more = |credits| said(&figures(&pricing, Some(credits)), "more");
+        assert_eq!(more(19_900), None);
+        assert_eq!(more(20_000).unwrap(), "100,000 credits cost the same: take those.");
+        assert_eq!(more(100_000), None);
     }
 
     #[test]

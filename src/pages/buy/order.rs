@@ -38,6 +38,20 @@ pub fn Sums(
     }
 }
 
+/// That more costs the same, where it does.
+#[component]
+pub fn SamePrice(
+    /// The figures.
+    figures: Vec<Figure>,
+) -> impl IntoView {
+    let is_silent = said(&figures, "more").is_none();
+    view! {
+        <p class="fine warn" data-row="" hidden=is_silent>
+            <Said figures name="more" />
+        </p>
+    }
+}
+
 /// How a total came about that is settled.
 #[component]
 pub fn PaidSums(

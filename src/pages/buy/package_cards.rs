@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::{
+    figures::same_price,
     pricing::grouped,
     shop::{Choice, Fit, Shop},
 };
@@ -52,6 +53,9 @@ fn PackageCard(shop: Shop, package: Package, is_chosen: bool) -> impl IntoView {
             view! { <span class="fit warn">{text}</span> }.into_any()
         }
     });
+    let same_price = shop.pricing.schedule.most_for_the_same(package.credits).map(|more| {
+        view! { <span class="fit warn">{same_price(more)}</span> }
+    });
     view! {
         <label class="package">
             <input
@@ -73,6 +77,7 @@ fn PackageCard(shop: Shop, package: Package, is_chosen: bool) -> impl IntoView {
                 "Worth about " {shop.worth_in_short(package.credits)}
             </span>
             <span class="line expiry">{format!("Expire {}", shop.pricing.expiry())}</span>
+            {same_price}
             {fit}
         </label>
     }

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use super::{
     figures::{Figure, Said, field_figures, figures, said},
-    order::{Outcome, Sums, Terms, WorthList},
+    order::{Outcome, SamePrice, Sums, Terms, WorthList},
     package_cards::PackageCards,
     package_picker::PackagePicker,
     picker::Sale,
@@ -38,6 +38,7 @@ pub fn PickerForm(
                 data-pricing=line
             >
                 <input type="hidden" name="intent" value=intent />
+                <input type="hidden" name="prices" value=shop.prices.clone() />
                 <PackageCards shop=shop.clone() choice=choice.clone() />
                 <div class="buy-choose">
                     <AmountField pricing=pricing.clone() choice chosen=chosen.clone() />
@@ -155,6 +156,7 @@ fn Summary(pricing: Pricing, figures: Vec<Figure>) -> impl IntoView {
             </output>
             <div class="summary-sums" hidden=!has_amount>
                 <Sums pricing=pricing.clone() figures=figures.clone() />
+                <SamePrice figures=figures.clone() />
                 <Outcome pricing figures />
             </div>
         </div>

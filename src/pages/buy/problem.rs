@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum Problem {
     /// The terms were not accepted.
     Terms,
+    /// Prices or terms are not those that the page showed.
+    Prices,
     /// Payments are switched off.
     Off,
     /// The form is too old, or was not ours.
@@ -18,13 +20,15 @@ pub enum Problem {
 
 impl Problem {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Terms, Self::Off, Self::Intent, Self::Unavailable];
+    pub const ALL: [Self; 5] =
+        [Self::Terms, Self::Prices, Self::Off, Self::Intent, Self::Unavailable];
 
     /// The code in the address.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
             Self::Terms => "terms",
+            Self::Prices => "prices",
             Self::Off => "off",
             Self::Intent => "intent",
             Self::Unavailable => "unavailable",
@@ -42,6 +46,7 @@ impl Problem {
     pub const fn title(self) -> &'static str {
         match self {
             Self::Terms => "Please accept the terms.",
+            Self::Prices => "Prices or terms have changed since you opened the page.",
             Self::Off => "Purchases are off at the moment.",
             Self::Intent => "This order was out of date.",
             Self::Unavailable => "The purchase could not be started.",
@@ -53,6 +58,7 @@ impl Problem {
     pub const fn explanation(self) -> &'static str {
         match self {
             Self::Terms => "Nothing was charged. Tick the box beside the terms to go on.",
+            Self::Prices => "Nothing was charged. The new prices are below: check them and go on.",
             Self::Off => "Nothing was charged. Please try again later.",
             Self::Intent => "Nothing was charged. Check the order below and go on.",
             Self::Unavailable => "Nothing was charged. Please try again in a moment.",

@@ -20,6 +20,8 @@ pub struct Shop {
     pub worth: Vec<WorthExample>,
     /// The terms of purchase.
     pub terms: String,
+    /// All that is shown of prices, in a line that the form carries back.
+    pub prices: String,
     /// What amounts cost and what comes of them.
     pub pricing: Pricing,
 }
@@ -52,6 +54,7 @@ impl Shop {
             packages: catalogue.packages.clone(),
             worth: catalogue.worth.clone(),
             terms: catalogue.terms.clone(),
+            prices: catalogue.prices(),
             pricing: Pricing {
                 schedule: catalogue.schedule.clone(),
                 balance: overview.balance(),

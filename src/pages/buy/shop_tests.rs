@@ -12,6 +12,7 @@ fn shop(per_day_thousandths: i64, starts_in_days: i64) -> Shop {
             example(Operation::Backtest, 12_500, "backtests"),
         ],
         terms: String::new(),
+        prices: String::new(),
         pricing: pricing(per_day_thousandths, starts_in_days),
     }
 }

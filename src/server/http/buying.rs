@@ -15,11 +15,11 @@ use crate::{
     credits::Purchase,
     server::{
         identity::Customer,
-        payments::{Away, Buyer, CheckoutError, Choice, Payments},
+        payments::{Agreed, Away, Buyer, CheckoutError, Choice, Payments},
     },
 };
 
-/// A form of five short fields.
+/// A form of six short fields.
 const LARGEST_FORM: usize = 16 * 1_024;
 
 /// The posts of buying and the stream of a purchase's news, for signed-in customers.
@@ -41,6 +41,7 @@ struct Wish {
     package: String,
     amount: String,
     intent: String,
+    prices: String,
     terms: String,
 }
 
@@ -51,6 +52,10 @@ impl Wish {
         } else {
             Choice::Package(self.package.clone())
         }
+    }
+
+    fn agreed(&self) -> Agreed {
+        Agreed { prices: self.prices.clone(), terms: self.terms == "accepted" }
     }
 
     /// The confirmation page with what was chosen, and the word for what is wrong.
@@ -74,10 +79,8 @@ async fn buy(
     Extension(customer): Extension<Customer>,
     Form(wish): Form<Wish>,
 ) -> Redirect {
-    let is_accepted = wish.terms == "accepted";
-    let checkout =
-        payments.checkout(&buyer(customer), &wish.choice(), &wish.intent, is_accepted).await;
-    match checkout {
+    let (choice, agreed) = (wish.choice(), wish.agreed());
+    match payments.checkout(&buyer(customer), &choice, &wish.intent, &agreed).await {
         Ok(purchase) => to_payment(&purchase),
         Err(error) => wish.again(problem(&error)),
     }
@@ -89,6 +92,7 @@ const fn problem(error: &CheckoutError) -> &'static str {
         CheckoutError::Terms => "terms",
         CheckoutError::UnknownPackage => "package",
         CheckoutError::Amount(_) => "amount",
+        CheckoutError::Prices => "prices",
         CheckoutError::Intent => "intent",
         CheckoutError::Away(Away::Off) => "off",
         CheckoutError::Away(_) => "unavailable",

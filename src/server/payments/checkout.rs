@@ -43,6 +43,15 @@ pub enum Choice {
     Custom(String),
 }
 
+/// What the buyer has seen and agreed to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Agreed {
+    /// The prices on the page, as [`crate::credits::Catalogue::prices`] writes them.
+    pub prices: String,
+    /// Whether the terms were accepted.
+    pub terms: bool,
+}
+
 /// Why no purchase was made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CheckoutError {
@@ -55,6 +64,9 @@ pub enum CheckoutError {
     /// The amount can't be bought.
     #[error(transparent)]
     Amount(#[from] AmountError),
+    /// Prices or terms are not those that the page showed.
+    #[error("The prices have changed: check the new total.")]
+    Prices,
     /// The form did not come from our page.
     #[error("Open the page again and choose what to buy.")]
     Intent,
@@ -75,12 +87,15 @@ impl Payments {
         buyer: &Buyer,
         choice: &Choice,
         intent: &str,
-        terms_accepted: bool,
+        agreed: &Agreed,
     ) -> Result<Purchase, CheckoutError> {
         self.stripe()?;
         let (package, credits) = self.chosen(choice)?;
-        if !terms_accepted {
+        if !agreed.terms {
             return Err(CheckoutError::Terms);
+        }
+        if agreed.prices != self.catalogue.prices() {
+            return Err(CheckoutError::Prices);
         }
         let intent = Uuid::parse_str(intent).map_err(|_| CheckoutError::Intent)?;
         let row = self.new_row(buyer, package, credits, intent)?;

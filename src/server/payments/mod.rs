@@ -45,7 +45,7 @@ use sea_orm::DbErr;
 use tokio::sync::broadcast;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use checkout::{Buyer, CheckoutError, Choice};
+pub use checkout::{Agreed, Buyer, CheckoutError, Choice};
 pub use events::Rejection;
 pub use fulfil::Fulfilment;
 pub use page::Progress;
