@@ -1,11 +1,11 @@
-//! What can be bought.
+//! What can be bought, and what operations cost.
 //!
 //! Presets and custom amounts share one price schedule; a catalogue that can't be sold from is
 //! refused at the start.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Credits, Operation, PriceSchedule};
+use super::{Credits, Operation, PriceSchedule, Quantities, RateCard};
 
 /// A preset purchase.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +21,9 @@ pub struct Package {
 pub struct WorthExample {
     /// The type of operation.
     pub operation: Operation,
-    /// What one of them costs.
+    /// How much of it one of them takes.
+    pub quantities: Quantities,
+    /// What one of them costs by the rate card.
     pub cost: Credits,
     /// What one of them is, in the plural: "backtests of 10 assets × 1 year, hourly bars".
     pub what: String,
@@ -29,7 +31,7 @@ pub struct WorthExample {
     pub short: String,
 }
 
-/// Everything that can be bought.
+/// Everything that can be bought, and what it is spent on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Catalogue {
     /// Names this state of the catalogue; kept with each purchase.
@@ -40,6 +42,8 @@ pub struct Catalogue {
     pub packages: Vec<Package>,
     /// What credits are worth.
     pub worth: Vec<WorthExample>,
+    /// What operations cost.
+    pub rate_card: RateCard,
     /// The terms that a customer accepts, kept with the purchase.
     pub terms: String,
 }
@@ -63,6 +67,7 @@ impl Catalogue {
     /// The first thing that is wrong.
     pub fn validate(&self) -> Result<(), CatalogueError> {
         self.schedule.validate()?;
+        self.rate_card.validate()?;
         for (index, package) in self.packages.iter().enumerate() {
             let fail = |message| Err(CatalogueError { table: "package", index, message });
             if let Err(error) = self.schedule.check_amount(package.credits) {

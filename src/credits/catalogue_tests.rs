@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::{AmountError, Currency, PriceStep};
+use super::super::{AmountError, Currency, PriceStep, rate_card::tests::rate_card};
 use super::*;
 
 fn schedule() -> PriceSchedule {
@@ -28,6 +28,7 @@ fn catalogue() -> Catalogue {
             Package { id: "m".to_owned(), credits: 5_000 },
         ],
         worth: Vec::new(),
+        rate_card: rate_card(),
         terms: String::new(),
     }
 }

@@ -17,6 +17,10 @@ mod money;
 mod operation;
 mod price_schedule;
 mod purchase;
+mod quantity;
+mod quote;
+mod rate_card;
+mod rate_card_validity;
 mod statement;
 
 pub use account::{Account, AccountId, Applied, Posting, Totals};
@@ -33,6 +37,11 @@ pub use money::{Currency, Money, UnknownCurrency};
 pub use operation::{Operation, UnknownOperation};
 pub use price_schedule::{AmountError, Offer, OfferLine, PriceSchedule, PriceStep};
 pub use purchase::{Purchase, PurchaseState, UnknownPurchaseState};
+pub use quantity::{Choosable, Number, Quantities, Quantity, QuantityError};
+pub use quote::Quote;
+pub use rate_card::{
+    OperationRates, Priced, PricedQuantity, QuantityKind, Rate, RateCard, nano_credits,
+};
 pub use statement::{
     Cursor, CycleUsage, DayUsage, HistoryFilter, HistoryPage, LotLine, Overview, Row, RowDetail,
     RowSource,

@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 
 use super::{
-    catalogue_file,
+    catalogue::file as catalogue_file,
     clock::Clock,
     config::{Config, Settings},
     identity::{self, AddUserError, Email, NewUser, Passwords, Role},

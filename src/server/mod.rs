@@ -6,7 +6,7 @@ use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
 use tokio_util::sync::CancellationToken;
 
-pub mod catalogue_file;
+pub mod catalogue;
 pub mod clock;
 pub mod command_line;
 pub mod config;

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     AppState,
-    catalogue_file::{self, CatalogueFileError},
+    catalogue::file::{self as catalogue_file, CatalogueFileError},
     clock::Clock,
     config::{Config, ConfigError},
     database::Database,

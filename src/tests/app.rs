@@ -29,7 +29,8 @@ use http_body_util::BodyExt;
 use recharge::{
     credits::AccountId,
     server::{
-        AppState, catalogue_file,
+        AppState,
+        catalogue::file as catalogue_file,
         clock::Clock,
         config::{Config, Settings},
         database::Database,

@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use recharge::{
     credits::{AccountId, Credits, Purchase, PurchaseState},
     server::{
-        catalogue_file,
+        catalogue::file as catalogue_file,
         clock::{Clock, to_millis},
         database::Database,
         entity::{lot, purchase, stripe_event, user},

@@ -1,7 +1,10 @@
 //! What the presets promise, and what a form says.
 
 use super::*;
-use crate::{credits::Credits, pages::buy::pricing::tests::pricing};
+use crate::{
+    credits::{Credits, Quantities},
+    pages::buy::pricing::tests::pricing,
+};
 
 fn shop(per_day_thousandths: i64, starts_in_days: i64) -> Shop {
     let packages = [("s", 1_000), ("m", 5_000), ("l", 20_000), ("xl", 50_000)];
@@ -19,7 +22,8 @@ fn shop(per_day_thousandths: i64, starts_in_days: i64) -> Shop {
 
 fn example(operation: Operation, cost: i64, short: &str) -> WorthExample {
     let cost = Credits::from_thousandths(cost);
-    WorthExample { operation, cost, what: short.to_owned(), short: short.to_owned() }
+    let (quantities, short) = (Quantities::new(), short.to_owned());
+    WorthExample { operation, quantities, cost, what: short.clone(), short }
 }
 
 #[test]

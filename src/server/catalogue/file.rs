@@ -7,13 +7,14 @@ use rust_decimal::{Decimal, prelude::ToPrimitive};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::rates::{self, OperationTable};
 use crate::credits::{
-    Catalogue, CatalogueError, Credits, Currency, Operation, Package, PriceSchedule, PriceStep,
-    WorthExample,
+    Catalogue, CatalogueError, Currency, Operation, Package, PriceSchedule, PriceStep, Quantities,
+    RateCard, WorthExample,
 };
 
 /// The catalogue that is used where the operator names none.
-const EMBEDDED: &str = include_str!("catalogue.toml");
+pub const EMBEDDED: &str = include_str!("catalogue.toml");
 
 /// Why a catalogue can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,6 +47,7 @@ struct File {
     price: Vec<Spanned<PriceTable>>,
     #[serde(default)]
     worth: Vec<Spanned<WorthTable>>,
+    operation: Vec<Spanned<OperationTable>>,
 }
 
 #[derive(Deserialize)]
@@ -66,13 +68,13 @@ struct PriceTable {
 #[serde(deny_unknown_fields)]
 struct WorthTable {
     operation: Spanned<String>,
-    cost: Spanned<String>,
+    quantities: Spanned<Quantities>,
     what: String,
     short: String,
 }
 
 /// A fault at a place of the text.
-type Fault = (Option<Range<usize>>, String);
+pub(super) type Fault = (Option<Range<usize>>, String);
 
 /// Reads the operator's catalogue, or the embedded one.
 ///
@@ -110,6 +112,8 @@ fn read(text: &str) -> Result<Catalogue, Fault> {
         let package = package.get_ref();
         Package { id: package.id.clone(), credits: package.credits }
     });
+    let operations = file.operation.iter().map(|table| rates::read(table.get_ref()));
+    let rate_card = RateCard { operations: operations.collect::<Result<_, _>>()? };
     let catalogue = Catalogue {
         version: file.version.clone(),
         schedule: PriceSchedule {
@@ -119,7 +123,12 @@ fn read(text: &str) -> Result<Catalogue, Fault> {
             steps: file.price.iter().map(step).collect::<Result<_, _>>()?,
         },
         packages: packages.collect(),
-        worth: file.worth.iter().map(example).collect::<Result<_, _>>()?,
+        worth: file
+            .worth
+            .iter()
+            .map(|table| example(table, &rate_card))
+            .collect::<Result<_, _>>()?,
+        rate_card,
         terms: file.terms.clone(),
     };
     catalogue.validate().map_err(|error| (span(&file, &error), error.to_string()))?;
@@ -131,12 +140,14 @@ fn span(file: &File, error: &CatalogueError) -> Option<Range<usize>> {
     match error.table {
         "price" => file.price.get(error.index).map(Spanned::span),
         "package" => file.package.get(error.index).map(Spanned::span),
+        "operation" => file.operation.get(error.index).map(Spanned::span),
         "worth" => file.worth.get(error.index).map(Spanned::span),
         _ => Some(file.minimum.span()),
     }
 }
 
-fn known<T: FromStr<Err: fmt::Display>>(text: &Spanned<String>) -> Result<T, Fault> {
+/// What a text of the file stands for.
+pub(super) fn known<T: FromStr<Err: fmt::Display>>(text: &Spanned<String>) -> Result<T, Fault> {
     text.get_ref().parse().map_err(|error: T::Err| (Some(text.span()), error.to_string()))
 }
 
@@ -152,14 +163,22 @@ fn step(table: &Spanned<PriceTable>) -> Result<PriceStep, Fault> {
     Ok(PriceStep { up_to: table.up_to, price_milli })
 }
 
-fn example(table: &Spanned<WorthTable>) -> Result<WorthExample, Fault> {
+/// A typical operation, its cost and its words from the rate card.
+fn example(table: &Spanned<WorthTable>, card: &RateCard) -> Result<WorthExample, Fault> {
     let table = table.get_ref();
-    Ok(WorthExample {
-        operation: known::<Operation>(&table.operation)?,
-        cost: known::<Credits>(&table.cost)?,
-        what: table.what.clone(),
-        short: table.short.clone(),
-    })
+    let operation = known::<Operation>(&table.operation)?;
+    let quantities = table.quantities.get_ref();
+    let at = |error: String| (Some(table.quantities.span()), error);
+    let Some(rates) = card.rates(operation) else {
+        return Err(at(format!("there is no operation {operation} to price it")));
+    };
+    let priced = rates.price(quantities).map_err(|error| at(error.to_string()))?;
+    let mut what = table.what.clone();
+    for (id, words) in rates.words(quantities).map_err(|error| at(error.to_string()))? {
+        what = what.replace(&format!("{{{id}}}"), &words);
+    }
+    let (quantities, short) = (quantities.clone(), table.short.clone());
+    Ok(WorthExample { operation, quantities, cost: priced.cost, what, short })
 }
 
 #[cfg(test)]
@@ -183,6 +202,21 @@ mod tests {
     }
 
     #[test]
+    fn what_credits_are_worth_comes_from_the_rate_card() {
+        let catalogue = load(None).unwrap();
+        let worth = catalogue.worth.iter();
+        let worth: Vec<_> =
+            worth.map(|example| format!("{}: {}", example.what, example.cost)).collect();
+        let expected = [
+            "answers, 66k tokens in, 16k out, Standard class: 6.5",
+            "strategies of 8 iterations, Standard class: 50",
+            "backtests of 10 assets × 1 year, hourly bars: 12.5",
+            "factor reports on 40 symbols: 16",
+        ];
+        assert_eq!(worth, expected);
+    }
+
+    #[test]
     fn a_schedule_that_punishes_is_refused_with_its_line() {
         let message = fault("per_credit = \"4.0\"", "per_credit = \"-4.0\"");
         assert!(message.contains("test.toml"), "{message}");
@@ -202,6 +236,15 @@ mod tests {
                 .contains("unknown operation")
         );
         assert!(fault("version = \"2026-11\"", "version = ").contains("line 3: "));
+        let price = fault("price = \"6.25\"", "price = \"0.0000000001\"");
+        assert!(price.contains("price = 0.0000000001 must come to whole billionths"), "{price}");
+        assert!(fault("factor = \"2.5\"", "factor = \"NaN\"").contains("line "));
+        assert!(fault("maximum = \"5000\"", "maximum = \"-1\"").contains("below the minimum"));
+        assert!(fault("id = \"strategy\"", "id = \"dance\"").contains("unknown operation"));
+        let worth = fault("assets = 10", "assets = -10");
+        assert!(worth.contains("line 63: Assets must be at least 1."), "{worth}");
+        let unknown = fault("symbols = 40", "moons = 40");
+        assert!(unknown.contains("moons is no quantity of analysis"), "{unknown}");
     }
 
     #[test]
