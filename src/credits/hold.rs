@@ -69,6 +69,15 @@ pub struct Hold {
 }
 
 impl Hold {
+    /// The hold as it is at an instant, also where nobody has written down yet that it lapsed.
+    #[must_use]
+    pub fn as_of(mut self, now: DateTime<Utc>) -> Self {
+        if self.is_open() && self.expires_at <= now {
+            self.state = HoldState::Lapsed;
+        }
+        self
+    }
+
     /// Whether its credits are still set aside.
     #[must_use]
     pub fn is_open(&self) -> bool {

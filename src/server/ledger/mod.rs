@@ -17,6 +17,7 @@ mod compare;
 mod detail;
 mod history;
 mod holds;
+mod known;
 mod load;
 mod mismatch;
 mod outcome;
@@ -29,10 +30,13 @@ mod rows;
 mod verify;
 mod write;
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel};
 
+pub use known::RequestKey;
 pub use mismatch::Mismatch;
 pub use outcome::Outcome;
 pub use verify::{Verified, VerifyError};
@@ -42,7 +46,7 @@ use super::{
     database::Database,
     entity::account,
 };
-use crate::credits::{AccountId, Command, Refusal};
+use crate::credits::{AccountId, Caps, Command, Hold, Refusal};
 use queue::Queue;
 
 /// The ledger: clones share one queue.
@@ -104,7 +108,35 @@ impl Ledger {
         key: &str,
         command: Command,
     ) -> Result<Outcome, LedgerError> {
+        let key = RequestKey::new(key, &command);
         self.queue.execute(account, key, command, None).await
+    }
+
+    /// Carries out a command for a request that says in its own words what is asked: the words,
+    /// not the command, tell whether its key is used for something else. So a request that would
+    /// be priced differently today still has its first outcome.
+    ///
+    /// # Errors
+    /// A refusal, or that the ledger can't be reached.
+    pub async fn execute_request(
+        &self,
+        account: &AccountId,
+        key: RequestKey,
+        command: Command,
+    ) -> Result<Outcome, LedgerError> {
+        self.queue.execute(account, key, command, None).await
+    }
+
+    /// What a request has led to before; none where it is new.
+    ///
+    /// # Errors
+    /// Where its key was used for something else, or the ledger can't be reached.
+    pub async fn known(
+        &self,
+        account: &AccountId,
+        key: &RequestKey,
+    ) -> Result<Option<Outcome>, LedgerError> {
+        known::find_one(self.database.reader(), account, key).await
     }
 
     /// Carries out a command in its own time, for seeds and imports of history. An instant
@@ -119,6 +151,7 @@ impl Ledger {
         command: Command,
         at: DateTime<Utc>,
     ) -> Result<Outcome, LedgerError> {
+        let key = RequestKey::new(key, &command);
         self.queue.execute(account, key, command, Some(at)).await
     }
 
@@ -128,6 +161,36 @@ impl Ledger {
     /// Where the ledger can't be reached, or there is no such account.
     pub async fn advance(&self, account: &AccountId) -> Result<(), LedgerError> {
         self.queue.advance(account).await
+    }
+
+    /// A hold as it is now, whatever has become of it; none where the account has no such hold.
+    ///
+    /// # Errors
+    /// Where the database can't be read.
+    pub async fn hold(&self, account: &AccountId, number: i64) -> Result<Option<Hold>, ReadError> {
+        let (id, now) = (account.clone(), self.now());
+        let read = self.database.snapshot(move |transaction| {
+            let id = id.clone();
+            Box::pin(async move {
+                let named = BTreeSet::from([(&id, number)]);
+                let found = holds::load(transaction, &[], now, &named).await?;
+                Ok(found.into_values().flatten().next())
+            })
+        });
+        Ok(read.await?.map(|hold| hold.as_of(now)))
+    }
+
+    /// Sets what an account lets itself spend in a billing cycle. What is under way goes on.
+    ///
+    /// # Errors
+    /// Where there is no such account, or the database can't be written to.
+    pub async fn set_caps(&self, account: &AccountId, caps: Caps) -> Result<(), ReadError> {
+        let id = account.clone();
+        let written = self.database.write(move |transaction| {
+            let id = id.clone();
+            Box::pin(async move { write::caps(transaction, &id, caps).await })
+        });
+        if written.await? { Ok(()) } else { Err(ReadError::UnknownAccount) }
     }
 
     /// Writes what waits, takes nothing new, and returns when all is on disk.

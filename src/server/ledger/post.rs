@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, Statement, Value, sea_query::Expr,
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::Expr,
 };
 
 use super::{
-    Outcome, holds,
+    Outcome, RequestKey, holds,
     queue::{Answer, Keyed, Request},
     rows, write,
 };
@@ -50,7 +50,7 @@ pub(super) struct Credited {
 /// All accounts of a batch.
 pub(super) struct Books {
     pub books: BTreeMap<AccountId, Book>,
-    /// What a key has led to, before or within this batch: its digest and its outcome.
+    /// What a key has led to within this batch: its digest and its outcome.
     known: HashMap<(AccountId, String), (String, Outcome)>,
     pub entries: Vec<entry::Model>,
     pub allocations: Vec<allocation::Model>,
@@ -89,7 +89,6 @@ impl Books {
             .filter(Expr::col(lot::Column::IsOpen))
             .all(transaction)
             .await?;
-        let known = load_known(transaction, requests).await?;
         let mut lots: HashMap<String, Vec<Lot>> = HashMap::new();
         for row in open_lots {
             lots.entry(row.account_id.clone()).or_default().push(rows::lot(row)?);
@@ -108,7 +107,7 @@ impl Books {
         }
         load_holds(transaction, &mut books, requests, now).await?;
         let (entries, allocations, credited) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { books, known, entries, allocations, credited })
+        Ok(Self { books, known: HashMap::new(), entries, allocations, credited })
     }
 
     fn answer(&mut self, request: &Request, now: DateTime<Utc>) -> Answer {
@@ -138,7 +137,7 @@ impl Books {
         keyed: &Keyed,
         now: DateTime<Utc>,
     ) -> Result<Outcome, Refusal> {
-        let Keyed { key, digest, command } = keyed;
+        let Keyed { key: RequestKey { key, digest }, command } = keyed;
         let book = self.books.get_mut(id).ok_or(Refusal::UnknownAccount)?;
         let known = match self.known.entry((id.clone(), key.clone())) {
             hash_map::Entry::Occupied(known) => {
@@ -216,37 +215,4 @@ impl Book {
             *operations += 1;
         }
     }
-}
-
-/// What the keys of these requests have led to before.
-async fn load_known(
-    transaction: &DatabaseTransaction,
-    requests: &[Request],
-) -> Result<HashMap<(AccountId, String), (String, Outcome)>, DbErr> {
-    let mut asked: Vec<Value> = Vec::new();
-    for request in requests {
-        if let Some(keyed) = &request.keyed {
-            asked.push(request.account.0.clone().into());
-            asked.push(keyed.key.clone().into());
-        }
-    }
-    if asked.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let sql = format!(
-        "SELECT DISTINCT entries.* FROM (VALUES {}) AS asked
-         JOIN entries ON entries.account_id = asked.column1
-          AND entries.request_key = asked.column2 AND entries.request_key IS NOT NULL",
-        write::placeholders(asked.len() / 2, 2),
-    );
-    let backend = transaction.get_database_backend();
-    let statement = Statement::from_sql_and_values(backend, sql, asked);
-    let found = entry::Entity::find().from_raw_sql(statement).all(transaction).await?;
-    let mut known = HashMap::new();
-    for row in found {
-        let name = (AccountId(row.account_id.clone()), row.request_key.clone().unwrap_or_default());
-        let digest = row.request_digest.clone().unwrap_or_default();
-        known.insert(name, (digest, Outcome::of(&rows::entry(row)?, true)));
-    }
-    Ok(known)
 }

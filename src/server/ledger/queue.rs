@@ -10,14 +10,17 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use sea_orm::DbErr;
-use sha2::{Digest, Sha256};
+use sea_orm::{DbErr, SqlErr};
 use tokio::{
     sync::{broadcast, mpsc, mpsc::error::TrySendError, oneshot},
     task::JoinHandle,
 };
 
-use super::{LedgerError, Outcome, post};
+use super::{
+    LedgerError, Outcome, RequestKey,
+    known,
+    post,
+};
 use crate::{
     credits::{AccountId, Command, Refusal},
     server::{
@@ -30,6 +33,8 @@ use crate::{
 const LARGEST_BATCH: usize = 128;
 /// Commands that may wait for a writer; one more is told to come back.
 const WAITING: usize = 4_096;
+/// How often another process may be quicker with the keys of a batch.
+const RACES: u32 = 4;
 /// Writers on PostgreSQL.
 const WRITERS: usize = 2;
 
@@ -53,16 +58,14 @@ impl Request {
 /// A command with the key that makes it happen once.
 #[derive(Clone, Debug)]
 pub(super) struct Keyed {
-    pub key: String,
-    /// SHA-256 of the command, in hex: tells whether a key is used for something else.
-    pub digest: String,
+    pub key: RequestKey,
     pub command: Command,
 }
 
 /// The answer to a request: none where only time was written down.
 pub(super) type Answer = Result<Option<Outcome>, Refusal>;
 
-type Waiting = (Request, oneshot::Sender<Result<Option<Outcome>, LedgerError>>);
+pub(super) type Waiting = (Request, oneshot::Sender<Result<Option<Outcome>, LedgerError>>);
 
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
@@ -88,13 +91,11 @@ impl Queue {
     pub async fn execute(
         &self,
         account: &AccountId,
-        key: &str,
+        key: RequestKey,
         command: Command,
         at: Option<DateTime<Utc>>,
     ) -> Result<Outcome, LedgerError> {
-        let content = serde_json::to_vec(&command).map_err(|_| LedgerError::Unavailable)?;
-        let digest = hex::encode(Sha256::digest(content));
-        let keyed = Some(Keyed { key: key.to_owned(), digest, command });
+        let keyed = Some(Keyed { key, command });
         let outcome = self.ask(Request { account: account.clone(), keyed, at }).await?;
         outcome.ok_or(LedgerError::Unavailable)
     }
@@ -173,7 +174,29 @@ impl Writer {
         }
     }
 
+    /// What is known is answered from what stands in the database, without a transaction; the
+    /// rest is posted. Where another process was quicker with one of the keys, its row stops the
+    /// batch, and what is known is read again.
     async fn try_commit(&self, batch: Vec<Waiting>) -> Result<(), (Vec<Waiting>, DbErr)> {
+        let mut batch = batch;
+        for attempt in 1.. {
+            let known = match known::load(self.database.reader(), &batch).await {
+                Ok(known) => known,
+                Err(error) => return Err((batch, error)),
+            };
+            batch = known.answer(batch);
+            if batch.is_empty() {
+                return Ok(());
+            }
+            match self.try_post(batch).await {
+                Err((rest, error)) if attempt < RACES && was_quicker(&error) => batch = rest,
+                outcome => return outcome,
+            }
+        }
+        Ok(())
+    }
+
+    async fn try_post(&self, batch: Vec<Waiting>) -> Result<(), (Vec<Waiting>, DbErr)> {
         let (requests, senders): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         let requests: Arc<[Request]> = requests.into();
         let (work, clock) = (Arc::clone(&requests), self.clock.clone());
@@ -192,6 +215,11 @@ impl Writer {
             Err(error) => Err((requests.iter().cloned().zip(senders).collect(), error)),
         }
     }
+}
+
+/// Whether a row of the batch is there already.
+fn was_quicker(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }
 
 fn fail(batch: Vec<Waiting>, error: &DbErr) {

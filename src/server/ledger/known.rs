@@ -1,0 +1,114 @@
+//! What idempotency keys have led to.
+
+use std::collections::HashMap;
+
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, Statement, Value};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::{LedgerError, Outcome, queue::Waiting, rows, write};
+use crate::{
+    credits::{AccountId, Refusal},
+    server::entity::entry,
+};
+
+/// An idempotency key, with what was asked under it: the same key with other content is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestKey {
+    pub(super) key: String,
+    /// SHA-256 of the content, in hex.
+    pub(super) digest: String,
+}
+
+impl RequestKey {
+    /// A key for this content.
+    #[must_use]
+    pub fn new(key: impl Into<String>, content: &impl Serialize) -> Self {
+        // What can't be written down as JSON has an empty digest: its key stands for itself.
+        let content = serde_json::to_vec(content).unwrap_or_default();
+        Self { key: key.into(), digest: hex::encode(Sha256::digest(content)) }
+    }
+}
+
+/// The outcomes of the keys that were found, with the digest of what was asked.
+pub(super) struct Known(HashMap<(AccountId, String), (String, Outcome)>);
+
+/// Reads what the keys of a batch have led to before. One query.
+pub(super) async fn load(
+    connection: &impl ConnectionTrait,
+    batch: &[Waiting],
+) -> Result<Known, DbErr> {
+    let keyed = batch.iter().filter_map(|(request, _)| {
+        Some((&request.account, &request.keyed.as_ref()?.key))
+    });
+    find(connection, keyed).await
+}
+
+/// Reads what a key has led to before.
+///
+/// # Errors
+/// Where it was used with other content, or the database can't be read.
+pub(super) async fn find_one(
+    connection: &impl ConnectionTrait,
+    account: &AccountId,
+    key: &RequestKey,
+) -> Result<Option<Outcome>, LedgerError> {
+    let found = find(connection, std::iter::once((account, key))).await;
+    let known = found.map_err(|error| {
+        tracing::error!(%error, "reading a request failed");
+        LedgerError::Unavailable
+    })?;
+    Ok(known.outcome(account, key).transpose()?)
+}
+
+async fn find<'a>(
+    connection: &impl ConnectionTrait,
+    keys: impl Iterator<Item = (&'a AccountId, &'a RequestKey)>,
+) -> Result<Known, DbErr> {
+    let asked: Vec<Value> = keys
+        .flat_map(|(account, key)| [account.0.clone().into(), key.key.clone().into()])
+        .collect();
+    if asked.is_empty() {
+        return Ok(Known(HashMap::new()));
+    }
+    let sql = format!(
+        "SELECT DISTINCT entries.* FROM (VALUES {}) AS asked
+         JOIN entries ON entries.account_id = asked.column1
+          AND entries.request_key = asked.column2 AND entries.request_key IS NOT NULL",
+        write::placeholders(asked.len() / 2, 2),
+    );
+    let backend = connection.get_database_backend();
+    let statement = Statement::from_sql_and_values(backend, sql, asked);
+    let found = entry::Entity::find().from_raw_sql(statement).all(connection).await?;
+    let mut known = HashMap::new();
+    for row in found {
+        let name = (AccountId(row.account_id.clone()), row.request_key.clone().unwrap_or_default());
+        let digest = row.request_digest.clone().unwrap_or_default();
+        known.insert(name, (digest, Outcome::of(&rows::entry(row)?, true)));
+    }
+    Ok(Known(known))
+}
+
+impl Known {
+    /// What a key has led to, where it is known; a refusal where something else was asked.
+    fn outcome(&self, account: &AccountId, key: &RequestKey) -> Option<Result<Outcome, Refusal>> {
+        let (digest, outcome) = self.0.get(&(account.clone(), key.key.clone()))?;
+        Some(if *digest == key.digest { Ok(outcome.clone()) } else { Err(Refusal::KeyReused) })
+    }
+
+    /// Answers who asks for what is known; the others are left.
+    pub(super) fn answer(&self, batch: Vec<Waiting>) -> Vec<Waiting> {
+        let mut rest = Vec::with_capacity(batch.len());
+        for (request, sender) in batch {
+            let keyed = request.keyed.as_ref();
+            match keyed.and_then(|keyed| self.outcome(&request.account, &keyed.key)) {
+                // A caller that went away has changed nothing.
+                Some(known) => {
+                    sender.send(known.map(Some).map_err(LedgerError::from)).ok();
+                }
+                None => rest.push((request, sender)),
+            }
+        }
+        rest
+    }
+}
