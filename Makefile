@@ -1,6 +1,6 @@
 # The commands of the README. What they need and the machine lacks, they install (into .tools, which git ignores).
 
-.PHONY: help run test check e2e build
+.PHONY: help run test check e2e build bench
 
 help: ## What there is
 	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1	/p' Makefile
@@ -19,3 +19,6 @@ e2e: ## The browser tests (ARGS are Playwright's: make e2e ARGS="buy --headed")
 
 build: ## The release build: target/release/recharge, target/release/stripe-simulator, target/site
 	@exec scripts/build.sh release
+
+bench: ## How fast the ledger is beside hand-written SQL, in 3 minutes (make bench FULL=1: all of it)
+	@exec scripts/bench.sh

@@ -37,9 +37,13 @@ stop_cluster() {
 }
 
 start_cluster() {
-  # It lives for one test run: nothing needs to survive a crash.
   local options="-c listen_addresses=127.0.0.1 -c port=$port -c unix_socket_directories=$cluster -c max_connections=400"
-  options+=" -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c wal_level=minimal -c max_wal_senders=0"
+  if [[ "${POSTGRES:-}" == durable ]]; then
+    options+=" -c fsync=on -c synchronous_commit=on -c shared_buffers=1GB -c max_wal_size=8GB"
+  else
+    # It lives for one test run: nothing needs to survive a crash.
+    options+=" -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c wal_level=minimal -c max_wal_senders=0"
+  fi
   cd /
   as_owner "$bin/initdb" -D "$cluster/data" -U postgres -A trust --no-sync --locale=C.UTF-8 --encoding=UTF8
   as_owner "$bin/pg_ctl" -D "$cluster/data" -l "$cluster/log" -o "$options" -w start || {
@@ -61,4 +65,4 @@ mkdir -p "$logs"
   tail -n 30 "$logs/postgres.log" >&2
   die "the throw-away PostgreSQL cluster did not start"
 }
-TEST_POSTGRES_URL="postgres://postgres@127.0.0.1:$port/postgres" "$@"
+POSTGRES_BIN="$bin" TEST_POSTGRES_URL="postgres://postgres@127.0.0.1:$port/postgres" "$@"
