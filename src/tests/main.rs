@@ -3,6 +3,7 @@
 
 mod app;
 mod architecture;
+mod catalogues;
 mod databases;
 mod identity;
 mod ledger_concurrency;

@@ -1,15 +1,17 @@
-//! The rows of the tables, as SeaORM entities. Seen by `ledger`, `payments`,
-//! `identity` and `seed` only.
+//! The rows of the tables, as SeaORM entities. Seen by `ledger`, `payments`, `identity`,
+//! `catalogue`, `quotes` and `seed` only.
 //!
 //! Amounts are thousandths of a credit or minor units of money, instants are milliseconds since
 //! 1970 in UTC: see the migrations for what each column means.
 
 pub mod account;
 pub mod allocation;
+pub mod catalogue;
 pub mod entry;
 pub mod lot;
 pub mod mark;
 pub mod purchase;
+pub mod quote;
 pub mod session;
 pub mod stripe_event;
 pub mod usage_daily;
