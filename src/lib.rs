@@ -15,6 +15,8 @@
 //!     every answer carries.
 //!   - `identity`: who is asking. What it returns is the proof.
 //!   - `ledger`: the only writer of credits.
+//!   - `catalogue`: what is sold and what operations cost, in versions that never change.
+//!   - `quotes`: binding prices for operations.
 //!   - `payments`: sells them through Stripe.
 //!   - `http`: plain forms, files, events, and the doors for machines.
 //!   - `entity`, `database`, `clock`: rows, the two databases, the only source of `now`.

@@ -12,6 +12,7 @@ mod m20261121_000001_accounts;
 mod m20261121_000002_ledger;
 mod m20261121_000003_payments;
 mod m20261122_000004_holds;
+mod m20261122_000005_catalogues;
 mod m20261122_000006_programs;
 
 /// Brings a database up to date.
@@ -25,6 +26,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000002_ledger::Migration),
             Box::new(m20261121_000003_payments::Migration),
             Box::new(m20261122_000004_holds::Migration),
+            Box::new(m20261122_000005_catalogues::Migration),
             Box::new(m20261122_000006_programs::Migration),
         ]
     }

@@ -245,5 +245,5 @@ pub fn nano_credits(price: i64) -> String {
 pub(super) mod tests;
 
 #[cfg(test)]
-#[path = "rate_card_laws.rs"]
+#[path = "rate_card_laws_tests.rs"]
 mod laws;

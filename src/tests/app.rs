@@ -121,7 +121,8 @@ impl TestApp {
         let line = [&["recharge", &url], DEFAULTS.as_slice(), settings].concat();
         let config = Config::new(Line::try_parse_from(line).unwrap().settings).unwrap();
         let catalogue = catalogue_file::load(config.catalogue.as_deref()).unwrap();
-        let state = serve::start(config, catalogue, database.clone(), clock.clone()).unwrap();
+        let started = serve::start(config, &catalogue, database.clone(), clock.clone()).await;
+        let state = started.unwrap();
         Self { clock, database, router: router(state.clone()), state, home }
     }
 

@@ -4,6 +4,7 @@
 mod api_keys;
 mod app;
 mod architecture;
+mod catalogues;
 mod databases;
 mod identity;
 mod ledger_concurrency;

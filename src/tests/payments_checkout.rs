@@ -233,7 +233,7 @@ async fn without_keys_everything_but_buying_works(shop: Shop) {
     let purchase = shop.order(&buyer).await;
     let mut keyless = settings(&shop.stripe.base_url());
     (keyless.secret_key, keyless.webhook_secrets) = (None, Vec::new());
-    let payments = sell(&shop.test.database, &shop.clock, &shop.ledger, keyless);
+    let payments = sell(&shop.test.database, &shop.clock, &shop.ledger, keyless).await;
     assert!(!payments.is_on() && shop.payments.is_on());
     let choice = Choice::Package("trader".to_owned());
     let refused = payments.checkout(&buyer, &choice, &intent(), &agreed()).await;

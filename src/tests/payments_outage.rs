@@ -207,7 +207,7 @@ async fn stripe_down_at_the_start_stops_nothing(shop: Shop) {
     let buyer = shop.customer().await;
     // Nobody listens on this port.
     let down = settings("http://127.0.0.1:9");
-    let payments = sell(&shop.test.database, &shop.clock, &shop.ledger, down);
+    let payments = sell(&shop.test.database, &shop.clock, &shop.ledger, down).await;
     assert!(payments.is_on());
     let choice = Choice::Package("trader".to_owned());
     let intent = Uuid::new_v4().to_string();

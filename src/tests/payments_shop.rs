@@ -1,6 +1,6 @@
 //! A shop in a test: our doors on a real port, Stripe's stand-in, and customers.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use axum::{
     Extension, Router,
@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use recharge::{
     credits::{AccountId, Credits, Purchase, PurchaseState},
     server::{
-        catalogue::file as catalogue_file,
+        catalogue::{Catalogues, file as catalogue_file},
         clock::{Clock, to_millis},
         database::Database,
         entity::{lot, purchase, stripe_event, user},
@@ -103,7 +103,7 @@ impl Shop {
         let clock = Clock::default();
         let ledger = Ledger::start(test.database.clone(), clock.clone());
         let settings = settings(&stripe.base_url());
-        let payments = sell(&test.database, &clock, &ledger, settings);
+        let payments = sell(&test.database, &clock, &ledger, settings).await;
         let router = stripe_webhook::routes(payments.clone());
         let (address, server) = serve(router.clone()).await;
         Self { clock, ledger, payments, stripe, address, router, server, test }
@@ -246,13 +246,13 @@ impl Shop {
     pub async fn another_process(&self) -> Payments {
         let database = self.test.another_process().await;
         let ledger = Ledger::start(database.clone(), self.clock.clone());
-        sell(&database, &self.clock, &ledger, settings(&self.stripe.base_url()))
+        sell(&database, &self.clock, &ledger, settings(&self.stripe.base_url())).await
     }
 }
 
 /// The prices that pages show.
 pub fn prices() -> String {
-    catalogue_file::load(None).unwrap().prices()
+    catalogue_file::load(None).unwrap().catalogue.prices()
 }
 
 /// Who has seen the prices and accepts the terms.
@@ -278,9 +278,15 @@ pub fn settings(stripe: &str) -> Settings {
 }
 
 /// Sells from the embedded catalogue.
-pub fn sell(database: &Database, clock: &Clock, ledger: &Ledger, settings: Settings) -> Payments {
-    let catalogue = Arc::new(catalogue_file::load(None).unwrap());
-    Payments::new(database.clone(), clock.clone(), ledger.clone(), catalogue, settings).unwrap()
+pub async fn sell(
+    database: &Database,
+    clock: &Clock,
+    ledger: &Ledger,
+    settings: Settings,
+) -> Payments {
+    let embedded = catalogue_file::load(None).unwrap();
+    let catalogues = Catalogues::open(database.clone(), clock.clone(), &embedded).await.unwrap();
+    Payments::new(database.clone(), clock.clone(), ledger.clone(), catalogues, settings).unwrap()
 }
 
 /// Serves on a free port.

@@ -17,7 +17,7 @@ on_both_databases!(
 async fn seeded(app: &TestApp, number: u64) -> Seeded {
     let state = &app.state;
     let (database, clock) = (&state.database, &state.clock);
-    seed::run(database, clock, &state.ledger, &state.catalogue, number).await.unwrap()
+    seed::run(database, clock, &state.ledger, &state.catalogues.current(), number).await.unwrap()
 }
 
 async fn account_of(app: &TestApp, email: &str) -> AccountId {

@@ -11,7 +11,7 @@ use super::{
     stripe::{NewSession, StripeFailure},
 };
 use crate::{
-    credits::{AccountId, AmountError, Credits, Purchase, PurchaseState},
+    credits::{AccountId, AmountError, Catalogue, Credits, Purchase, PurchaseState},
     server::clock::to_millis,
 };
 
@@ -90,15 +90,16 @@ impl Payments {
         agreed: &Agreed,
     ) -> Result<Purchase, CheckoutError> {
         self.stripe()?;
-        let (package, credits) = self.chosen(choice)?;
+        let catalogue = self.catalogues.current();
+        let (package, credits) = chosen(&catalogue, choice)?;
         if !agreed.terms {
             return Err(CheckoutError::Terms);
         }
-        if agreed.prices != self.catalogue.prices() {
+        if agreed.prices != catalogue.prices() {
             return Err(CheckoutError::Prices);
         }
         let intent = Uuid::parse_str(intent).map_err(|_| CheckoutError::Intent)?;
-        let row = self.new_row(buyer, package, credits, intent)?;
+        let row = self.new_row(buyer, &catalogue, package, credits, intent)?;
         let (this, buyer) = (self.clone(), buyer.clone());
         let purchase = self.in_task(async move {
             let row = this.write_down(row).await?;
@@ -126,27 +127,17 @@ impl Payments {
         .await
     }
 
-    /// The package and the credits of a choice: prices come from the catalogue alone.
-    fn chosen(&self, choice: &Choice) -> Result<(Option<String>, i64), CheckoutError> {
-        match choice {
-            Choice::Package(id) => {
-                let package = self.catalogue.package(id).ok_or(CheckoutError::UnknownPackage)?;
-                Ok((Some(package.id.clone()), package.credits))
-            }
-            Choice::Custom(text) => Ok((None, self.catalogue.schedule.parse_amount(text)?)),
-        }
-    }
-
     fn new_row(
         &self,
         buyer: &Buyer,
+        catalogue: &Catalogue,
         package: Option<String>,
         whole: i64,
         intent: Uuid,
     ) -> Result<Row, CheckoutError> {
         let now = self.clock.now();
-        let total = self.catalogue.schedule.offer(whole).total;
-        let too_many = CheckoutError::Amount(AmountError::TooMany(self.catalogue.schedule.maximum));
+        let total = catalogue.schedule.offer(whole).total;
+        let too_many = CheckoutError::Amount(AmountError::TooMany(catalogue.schedule.maximum));
         let credits = Credits::try_from_whole(whole).ok_or(too_many)?;
         let id = format!("pur_{}", Uuid::now_v7().simple());
         // A browser that goes back keeps the page's token: what is chosen then is another wish.
@@ -161,8 +152,8 @@ impl Payments {
             credits: credits.thousandths(),
             total: total.minor,
             currency: total.currency.code().to_owned(),
-            catalogue_version: self.catalogue.version.clone(),
-            terms: self.catalogue.terms.clone(),
+            catalogue_version: catalogue.version.clone(),
+            terms: catalogue.terms.clone(),
             terms_accepted_at: to_millis(now),
             state: PurchaseState::Started.id().to_owned(),
             reason: String::new(),
@@ -289,6 +280,17 @@ impl Payments {
         let row = given_up.await?.unwrap_or(row);
         self.changed(&row.id);
         Ok(row)
+    }
+}
+
+/// The package and the credits of a choice: prices come from the catalogue alone.
+fn chosen(catalogue: &Catalogue, choice: &Choice) -> Result<(Option<String>, i64), CheckoutError> {
+    match choice {
+        Choice::Package(id) => {
+            let package = catalogue.package(id).ok_or(CheckoutError::UnknownPackage)?;
+            Ok((Some(package.id.clone()), package.credits))
+        }
+        Choice::Custom(text) => Ok((None, catalogue.schedule.parse_amount(text)?)),
     }
 }
 

@@ -53,8 +53,7 @@ pub use report::Report;
 pub use settings::Settings;
 
 use self::stripe::{Stripe, StripeFailure};
-use super::{clock::Clock, database::Database, ledger::Ledger};
-use crate::credits::Catalogue;
+use super::{catalogue::Catalogues, clock::Clock, database::Database, ledger::Ledger};
 
 /// Changes that a slow watcher may fall behind.
 const WATCHED: usize = 1_024;
@@ -65,7 +64,7 @@ pub struct Payments {
     database: Database,
     clock: Clock,
     ledger: Ledger,
-    catalogue: Arc<Catalogue>,
+    catalogues: Catalogues,
     settings: Arc<Settings>,
     stripe: Option<Stripe>,
     changes: broadcast::Sender<String>,
@@ -132,7 +131,7 @@ impl Payments {
         database: Database,
         clock: Clock,
         ledger: Ledger,
-        catalogue: Arc<Catalogue>,
+        catalogues: Catalogues,
         settings: Settings,
     ) -> Result<Self, String> {
         let key = settings.secret_key.as_ref();
@@ -142,7 +141,7 @@ impl Payments {
             database,
             clock,
             ledger,
-            catalogue,
+            catalogues,
             settings: Arc::new(settings),
             stripe,
             changes,
