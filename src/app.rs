@@ -14,7 +14,7 @@ use crate::pages::{
     error::NotFoundPage,
     history::HistoryRoute,
     purchase::PurchaseRoute,
-    sign_in::SignInRoute,
+    sign_in::{SignInLinkRoute, SignInRoute},
     support::{SupportAccountRoute, SupportSearchRoute},
 };
 
@@ -50,6 +50,11 @@ pub fn App() -> impl IntoView {
         <Router>
             <FlatRoutes fallback=NotFoundPage>
                 <Route path=path!("/sign-in") view=SignInRoute ssr=SsrMode::Async/>
+                <Route
+                    path=path!("/sign-in/link/:token")
+                    view=SignInLinkRoute
+                    ssr=SsrMode::Async
+                />
                 <Route path=path!("/settings/credits") view=CreditsRoute ssr=SsrMode::Async/>
                 <Route path=path!("/settings/credits/buy") view=BuyRoute ssr=SsrMode::Async/>
                 <Route

@@ -67,6 +67,7 @@ fn people(state: &AppState, headers: &SecurityHeaders) -> Router<AppState> {
     // Each layer wraps those above it.
     Router::new()
         .route("/sign-in", post(identity::sign_in))
+        .route("/sign-in/link/{token}", post(identity::sign_in_links::follow))
         .route("/sign-out", post(identity::sign_out))
         .merge(buying::routes(state.payments.clone()))
         .route("/settings/credits/history.csv", get(history_csv::own))

@@ -19,6 +19,7 @@ mod payments_outage;
 mod payments_server;
 mod payments_shop;
 mod payments_webhook;
+mod platform;
 mod program;
 mod screens;
 mod seed;
