@@ -9,6 +9,7 @@ use leptos_router::{
 };
 
 use crate::pages::{
+    api_keys::ApiKeysRoute,
     buy::BuyRoute,
     credits::CreditsRoute,
     error::NotFoundPage,
@@ -67,6 +68,7 @@ pub fn App() -> impl IntoView {
                     view=HistoryRoute
                     ssr=SsrMode::Async
                 />
+                <Route path=path!("/settings/api-keys") view=ApiKeysRoute ssr=SsrMode::Async/>
                 <Route path=path!("/support") view=SupportSearchRoute ssr=SsrMode::Async/>
                 <Route
                     path=path!("/support/accounts/:id")

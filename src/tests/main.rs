@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the message")]
 
 mod api_keys;
+mod api_keys_page;
 mod app;
 mod architecture;
 mod databases;

@@ -56,7 +56,8 @@ const MAY_KNOW: [Rule; 11] = [
         ],
     ),
     // The pages' errors are how failures are explained to people; a file with a customer's
-    // history understands the same address as the page beside it.
+    // history understands the same address as the page beside it; a form that is answered by its
+    // page tells it what came of it.
     (
         "server::http",
         &[
@@ -69,6 +70,7 @@ const MAY_KNOW: [Rule; 11] = [
             "server::database",
             "server::secret",
             "server::AppState",
+            "pages::api_keys",
             "pages::error",
             "pages::history",
         ],
