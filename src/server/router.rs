@@ -23,7 +23,7 @@ use super::{
     AppState,
     config::Config,
     headers::SecurityHeaders,
-    http::{buying, health, history_csv, stripe_webhook},
+    http::{api_keys, buying, health, history_csv, stripe_webhook},
     identity::{self, Gate, Sessions},
     observability::observed,
     pages::{page_not_found, pages},
@@ -64,14 +64,17 @@ fn people(state: &AppState, headers: &SecurityHeaders) -> Router<AppState> {
     let not_found = page_not_found(state, headers);
     let gate = Gate { database: state.database.clone(), not_found: not_found.clone() };
     let sessions = Sessions::new(state.database.clone(), state.clock.clone());
+    let pages = pages(state, headers);
     // Each layer wraps those above it.
     Router::new()
         .route("/sign-in", post(identity::sign_in))
+        .route("/sign-in/link/{token}", post(identity::sign_in_links::follow))
         .route("/sign-out", post(identity::sign_out))
         .merge(buying::routes(state.payments.clone()))
+        .merge(api_keys::routes(state.api_keys.clone(), pages.clone().with_state(state.clone())))
         .route("/settings/credits/history.csv", get(history_csv::own))
         .route("/support/accounts/{id}/history.csv", get(history_csv::of_account))
-        .merge(pages(state, headers))
+        .merge(pages)
         .fallback_service(root_files(config, not_found))
         .layer(from_fn_with_state(gate, identity::gate))
         .layer(identity::session_layer(config, sessions))

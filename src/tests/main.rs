@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the message")]
 
 mod api_keys;
+mod api_keys_page;
 mod app;
 mod architecture;
 mod catalogues;
@@ -21,6 +22,7 @@ mod payments_server;
 mod payments_shop;
 mod payments_webhook;
 mod prices;
+mod platform;
 mod program;
 mod screens;
 mod seed;

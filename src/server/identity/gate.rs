@@ -114,7 +114,8 @@ fn sign_in_address(method: &Method, uri: &Uri, support: bool) -> String {
     next.map_or_else(|| "/sign-in".to_owned(), |next| next.sign_in())
 }
 
-fn next_of(uri: &Uri) -> String {
+/// Where the address says that somebody wants to go after signing in; anything at all.
+pub(super) fn next_of(uri: &Uri) -> String {
     let query = uri.query().unwrap_or_default().as_bytes();
     url::form_urlencoded::parse(query)
         .find_map(|(name, value)| (name == "next").then(|| value.into_owned()))

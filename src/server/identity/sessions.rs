@@ -20,6 +20,7 @@ use tower_sessions::{
     session_store::{Error, Result},
 };
 
+use super::sign_in_links;
 use crate::server::{
     clock::{Clock, from_millis, to_millis},
     database::Database,
@@ -171,11 +172,15 @@ fn decode(error: serde_json::Error) -> Error {
     Error::Decode(error.to_string())
 }
 
-/// Deletes ended sessions every hour, for as long as the server runs.
+/// Deletes ended sessions and links every hour, for as long as the server runs.
 pub async fn keep_tidy(sessions: Arc<Sessions>) {
     let mut every_hour = tokio::time::interval(std::time::Duration::from_secs(3_600));
     loop {
         every_hour.tick().await;
+        let now = sessions.clock.now();
+        if let Err(error) = sign_in_links::delete_expired(&sessions.database, now).await {
+            tracing::warn!(%error, "expired sign-in links could not be deleted");
+        }
         match sessions.delete_expired().await {
             Ok(0) => {}
             Ok(deleted) => tracing::info!(deleted, "ended sessions deleted"),

@@ -72,7 +72,8 @@ const MAY_KNOW: [Rule; 13] = [
         ],
     ),
     // The pages' errors are how failures are explained to people; a file with a customer's
-    // history understands the same address as the page beside it.
+    // history understands the same address as the page beside it; a form that is answered by its
+    // page tells it what came of it.
     (
         "server::http",
         &[
@@ -87,6 +88,7 @@ const MAY_KNOW: [Rule; 13] = [
             "server::database",
             "server::secret",
             "server::AppState",
+            "pages::api_keys",
             "pages::error",
             "pages::history",
         ],
