@@ -11,6 +11,7 @@ use sea_orm_migration::prelude::*;
 mod m20261121_000001_accounts;
 mod m20261121_000002_ledger;
 mod m20261121_000003_payments;
+mod m20261122_000007_payment_details;
 
 /// Brings a database up to date.
 pub struct Migrator;
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000001_accounts::Migration),
             Box::new(m20261121_000002_ledger::Migration),
             Box::new(m20261121_000003_payments::Migration),
+            Box::new(m20261122_000007_payment_details::Migration),
         ]
     }
 }
