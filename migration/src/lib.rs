@@ -12,6 +12,7 @@ mod m20261121_000001_accounts;
 mod m20261121_000002_ledger;
 mod m20261121_000003_payments;
 mod m20261122_000007_payment_details;
+mod m20261122_000007_session_users;
 
 /// Brings a database up to date.
 pub struct Migrator;
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000002_ledger::Migration),
             Box::new(m20261121_000003_payments::Migration),
             Box::new(m20261122_000007_payment_details::Migration),
+            Box::new(m20261122_000007_session_users::Migration),
         ]
     }
 }

@@ -176,15 +176,6 @@ pub async fn with_email(
     .transpose()
 }
 
-/// Somebody by their id.
-///
-/// # Errors
-/// Where the database is away.
-pub async fn with_id(database: &Database, id: &str) -> Result<Option<Person>, DbErr> {
-    let user = user::Entity::find_by_id(id).one(database.reader()).await?;
-    user.map(Person::try_from).transpose()
-}
-
 impl Role {
     const fn as_str(self) -> &'static str {
         match self {
