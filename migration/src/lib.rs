@@ -14,6 +14,8 @@ mod m20261121_000003_payments;
 mod m20261122_000004_holds;
 mod m20261122_000005_catalogues;
 mod m20261122_000006_programs;
+mod m20261122_000007_payment_details;
+mod m20261122_000008_session_users;
 
 /// Brings a database up to date.
 pub struct Migrator;
@@ -28,6 +30,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000004_holds::Migration),
             Box::new(m20261122_000005_catalogues::Migration),
             Box::new(m20261122_000006_programs::Migration),
+            Box::new(m20261122_000007_payment_details::Migration),
+            Box::new(m20261122_000008_session_users::Migration),
         ]
     }
 }

@@ -64,8 +64,8 @@ pub fn router(state: AppState) -> Router {
 fn people(state: &AppState, headers: &SecurityHeaders) -> Router<AppState> {
     let config = &state.config;
     let not_found = page_not_found(state, headers);
-    let gate = Gate { database: state.database.clone(), not_found: not_found.clone() };
     let sessions = Sessions::new(state.database.clone(), state.clock.clone());
+    let gate = Gate { sessions: sessions.clone(), not_found: not_found.clone() };
     let pages = pages(state, headers);
     // Each layer wraps those above it.
     Router::new()

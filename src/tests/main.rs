@@ -16,6 +16,7 @@ mod operating;
 mod pages;
 mod payments_checkout;
 mod payments_crash;
+mod payments_details;
 mod payments_fulfilment;
 mod payments_outage;
 mod payments_server;

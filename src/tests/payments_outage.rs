@@ -11,7 +11,8 @@ use stripe_simulator::{Fault, WebhookPolicy};
 use uuid::Uuid;
 
 use crate::databases::on_both_databases;
-use crate::payments_shop::{Shop, agreed, prices, sell, session, settings};
+use crate::payments_shop::{Shop, sell, session, settings};
+use crate::prices::{agreed, prices};
 
 const CREATE: &str = "/v1/checkout/sessions";
 

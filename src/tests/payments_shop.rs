@@ -17,9 +17,9 @@ use recharge::{
         database::Database,
         entity::{lot, purchase, stripe_event, user},
         http::{buying, stripe_webhook},
-        identity::Customer,
+        identity::{Customer, Sessions},
         ledger::{Ledger, open_account},
-        payments::{Agreed, Buyer, Choice, Payments, Report, Settings},
+        payments::{Buyer, Choice, Payments, Report, Settings},
         secret::Secret,
     },
 };
@@ -29,7 +29,11 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use crate::databases::{Given, TestDatabase};
+use crate::{
+    databases::{Given, TestDatabase},
+    prices::agreed,
+    sessions::session_of,
+};
 
 /// Opens the simulator's API.
 pub const SECRET_KEY: &str = "sk_test_shop";
@@ -219,7 +223,7 @@ impl Shop {
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Body::from(body))
             .unwrap();
-        let response = self.doors_for(buyer).oneshot(request).await.unwrap();
+        let response = self.doors_for(buyer).await.oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         let body = String::from_utf8_lossy(&body).into_owned();
@@ -227,14 +231,16 @@ impl Shop {
     }
 
     /// The doors of buying as the gate opens them for this customer.
-    pub fn doors_for(&self, buyer: &Buyer) -> Router {
+    pub async fn doors_for(&self, buyer: &Buyer) -> Router {
         let customer = Customer {
             user: buyer.user.clone(),
             account: buyer.account.clone(),
             name: "Somebody".to_owned(),
             email: buyer.email.clone(),
         };
-        buying::routes(self.payments.clone()).layer(Extension(customer))
+        let sessions = Sessions::new(self.test.database.clone(), self.clock.clone());
+        let presence = session_of(&buyer.user, sessions).await;
+        buying::routes(self.payments.clone()).layer(Extension(customer)).layer(Extension(presence))
     }
 
     /// The door of the webhook, without a network.
@@ -248,16 +254,6 @@ impl Shop {
         let ledger = Ledger::start(database.clone(), self.clock.clone());
         sell(&database, &self.clock, &ledger, settings(&self.stripe.base_url())).await
     }
-}
-
-/// The prices that pages show.
-pub fn prices() -> String {
-    catalogue_file::load(None).unwrap().catalogue.prices()
-}
-
-/// Who has seen the prices and accepts the terms.
-pub fn agreed() -> Agreed {
-    Agreed { prices: prices(), terms: true }
 }
 
 /// The session of a purchase.

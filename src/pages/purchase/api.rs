@@ -38,6 +38,7 @@ pub async fn load_purchase(id: String, landing: Landing) -> Result<PurchasePage,
         times: Times {
             now: overview.now,
             created: in_zone(purchase.created_at),
+            charged: purchase.charged_at.map(in_zone),
             paid: purchase.paid_at.map(in_zone),
             credited: purchase.credited_at.map(in_zone),
             expire: purchase.credits_expire_at.map(in_zone),

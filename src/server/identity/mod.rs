@@ -3,9 +3,10 @@
 //! # Shape
 //! `sign_in` checks a password (`password`, `throttle`) and opens a session (`sessions`); `gate`
 //! turns the session of each request into a [`Customer`] or [`Staff`] in its extensions, or sends
-//! the visitor away. Handlers take them as extractors, pages by [`customer`] and [`staff`]: to
-//! hold one is the proof. `api_keys` knows programs by their keys;
-//! the platform brings its users along (`brought`) and lets them in by `sign_in_links`.
+//! the visitor away. An answer that goes on for long asks [`Presence`] whether it may. Handlers
+//! take them as extractors, pages by [`customer`] and [`staff`]: to hold one is the proof.
+//! `api_keys` knows programs by their keys; the platform brings its users along (`brought`) and
+//! lets them in by `sign_in_links`.
 //!
 //! What is absent: no cookie carries data, no role is stored in a session; who loses a role or
 //! an account loses it with the next request.
@@ -16,6 +17,7 @@ mod gate;
 mod local_path;
 mod owners;
 pub mod password;
+mod presence;
 mod random;
 mod sessions;
 mod sign_in;
@@ -34,6 +36,7 @@ pub use gate::{Gate, gate};
 pub use local_path::LocalPath;
 pub use owners::{Owner, owner_of, owner_with_email};
 pub use password::Passwords;
+pub use presence::Presence;
 pub use sessions::{Sessions, keep_tidy};
 pub use sign_in::{cookie_name, removable_cookie, session_layer, sign_in, sign_out};
 pub use throttle::Throttle;

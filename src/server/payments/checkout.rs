@@ -9,9 +9,10 @@ use super::{
     answer::Session,
     rows::{self, Row},
     stripe::{NewSession, StripeFailure},
+    wish::{Agreed, Buyer, CheckoutError, Choice},
 };
 use crate::{
-    credits::{AccountId, AmountError, Catalogue, Credits, Purchase, PurchaseState},
+    credits::{AmountError, Catalogue, Credits, Purchase, PurchaseState},
     server::clock::to_millis,
 };
 
@@ -22,58 +23,6 @@ const SHORTEST: TimeDelta = TimeDelta::minutes(31);
 /// What stands beside Stripe's button.
 const CONDITIONS: &str = "Purchases are non-refundable. The credits expire one year after they \
                           are added to your account; what is unused then is forfeited.";
-
-/// Who buys.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Buyer {
-    /// The user.
-    pub user: String,
-    /// Whose credits they become.
-    pub account: AccountId,
-    /// Filled in on Stripe's page.
-    pub email: String,
-}
-
-/// What is bought.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Choice {
-    /// A preset, by its id.
-    Package(String),
-    /// A custom amount, as the customer entered it.
-    Custom(String),
-}
-
-/// What the buyer has seen and agreed to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Agreed {
-    /// The prices on the page, as [`crate::credits::Catalogue::prices`] writes them.
-    pub prices: String,
-    /// Whether the terms were accepted.
-    pub terms: bool,
-}
-
-/// Why no purchase was made.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CheckoutError {
-    /// The terms were not accepted.
-    #[error("Accept the terms to continue.")]
-    Terms,
-    /// There is no such package.
-    #[error("This package is not sold any more.")]
-    UnknownPackage,
-    /// The amount can't be bought.
-    #[error(transparent)]
-    Amount(#[from] AmountError),
-    /// Prices or terms are not those that the page showed.
-    #[error("The prices have changed: check the new total.")]
-    Prices,
-    /// The form did not come from our page.
-    #[error("Open the page again and choose what to buy.")]
-    Intent,
-    /// Purchases are off, or nothing could be written down.
-    #[error(transparent)]
-    Away(#[from] Away),
-}
 
 impl Payments {
     /// Writes the purchase down and opens Stripe's page for it. The same intent is the same
@@ -168,6 +117,8 @@ impl Payments {
             updated_at: to_millis(now),
             paid_at: None,
             credited_at: None,
+            charged_at: None,
+            stripe_consent: None,
         })
     }
 
@@ -204,8 +155,12 @@ impl Payments {
     /// Whether Stripe would still open a session with the end that was written down. Another
     /// end would be another request, which the idempotency key does not allow.
     pub(super) fn is_openable(&self, row: &Row) -> bool {
-        let latest = to_millis(self.clock.now() + SHORTEST);
-        row.checkout_ends_at.is_some_and(|end| end >= latest)
+        row.checkout_ends_at.is_some_and(|end| end >= self.earliest_end())
+    }
+
+    /// The earliest end of a session that Stripe accepts now.
+    pub(super) fn earliest_end(&self) -> i64 {
+        to_millis(self.clock.now() + SHORTEST)
     }
 
     fn session_request(&self, row: &Row, email: &str) -> NewSession {

@@ -32,6 +32,7 @@ mod report;
 mod rows;
 mod settings;
 mod stripe;
+mod wish;
 
 use std::{
     future::Future,
@@ -45,12 +46,12 @@ use sea_orm::DbErr;
 use tokio::sync::broadcast;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use checkout::{Agreed, Buyer, CheckoutError, Choice};
 pub use events::Rejection;
 pub use fulfil::Fulfilment;
 pub use page::Progress;
 pub use report::Report;
 pub use settings::Settings;
+pub use wish::{Agreed, Buyer, CheckoutError, Choice};
 
 use self::stripe::{Stripe, StripeFailure};
 use super::{catalogue::Catalogues, clock::Clock, database::Database, ledger::Ledger};
