@@ -26,9 +26,10 @@ test.describe("without JavaScript", () => {
   test("a form that is sent twice buys once", async ({ page, context, world, simulator }) => {
     await page.goto("/settings/credits/buy?package=trader");
     const intent = await page.locator("input[name=intent]").inputValue();
+    const prices = await page.locator("input[name=prices]").inputValue();
     const send = () =>
       context.request.post(`${world.url}/settings/credits/buy`, {
-        form: { package: "trader", intent, terms: "accepted" },
+        form: { package: "trader", intent, prices, terms: "accepted" },
         headers: { origin: world.url, "sec-fetch-site": "same-origin" },
         maxRedirects: 0,
       });

@@ -101,6 +101,21 @@ test.describe("buying", () => {
     await expect(page.getByRole("heading", { name: "5,000 credits", exact: true })).toBeVisible();
   });
 
+  test("an order at other prices than the page showed comes back with the new ones", async ({ page, simulator }) => {
+    await page.goto("/settings/credits/buy?package=trader");
+    // As if the page had been opened before the prices changed.
+    await page.locator("input[name=prices]").evaluate((input: HTMLInputElement) => (input.value = "2026-10 usd 100000:4000"));
+    await terms(page).check();
+    await continueToPayment(page).click();
+    await expect(page.getByRole("alert")).toContainText("Prices or terms have changed");
+    await expect(page.getByRole("alert")).toContainText("Nothing was charged.");
+    await expect(page.locator(".sums .total")).toHaveText(/\$230\.00/);
+    expect(await simulator.sessions()).toHaveLength(0);
+    await terms(page).check();
+    await continueToPayment(page).click();
+    await expect(pay(page)).toHaveText(/\$230\.00/);
+  });
+
   test("a page that waits for the bank looks again by itself without JavaScript", async ({ page, simulator }) => {
     await page.goto("/settings/credits/buy?package=starter");
     await terms(page).check();

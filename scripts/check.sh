@@ -4,6 +4,7 @@ source "$(dirname "$0")/checks.sh"
 
 # A tenth of the random histories: enough to notice, quick enough to be asked often.
 export TEST_HISTORIES="${TEST_HISTORIES:-200}"
+export TEST_PAGES="${TEST_PAGES:-200}"
 # Many tests wait for something to time out: others run meanwhile.
 export NEXTEST_TEST_THREADS="${NEXTEST_TEST_THREADS:-4}"
 

@@ -9,12 +9,13 @@ use leptos_router::{
 };
 
 use crate::pages::{
+    api_keys::ApiKeysRoute,
     buy::BuyRoute,
     credits::CreditsRoute,
     error::NotFoundPage,
     history::HistoryRoute,
     purchase::PurchaseRoute,
-    sign_in::SignInRoute,
+    sign_in::{SignInLinkRoute, SignInRoute},
     support::{SupportAccountRoute, SupportSearchRoute},
 };
 
@@ -50,6 +51,11 @@ pub fn App() -> impl IntoView {
         <Router>
             <FlatRoutes fallback=NotFoundPage>
                 <Route path=path!("/sign-in") view=SignInRoute ssr=SsrMode::Async/>
+                <Route
+                    path=path!("/sign-in/link/:token")
+                    view=SignInLinkRoute
+                    ssr=SsrMode::Async
+                />
                 <Route path=path!("/settings/credits") view=CreditsRoute ssr=SsrMode::Async/>
                 <Route path=path!("/settings/credits/buy") view=BuyRoute ssr=SsrMode::Async/>
                 <Route
@@ -62,6 +68,7 @@ pub fn App() -> impl IntoView {
                     view=HistoryRoute
                     ssr=SsrMode::Async
                 />
+                <Route path=path!("/settings/api-keys") view=ApiKeysRoute ssr=SsrMode::Async/>
                 <Route path=path!("/support") view=SupportSearchRoute ssr=SsrMode::Async/>
                 <Route
                     path=path!("/support/accounts/:id")

@@ -13,8 +13,11 @@
 //!   - `command_line`, `config`, `serve`: how it is started, with what, and how it ends.
 //!   - `router`, with `pages`, `static_files`, `headers`, `words`: address → handler, and what
 //!     every answer carries.
-//!   - `identity`: who is asking. What it returns is the proof.
+//!   - `identity`: who is asking: a person by their session, a program by its key. What it
+//!     returns is the proof.
 //!   - `ledger`: the only writer of credits.
+//!   - `catalogue`: what is sold and what operations cost, in versions that never change.
+//!   - `quotes`: binding prices for operations.
 //!   - `payments`: sells them through Stripe.
 //!   - `http`: plain forms, files, events, and the doors for machines.
 //!   - `entity`, `database`, `clock`: rows, the two databases, the only source of `now`.

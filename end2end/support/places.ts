@@ -22,12 +22,14 @@ export const customerPlaces: Place[] = [
   ["a bad amount", "/settings/credits/buy?package=custom&amount=12x"],
   ["an order", "/settings/credits/buy?package=desk"],
   ["an order without the terms", "/settings/credits/buy?package=desk&problem=terms"],
+  ["API keys", "/settings/api-keys"],
 ];
 
 /** Pages that answer 404. */
 export const missingPlaces: Place[] = [
   ["no such package", "/settings/credits/buy?package=none"],
   ["nothing here", "/settings/credits/purchases/pur_0"],
+  ["a sign-in link that no longer works", "/sign-in/link/used"],
 ];
 
 /** Pages of support. */

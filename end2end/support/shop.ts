@@ -36,10 +36,16 @@ export async function payByCard(page: Page, card = cards.pays): Promise<void> {
   await pay(page).click();
 }
 
+/** The prices that the page shows, as its form carries them back. */
+export async function pricesShown(context: BrowserContext, world: World): Promise<string> {
+  const page = await (await context.request.get(`${world.url}/settings/credits/buy?package=starter`)).text();
+  return page.match(/name="prices" value="([^"]+)"/)?.[1] ?? "";
+}
+
 /** Orders without a browser; the session waits to be paid on Stripe's page. */
 export async function order(context: BrowserContext, world: World, chosen = "starter"): Promise<Session> {
   const answer = await context.request.post(`${world.url}/settings/credits/buy`, {
-    form: { package: chosen, intent: randomUUID(), terms: "accepted" },
+    form: { package: chosen, intent: randomUUID(), prices: await pricesShown(context, world), terms: "accepted" },
     headers: { origin: world.url, "sec-fetch-site": "same-origin" },
     maxRedirects: 0,
   });

@@ -12,7 +12,10 @@ mod m20261121_000001_accounts;
 mod m20261121_000002_ledger;
 mod m20261121_000003_payments;
 mod m20261122_000004_holds;
+mod m20261122_000005_catalogues;
 mod m20261122_000006_programs;
+mod m20261122_000007_payment_details;
+mod m20261122_000008_session_users;
 
 /// Brings a database up to date.
 pub struct Migrator;
@@ -25,7 +28,10 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000002_ledger::Migration),
             Box::new(m20261121_000003_payments::Migration),
             Box::new(m20261122_000004_holds::Migration),
+            Box::new(m20261122_000005_catalogues::Migration),
             Box::new(m20261122_000006_programs::Migration),
+            Box::new(m20261122_000007_payment_details::Migration),
+            Box::new(m20261122_000008_session_users::Migration),
         ]
     }
 }

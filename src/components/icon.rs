@@ -19,6 +19,8 @@ pub enum Glyph {
     History,
     /// An i in a circle.
     Info,
+    /// A key.
+    Key,
     /// A lock.
     Lock,
     /// A chevron to the left.
@@ -43,6 +45,7 @@ impl Glyph {
             Self::Download => "M8 2.5v8M4.8 7.5 8 10.7l3.2-3.2M2.5 13.5h11",
             Self::History => "M2.5 8a5.5 5.5 0 1 0 1.6-3.9L2.5 5.7M2.5 2.5v3.2h3.2M8 5v3.2l2.2 1.3",
             Self::Info => "M14 8A6 6 0 1 1 2 8a6 6 0 0 1 12 0zM8 7.3v3.5M8 5.2v.1",
+            Self::Key => "M9 10.5a3.5 3.5 0 1 1-7 0 3.5 3.5 0 0 1 7 0zM8 8l5.5-5.5M11 5l2 2",
             Self::Lock => "M3.5 7h9v6.5h-9zM5.5 7V5a2.5 2.5 0 0 1 5 0v2",
             Self::Previous => "M10 3.5 5.5 8l4.5 4.5",
             Self::Next => "M6 3.5 10.5 8 6 12.5",

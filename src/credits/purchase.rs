@@ -109,6 +109,10 @@ pub struct Purchase {
     pub credits_expire_at: Option<DateTime<Utc>>,
     /// When it was started.
     pub created_at: DateTime<Utc>,
+    /// When Stripe charged the customer, by Stripe's clock.
+    pub charged_at: Option<DateTime<Utc>>,
+    /// What Stripe's page noted of its terms: `accepted`, where it asked for them.
+    pub stripe_consent: Option<String>,
     /// When Stripe reported the payment.
     pub paid_at: Option<DateTime<Utc>>,
     /// When the credits were there.

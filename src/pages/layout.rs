@@ -36,15 +36,18 @@ pub enum MenuEntry {
     Credits,
     /// The whole history.
     History,
+    /// The keys of programs.
+    ApiKeys,
 }
 
 impl MenuEntry {
-    const ALL: [Self; 2] = [Self::Credits, Self::History];
+    const ALL: [Self; 3] = [Self::Credits, Self::History, Self::ApiKeys];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Credits => "Credits Management",
             Self::History => "History",
+            Self::ApiKeys => "API keys",
         }
     }
 
@@ -52,6 +55,7 @@ impl MenuEntry {
         match self {
             Self::Credits => "/settings/credits",
             Self::History => "/settings/credits/history",
+            Self::ApiKeys => "/settings/api-keys",
         }
     }
 
@@ -59,6 +63,7 @@ impl MenuEntry {
         match self {
             Self::Credits => Glyph::Coin,
             Self::History => Glyph::History,
+            Self::ApiKeys => Glyph::Key,
         }
     }
 }

@@ -2,13 +2,16 @@
 
 mod keys;
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::{
+    io::{BufRead, IsTerminal, Write},
+    path::PathBuf,
+};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::{
-    catalogue::file as catalogue_file,
+    catalogue::{self, Catalogues, PublishError, file},
     clock::Clock,
     config::{Config, Settings},
     identity::{self, AddUserError, Email, NewUser, Passwords, Role},
@@ -50,6 +53,25 @@ enum Command {
     /// Keys with which programs ask
     #[command(subcommand)]
     ApiKey(KeyCommand),
+    /// What can be bought, and what operations cost
+    #[command(subcommand)]
+    Catalogue(CatalogueCommand),
+}
+
+#[derive(clap::Subcommand)]
+enum CatalogueCommand {
+    /// Publish a catalogue as a new version, which never changes again; running servers take it up
+    /// within seconds
+    Publish(Publish),
+}
+
+#[derive(clap::Args)]
+struct Publish {
+    /// The TOML file with packages, prices and rates
+    file: PathBuf,
+    /// When it takes effect, such as 2027-01-01T00:00:00Z; now where nothing is said
+    #[arg(long, value_name = "INSTANT")]
+    effective_from: Option<DateTime<Utc>>,
 }
 
 #[derive(clap::Args)]
@@ -104,6 +126,9 @@ pub enum CommandError {
     /// Everybody knows the demo's password.
     #[error("The demo people have a public password: they are not added to a site in production.")]
     SeedInProduction,
+    /// A catalogue is not fit for use, or its version is taken.
+    #[error("Nothing was published: {0}.")]
+    Publish(#[from] PublishError),
     /// Stripe or the database is away.
     #[error("Not reconciled: {0}.")]
     Reconcile(#[from] Away),
@@ -141,6 +166,7 @@ impl CommandLine {
                 let said = keys::run(&config, command).await?;
                 writeln!(std::io::stdout(), "{said}").map_err(CommandError::Output)?;
             }
+            Command::Catalogue(CatalogueCommand::Publish(new)) => publish(&config, new).await?,
         }
         Ok(())
     }
@@ -150,10 +176,12 @@ async fn seed(config: Config, number: u64) -> Result<(), CommandError> {
     if config.is_production() || config.is_https() {
         return Err(CommandError::SeedInProduction);
     }
-    let catalogue = catalogue_file::load(config.catalogue.as_deref()).map_err(StartError::from)?;
+    let catalogue = file::load(config.catalogue.as_deref()).map_err(StartError::from)?;
     let database = serve::connect(&config).await?;
     serve::migrate(&config, &database).await?;
     let clock = Clock::default();
+    let catalogues = Catalogues::open(database.clone(), clock.clone(), &catalogue).await;
+    let catalogue = catalogues.map_err(StartError::from)?.current();
     let ledger = Ledger::start(database.clone(), clock.clone());
     let seeded = seed::run(&database, &clock, &ledger, &catalogue, number).await?;
     ledger.close().await;
@@ -161,13 +189,22 @@ async fn seed(config: Config, number: u64) -> Result<(), CommandError> {
 }
 
 async fn reconcile(config: Config) -> Result<(), CommandError> {
-    let catalogue = catalogue_file::load(config.catalogue.as_deref()).map_err(StartError::from)?;
+    let catalogue = file::load(config.catalogue.as_deref()).map_err(StartError::from)?;
     let database = serve::connect(&config).await?;
-    let state = serve::start(config, catalogue, database, Clock::default())?;
+    let state = serve::start(config, &catalogue, database, Clock::default()).await?;
     let report = state.payments.reconcile(TimeDelta::zero()).await?;
     state.payments.close().await;
     state.ledger.close().await;
     writeln!(std::io::stdout(), "{report}").map_err(CommandError::Output)
+}
+
+async fn publish(config: &Config, new: Publish) -> Result<(), CommandError> {
+    let file = file::load(Some(&new.file)).map_err(StartError::from)?;
+    let database = serve::connect(config).await?;
+    serve::migrate(config, &database).await?;
+    let now = Clock::default().now();
+    let published = catalogue::publish(&database, &file, new.effective_from, now).await?;
+    writeln!(std::io::stdout(), "{published}").map_err(CommandError::Output)
 }
 
 async fn add_user(config: &Config, new: AddUser) -> Result<(), CommandError> {

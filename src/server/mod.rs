@@ -19,6 +19,7 @@ pub mod ledger;
 pub mod observability;
 mod pages;
 pub mod payments;
+pub mod quotes;
 pub mod router;
 pub mod secret;
 pub mod seed;
@@ -26,21 +27,25 @@ pub mod serve;
 mod static_files;
 mod words;
 
-use crate::credits::Catalogue;
+use catalogue::Catalogues;
 use clock::Clock;
 use config::Config;
 use database::Database;
+use http::api::Pacemaker;
 use identity::{ApiKeys, Passwords, Throttle};
 use ledger::Ledger;
 use payments::Payments;
+use quotes::Quotes;
 
 /// What every handler and page may use. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct AppState {
     /// The settings.
     pub config: Arc<Config>,
-    /// What can be bought.
-    pub catalogue: Arc<Catalogue>,
+    /// What can be bought, and what operations cost.
+    pub catalogues: Catalogues,
+    /// Binding prices.
+    pub quotes: Quotes,
     /// The only writer of credits.
     pub ledger: Ledger,
     /// Sells credits.
@@ -51,6 +56,8 @@ pub struct AppState {
     pub clock: Clock,
     /// The keys of programs.
     pub api_keys: ApiKeys,
+    /// How fast each program asks.
+    pub pacemaker: Pacemaker,
     /// Hashes and checks passwords.
     pub passwords: Passwords,
     /// Slows down who guesses them.

@@ -23,7 +23,7 @@ use super::{
     AppState,
     config::Config,
     headers::SecurityHeaders,
-    http::{buying, health, history_csv, stripe_webhook},
+    http::{api, api_keys, buying, health, history_csv, stripe_webhook},
     identity::{self, Gate, Sessions},
     observability::observed,
     pages::{page_not_found, pages},
@@ -50,6 +50,8 @@ pub fn router(state: AppState) -> Router {
         .route("/readyz", get(health::readyz))
         .nest_service("/pkg", package_files(&config))
         .merge(stripe_webhook::routes(state.payments.clone()))
+        .merge(api::routes())
+        .merge(api::description_routes())
         .merge(people(&state, &headers))
         .with_state(state)
         .layer(CompressionLayer::new().quality(COMPRESSION))
@@ -62,16 +64,19 @@ pub fn router(state: AppState) -> Router {
 fn people(state: &AppState, headers: &SecurityHeaders) -> Router<AppState> {
     let config = &state.config;
     let not_found = page_not_found(state, headers);
-    let gate = Gate { database: state.database.clone(), not_found: not_found.clone() };
     let sessions = Sessions::new(state.database.clone(), state.clock.clone());
+    let gate = Gate { sessions: sessions.clone(), not_found: not_found.clone() };
+    let pages = pages(state, headers);
     // Each layer wraps those above it.
     Router::new()
         .route("/sign-in", post(identity::sign_in))
+        .route("/sign-in/link/{token}", post(identity::sign_in_links::follow))
         .route("/sign-out", post(identity::sign_out))
         .merge(buying::routes(state.payments.clone()))
+        .merge(api_keys::routes(state.api_keys.clone(), pages.clone().with_state(state.clone())))
         .route("/settings/credits/history.csv", get(history_csv::own))
         .route("/support/accounts/{id}/history.csv", get(history_csv::of_account))
-        .merge(pages(state, headers))
+        .merge(pages)
         .fallback_service(root_files(config, not_found))
         .layer(from_fn_with_state(gate, identity::gate))
         .layer(identity::session_layer(config, sessions))

@@ -16,16 +16,20 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     AppState,
-    catalogue::file::{self as catalogue_file, CatalogueFileError},
+    catalogue::{
+        Catalogues, PublishError,
+        file::{self, CatalogueFile, CatalogueFileError},
+    },
     clock::Clock,
     config::{Config, ConfigError},
     database::Database,
+    http::api::Pacemaker,
     identity::{ApiKeys, Passwords, Sessions, Throttle, keep_tidy},
     ledger::Ledger,
     payments::{self, Payments},
+    quotes::Quotes,
     router::router,
 };
-use crate::credits::Catalogue;
 
 /// How long the end may take: less than what supervisors wait before they kill.
 const GRACE: Duration = Duration::from_secs(10);
@@ -68,6 +72,9 @@ pub enum StartError {
     /// Nothing could be sold.
     #[error("CATALOGUE: {0}.")]
     Catalogue(#[from] CatalogueFileError),
+    /// What would be sold can't be published.
+    #[error("CATALOGUE: {0}.")]
+    Publish(#[from] PublishError),
     /// The machine refuses.
     #[error("{0}.")]
     System(String),
@@ -99,19 +106,20 @@ pub async fn migrate(config: &Config, database: &Database) -> Result<(), StartEr
 /// Where it can't start.
 pub async fn serve(config: Config) -> Result<(), StartError> {
     let address = config.leptos.site_addr;
-    let catalogue = catalogue_file::load(config.catalogue.as_deref())?;
+    let catalogue = file::load(config.catalogue.as_deref())?;
     // The port first: a second server must not touch the database of the first.
     let listener = TcpListener::bind(address)
         .await
         .map_err(|source| StartError::Listen { address, source })?;
     let database = connect(&config).await?;
     migrate(&config, &database).await?;
-    let state = start(config, catalogue, database, Clock::default())?;
+    let state = start(config, &catalogue, database, Clock::default()).await?;
     let (shutdown, ledger) = (state.shutdown.clone(), state.ledger.clone());
     let payments = state.payments.clone();
     cancel_on_signal(shutdown.clone())?;
     let sessions = Sessions::new(state.database.clone(), state.clock.clone());
     let tidying = tokio::spawn(keep_tidy(Arc::new(sessions)));
+    let watching = state.catalogues.watch(shutdown.clone());
     let reconciling = payments.spawn_jobs(shutdown.clone());
 
     tracing::info!(%address, "serving at {}", state.config.public_url);
@@ -126,6 +134,7 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
         tracing::warn!("some requests were not finished in time");
     }
     tidying.abort();
+    watching.await.ok();
     reconciling.await.ok();
     if timeout_at(asked_at + GRACE_FOR_PAYMENTS, payments.close()).await.is_err() {
         tracing::warn!("a payment was left to the next start");
@@ -140,27 +149,29 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
 /// Everything that handlers use, put together.
 ///
 /// # Errors
-/// Where the machine refuses.
-pub fn start(
+/// Where the machine refuses, or the catalogue can't be published.
+pub async fn start(
     config: Config,
-    catalogue: Catalogue,
+    catalogue: &CatalogueFile,
     database: Database,
     clock: Clock,
 ) -> Result<AppState, StartError> {
     let passwords = Passwords::new().map_err(|error| StartError::System(error.to_string()))?;
-    let catalogue = Arc::new(catalogue);
+    let catalogues = Catalogues::open(database.clone(), clock.clone(), catalogue).await?;
     let ledger = Ledger::start(database.clone(), clock.clone());
     let payments = Payments::new(
         database.clone(),
         clock.clone(),
         ledger.clone(),
-        Arc::clone(&catalogue),
+        catalogues.clone(),
         selling(&config),
     )
     .map_err(StartError::System)?;
     Ok(AppState {
+        pacemaker: Pacemaker::new(config.paces),
         api_keys: ApiKeys::new(database.clone(), clock.clone()),
-        catalogue,
+        quotes: Quotes::new(database.clone(), clock.clone(), catalogues.clone()),
+        catalogues,
         ledger,
         payments,
         config: Arc::new(config),

@@ -13,7 +13,7 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU32, Ordering},
     },
 };
@@ -105,23 +105,40 @@ struct Line {
 
 impl Given for TestApp {
     async fn given(database: TestDatabase) -> Self {
-        Self::start(Arc::new(database), Clock::default(), &[]).await
+        let connected = database.another_process().await;
+        Self::start(Arc::new(database), connected, Clock::default(), &[]).await
     }
 }
 
 impl TestApp {
     /// Another server on the same database and clock, with these settings: `--public-url=…`.
     pub async fn with_settings(&self, settings: &[&str]) -> Self {
-        Self::start(Arc::clone(&self.home), self.clock.clone(), settings).await
+        let database = self.home.another_process().await;
+        Self::start(Arc::clone(&self.home), database, self.clock.clone(), settings).await
     }
 
-    async fn start(home: Arc<TestDatabase>, clock: Clock, settings: &[&str]) -> Self {
-        let database = home.another_process().await;
+    /// Another server on the same database and clock, and every statement with which it reads.
+    pub async fn counting(&self) -> (Self, Arc<Mutex<Vec<String>>>) {
+        let queries = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&queries);
+        let mut database = self.home.another_process().await;
+        database.on_read(move |sql| log.lock().unwrap().push(sql.to_owned()));
+        let app = Self::start(Arc::clone(&self.home), database, self.clock.clone(), &[]).await;
+        (app, queries)
+    }
+
+    async fn start(
+        home: Arc<TestDatabase>,
+        database: Database,
+        clock: Clock,
+        settings: &[&str],
+    ) -> Self {
         let url = format!("--database-url={}", home.url);
         let line = [&["recharge", &url], DEFAULTS.as_slice(), settings].concat();
         let config = Config::new(Line::try_parse_from(line).unwrap().settings).unwrap();
         let catalogue = catalogue_file::load(config.catalogue.as_deref()).unwrap();
-        let state = serve::start(config, catalogue, database.clone(), clock.clone()).unwrap();
+        let started = serve::start(config, &catalogue, database.clone(), clock.clone()).await;
+        let state = started.unwrap();
         Self { clock, database, router: router(state.clone()), state, home }
     }
 

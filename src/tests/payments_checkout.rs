@@ -19,7 +19,8 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 use crate::databases::on_both_databases;
-use crate::payments_shop::{Shop, agreed, nobody, sell, session, settings};
+use crate::payments_shop::{Shop, nobody, sell, session, settings};
+use crate::prices::agreed;
 
 on_both_databases!(
     a_purchase_keeps_its_price_and_the_accepted_terms,
@@ -205,7 +206,7 @@ async fn a_purchase_of_somebody_else_is_not_found(shop: Shop) {
     }
     let path = format!("/settings/credits/purchases/{}/events", purchase.id);
     let request = Request::get(path).body(Body::empty()).unwrap();
-    let response = shop.doors_for(&other).oneshot(request).await.unwrap();
+    let response = shop.doors_for(&other).await.oneshot(request).await.unwrap();
     assert_eq!(response.status(), StatusCode::NOT_FOUND);
     assert_eq!(shop.look(&purchase).await, purchase);
 }
@@ -233,7 +234,7 @@ async fn without_keys_everything_but_buying_works(shop: Shop) {
     let purchase = shop.order(&buyer).await;
     let mut keyless = settings(&shop.stripe.base_url());
     (keyless.secret_key, keyless.webhook_secrets) = (None, Vec::new());
-    let payments = sell(&shop.test.database, &shop.clock, &shop.ledger, keyless);
+    let payments = sell(&shop.test.database, &shop.clock, &shop.ledger, keyless).await;
     assert!(!payments.is_on() && shop.payments.is_on());
     let choice = Choice::Package("trader".to_owned());
     let refused = payments.checkout(&buyer, &choice, &intent(), &agreed()).await;
@@ -248,7 +249,7 @@ async fn a_stream_of_news_ends_when_the_process_ends(shop: Shop) {
     let buyer = shop.customer().await;
     let purchase = shop.order(&buyer).await;
     let path = format!("/settings/credits/purchases/{}/events", purchase.id);
-    let stream = tokio::spawn(read_stream(shop.doors_for(&buyer), path));
+    let stream = tokio::spawn(read_stream(shop.doors_for(&buyer).await, path));
     shop.payments.close().await;
     let told = tokio::time::timeout(Duration::from_secs(5), stream).await.unwrap().unwrap();
     assert_eq!(told, "event: purchase\ndata: open\t0\t\n\n");

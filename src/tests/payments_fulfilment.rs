@@ -277,7 +277,8 @@ async fn the_page_is_told_the_new_balance_without_a_reload(shop: Shop) {
     let buyer = shop.customer().await;
     let purchase = shop.order(&buyer).await;
     let path = format!("/settings/credits/purchases/{}/events", purchase.id);
-    let stream = tokio::spawn(crate::payments_checkout::read_stream(shop.doors_for(&buyer), path));
+    let doors = shop.doors_for(&buyer).await;
+    let stream = tokio::spawn(crate::payments_checkout::read_stream(doors, path));
     shop.pay(&purchase);
     let told = tokio::time::timeout(Duration::from_secs(10), stream).await.unwrap().unwrap();
     assert!(told.starts_with("event: purchase\ndata: "), "{told}");

@@ -11,7 +11,8 @@ use stripe_simulator::{Fault, WebhookPolicy};
 use uuid::Uuid;
 
 use crate::databases::on_both_databases;
-use crate::payments_shop::{Shop, agreed, prices, sell, session, settings};
+use crate::payments_shop::{Shop, sell, session, settings};
+use crate::prices::{agreed, prices};
 
 const CREATE: &str = "/v1/checkout/sessions";
 
@@ -207,7 +208,7 @@ async fn stripe_down_at_the_start_stops_nothing(shop: Shop) {
     let buyer = shop.customer().await;
     // Nobody listens on this port.
     let down = settings("http://127.0.0.1:9");
-    let payments = sell(&shop.test.database, &shop.clock, &shop.ledger, down);
+    let payments = sell(&shop.test.database, &shop.clock, &shop.ledger, down).await;
     assert!(payments.is_on());
     let choice = Choice::Package("trader".to_owned());
     let intent = Uuid::new_v4().to_string();

@@ -1,6 +1,6 @@
 //! A shop in a test: our doors on a real port, Stripe's stand-in, and customers.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use axum::{
     Extension, Router,
@@ -12,14 +12,14 @@ use http_body_util::BodyExt;
 use recharge::{
     credits::{AccountId, Credits, Purchase, PurchaseState},
     server::{
-        catalogue::file as catalogue_file,
+        catalogue::{Catalogues, file as catalogue_file},
         clock::{Clock, to_millis},
         database::Database,
         entity::{lot, purchase, stripe_event, user},
         http::{buying, stripe_webhook},
-        identity::Customer,
+        identity::{Customer, Sessions},
         ledger::{Ledger, open_account},
-        payments::{Agreed, Buyer, Choice, Payments, Report, Settings},
+        payments::{Buyer, Choice, Payments, Report, Settings},
         secret::Secret,
     },
 };
@@ -29,7 +29,11 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use crate::databases::{Given, TestDatabase};
+use crate::{
+    databases::{Given, TestDatabase},
+    prices::agreed,
+    sessions::session_of,
+};
 
 /// Opens the simulator's API.
 pub const SECRET_KEY: &str = "sk_test_shop";
@@ -103,7 +107,7 @@ impl Shop {
         let clock = Clock::default();
         let ledger = Ledger::start(test.database.clone(), clock.clone());
         let settings = settings(&stripe.base_url());
-        let payments = sell(&test.database, &clock, &ledger, settings);
+        let payments = sell(&test.database, &clock, &ledger, settings).await;
         let router = stripe_webhook::routes(payments.clone());
         let (address, server) = serve(router.clone()).await;
         Self { clock, ledger, payments, stripe, address, router, server, test }
@@ -219,7 +223,7 @@ impl Shop {
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Body::from(body))
             .unwrap();
-        let response = self.doors_for(buyer).oneshot(request).await.unwrap();
+        let response = self.doors_for(buyer).await.oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         let body = String::from_utf8_lossy(&body).into_owned();
@@ -227,14 +231,16 @@ impl Shop {
     }
 
     /// The doors of buying as the gate opens them for this customer.
-    pub fn doors_for(&self, buyer: &Buyer) -> Router {
+    pub async fn doors_for(&self, buyer: &Buyer) -> Router {
         let customer = Customer {
             user: buyer.user.clone(),
             account: buyer.account.clone(),
             name: "Somebody".to_owned(),
             email: buyer.email.clone(),
         };
-        buying::routes(self.payments.clone()).layer(Extension(customer))
+        let sessions = Sessions::new(self.test.database.clone(), self.clock.clone());
+        let presence = session_of(&buyer.user, sessions).await;
+        buying::routes(self.payments.clone()).layer(Extension(customer)).layer(Extension(presence))
     }
 
     /// The door of the webhook, without a network.
@@ -246,18 +252,8 @@ impl Shop {
     pub async fn another_process(&self) -> Payments {
         let database = self.test.another_process().await;
         let ledger = Ledger::start(database.clone(), self.clock.clone());
-        sell(&database, &self.clock, &ledger, settings(&self.stripe.base_url()))
+        sell(&database, &self.clock, &ledger, settings(&self.stripe.base_url())).await
     }
-}
-
-/// The prices that pages show.
-pub fn prices() -> String {
-    catalogue_file::load(None).unwrap().prices()
-}
-
-/// Who has seen the prices and accepts the terms.
-pub fn agreed() -> Agreed {
-    Agreed { prices: prices(), terms: true }
 }
 
 /// The session of a purchase.
@@ -278,9 +274,15 @@ pub fn settings(stripe: &str) -> Settings {
 }
 
 /// Sells from the embedded catalogue.
-pub fn sell(database: &Database, clock: &Clock, ledger: &Ledger, settings: Settings) -> Payments {
-    let catalogue = Arc::new(catalogue_file::load(None).unwrap());
-    Payments::new(database.clone(), clock.clone(), ledger.clone(), catalogue, settings).unwrap()
+pub async fn sell(
+    database: &Database,
+    clock: &Clock,
+    ledger: &Ledger,
+    settings: Settings,
+) -> Payments {
+    let embedded = catalogue_file::load(None).unwrap();
+    let catalogues = Catalogues::open(database.clone(), clock.clone(), &embedded).await.unwrap();
+    Payments::new(database.clone(), clock.clone(), ledger.clone(), catalogues, settings).unwrap()
 }
 
 /// Serves on a free port.

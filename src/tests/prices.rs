@@ -1,6 +1,7 @@
 //! What a page says of prices binds, and it says where more costs the same.
 
 use axum::http::StatusCode;
+use recharge::server::{catalogue::file as catalogue_file, payments::Agreed};
 use stripe_simulator::{Config, Simulator};
 
 use crate::{
@@ -26,6 +27,16 @@ const FREE_STEP: &str = "version = \"free step\"
 const REST: &str = "currency = \"usd\"\nminimum = 100\nmaximum = 100000\nterms = \"Final.\"\n";
 const PACKAGES: &str =
     "[[package]]\nid = \"trader\"\ncredits = 5000\n[[package]]\nid = \"desk\"\ncredits = 20000\n";
+
+/// The prices that pages show.
+pub fn prices() -> String {
+    catalogue_file::load(None).unwrap().catalogue.prices()
+}
+
+/// Who has seen the prices and accepts the terms.
+pub fn agreed() -> Agreed {
+    Agreed { prices: prices(), terms: true }
+}
 
 /// Another server on the same database that sells at these prices.
 async fn selling(app: &TestApp, prices: &str, stripe: &Simulator) -> TestApp {

@@ -14,6 +14,7 @@ on_both_databases!(
     an_unknown_filter_shows_all_rows_instead_of_failing,
     a_new_account_is_told_what_will_be_here,
     support_sees_what_the_customer_sees,
+    the_file_of_support_has_the_rows_and_the_totals_of_its_page,
     a_customer_learns_nothing_of_the_support_desk,
 );
 
@@ -158,6 +159,42 @@ async fn support_sees_what_the_customer_sees(app: TestApp) {
     assert_eq!(staff.get("/support/accounts/acc_nobody").await.status, 404);
     assert_eq!(staff.get("/support/accounts/acc_nobody/history.csv").await.status, 404);
     assert!(staff.get("/support?email=nobody").await.body.contains("No account with this address"));
+}
+
+async fn the_file_of_support_has_the_rows_and_the_totals_of_its_page(app: TestApp) {
+    let (mut customer, account) = busy_customer(&app).await;
+    let mut staff = app.staff().await;
+    let path = format!("/support/accounts/{account}");
+    let overview = staff.get(&path).await.body;
+    let legend = overview.split("class=\"legend\"").nth(1).unwrap();
+    for (filter, total) in [
+        ("operation=inference", 37.5),
+        ("operation=strategy", 75.0),
+        ("operation=backtest", 112.5),
+        ("operation=analysis", 150.0),
+        ("kind=spent", 375.0),
+        ("kind=spent&text=WORK+1", 72.5),
+        ("kind=spent&text=nothing", 0.0),
+    ] {
+        let mut shown = Vec::new();
+        let mut next = Some(format!("{path}?{filter}"));
+        while let Some(path) = next {
+            let page = staff.get(&path).await.body;
+            shown.extend(rows_of(&page));
+            next = link(&page, "next");
+        }
+        let file = staff.get(&format!("{path}/history.csv?{filter}")).await.body;
+        let own = customer.get(&format!("/settings/credits/history.csv?{filter}")).await.body;
+        assert_eq!(file, own, "{filter}");
+        let mut reader = csv::Reader::from_reader(file.as_bytes());
+        let records: Vec<_> = reader.records().map(Result::unwrap).collect();
+        let numbers: Vec<i64> = records.iter().map(|record| record[0].parse().unwrap()).collect();
+        assert_eq!(shown, numbers, "{filter}");
+        let sum: f64 = records.iter().map(|record| record[8].parse::<f64>().unwrap()).sum();
+        assert_eq!(-sum, total, "{filter}");
+        let is_in_legend = legend.contains(&format!("<td class=\"num\">{total}"));
+        assert!(filter.contains("text") || is_in_legend, "{filter}: {legend}");
+    }
 }
 
 async fn a_customer_learns_nothing_of_the_support_desk(app: TestApp) {

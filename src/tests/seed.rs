@@ -14,13 +14,15 @@ on_both_databases!(
     everybody_of_the_demo_can_sign_in,
 );
 
-async fn seeded(app: &TestApp, number: u64) -> Seeded {
+/// Fills the database with the demo of this number.
+pub async fn seeded(app: &TestApp, number: u64) -> Seeded {
     let state = &app.state;
     let (database, clock) = (&state.database, &state.clock);
-    seed::run(database, clock, &state.ledger, &state.catalogue, number).await.unwrap()
+    seed::run(database, clock, &state.ledger, &state.catalogues.current(), number).await.unwrap()
 }
 
-async fn account_of(app: &TestApp, email: &str) -> AccountId {
+/// The account of a customer of the demo.
+pub async fn account_of(app: &TestApp, email: &str) -> AccountId {
     use recharge::server::entity::user;
     let users = user::Entity::find().all(app.database.reader()).await.unwrap();
     let user = users.into_iter().find(|user| user.email == email).unwrap();

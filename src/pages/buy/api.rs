@@ -22,7 +22,7 @@ pub async fn load_buy(
     let customer = identity::customer().explained()?;
     let state = expect_context::<AppState>();
     let overview = state.ledger.overview(&customer.account, None).await.explained()?;
-    let shop = Shop::new(&state.catalogue, &overview);
+    let shop = Shop::new(&state.catalogues.current(), &overview);
     if choice.as_ref().is_some_and(|choice| choice.is_unknown(&shop)) {
         let response = expect_context::<leptos_axum::ResponseOptions>();
         response.set_status(axum::http::StatusCode::NOT_FOUND);

@@ -25,7 +25,7 @@ pub async fn load_credits(cycle: Option<NaiveDate>) -> Result<CreditsPage, PageE
     let viewer =
         Viewer { name: customer.name, email: customer.email, available: overview.available };
     let sale = Sale {
-        shop: Shop::new(&state.catalogue, &overview),
+        shop: Shop::new(&state.catalogues.current(), &overview),
         intent: uuid::Uuid::now_v7().to_string(),
         is_open: state.payments.is_on(),
     };

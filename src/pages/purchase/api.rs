@@ -22,7 +22,8 @@ pub async fn load_purchase(id: String, landing: Landing) -> Result<PurchasePage,
     let landed = state.payments.landed(&customer.account, &id, landing.session.as_deref()).await;
     let purchase = landed.explained()?.ok_or(PageError::NotFound).explained()?;
     let overview = state.ledger.overview(&customer.account, None).await.explained()?;
-    let offer = state.catalogue.schedule.offer(purchase.credits.whole());
+    let catalogue = state.catalogues.current();
+    let offer = catalogue.schedule.offer(purchase.credits.whole());
     let is_todays_price = offer.total == purchase.total;
     let in_zone = |at| crate::server::clock::in_zone(at, &overview.zone);
     Ok(PurchasePage {
@@ -37,11 +38,12 @@ pub async fn load_purchase(id: String, landing: Landing) -> Result<PurchasePage,
         times: Times {
             now: overview.now,
             created: in_zone(purchase.created_at),
+            charged: purchase.charged_at.map(in_zone),
             paid: purchase.paid_at.map(in_zone),
             credited: purchase.credited_at.map(in_zone),
             expire: purchase.credits_expire_at.map(in_zone),
         },
-        offer: is_todays_price.then(|| (offer, state.catalogue.schedule.clone())),
+        offer: is_todays_price.then(|| (offer, catalogue.schedule.clone())),
         zone: overview.zone.clone(),
         purchase,
     })

@@ -18,6 +18,8 @@ fn purchase(state: PurchaseState) -> Purchase {
         lot: None,
         credits_expire_at: None,
         created_at: "2026-11-21T13:32:10Z".parse().unwrap(),
+        charged_at: None,
+        stripe_consent: None,
         paid_at: None,
         credited_at: None,
         reason: String::new(),

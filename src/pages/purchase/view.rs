@@ -50,6 +50,8 @@ pub struct Times {
     pub now: DateTime<FixedOffset>,
     /// When it was started.
     pub created: DateTime<FixedOffset>,
+    /// When Stripe charged the customer.
+    pub charged: Option<DateTime<FixedOffset>>,
     /// When Stripe reported the payment.
     pub paid: Option<DateTime<FixedOffset>>,
     /// When the credits were there.
@@ -140,7 +142,7 @@ fn Steps(steps: [Progress; 4], times: Times) -> impl IntoView {
     let names = ["Started", "Paid", "Confirmed", "Credited"];
     let doing = ["Starting", "Payment", "Confirming payment", "Crediting"];
     let under_way = ["", "on Stripe\u{2019}s page", "usually under 10 seconds", ""];
-    let instants = [Some(times.created), None, times.paid, times.credited];
+    let instants = [Some(times.created), times.charged, times.paid, times.credited];
     let items = (0..4).map(|index| {
         let class = match steps[index] {
             Progress::Done => "done",
@@ -153,7 +155,9 @@ fn Steps(steps: [Progress; 4], times: Times) -> impl IntoView {
         let says = match (steps[index], instants[index]) {
             (Progress::Done, Some(at)) => {
                 let machine = at.to_rfc3339();
-                let time = at.format("%H:%M:%S").to_string();
+                let is_same_day = at.date_naive() == times.created.date_naive();
+                let time = at.format(if is_same_day { "%H:%M:%S" } else { "%-d %b, %H:%M:%S" });
+                let time = time.to_string();
                 view! { <time datetime=machine>{time}</time> }.into_any()
             }
             (Progress::Now, _) => under_way[index].into_any(),

@@ -1,10 +1,14 @@
-//! Signing in: the form. Its post is answered by the server's identity module.
+//! Signing in: the form, and the links of the platform. Their posts are answered by the server's
+//! identity module.
+
+mod link;
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::layout::PlainLayout;
 use crate::components::{Notice, Tone};
+pub use link::{SignInLinkPage, SignInLinkRoute, SignInLinkView};
 
 /// Why the last attempt came back here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

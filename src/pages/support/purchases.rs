@@ -73,6 +73,9 @@ fn line(dated: DatedPurchase, column: Column) -> impl IntoView {
     let reason = (!purchase.reason.is_empty()).then(|| {
         view! { <span class="sub">{purchase.reason.clone()}</span> }
     });
+    let consent = purchase.stripe_consent.clone().map(|consent| {
+        view! { <span class="sub">"Terms at Stripe: " {consent}</span> }
+    });
     let anchor = format!("purchase-{}", purchase.id);
     view! {
         <tr id=anchor>
@@ -85,6 +88,7 @@ fn line(dated: DatedPurchase, column: Column) -> impl IntoView {
             <td class="state">
                 <StateBadge state=purchase.state/>
                 {credited}
+                {consent}
                 {reason}
             </td>
             <td class="ids">

@@ -14,7 +14,21 @@ use crate::credits::{
 };
 
 /// The catalogue that is used where the operator names none.
-pub const EMBEDDED: &str = include_str!("catalogue.toml");
+const EMBEDDED: &str = include_str!("catalogue.toml");
+
+/// The longest name of a version.
+const LONGEST_VERSION: usize = 40;
+
+/// A catalogue with the text that it was read from.
+#[derive(Clone, Debug)]
+pub struct CatalogueFile {
+    /// What it says.
+    pub catalogue: Catalogue,
+    /// The text.
+    pub content: String,
+    /// Whether it is the one that is built in.
+    pub is_embedded: bool,
+}
 
 /// Why a catalogue can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,7 +52,7 @@ impl fmt::Display for Place {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    version: String,
+    version: Spanned<String>,
     currency: Spanned<String>,
     minimum: Spanned<i64>,
     maximum: i64,
@@ -80,9 +94,11 @@ pub(super) type Fault = (Option<Range<usize>>, String);
 ///
 /// # Errors
 /// What is wrong with it, and in which line.
-pub fn load(path: Option<&Path>) -> Result<Catalogue, CatalogueFileError> {
+pub fn load(path: Option<&Path>) -> Result<CatalogueFile, CatalogueFileError> {
     let Some(path) = path else {
-        return parse("that is built in", EMBEDDED);
+        let catalogue = parse("that is built in", EMBEDDED)?;
+        let content = EMBEDDED.to_owned();
+        return Ok(CatalogueFile { catalogue, content, is_embedded: true });
     };
     let file = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| CatalogueFileError {
@@ -90,7 +106,8 @@ pub fn load(path: Option<&Path>) -> Result<Catalogue, CatalogueFileError> {
         place: Place(None),
         message: error.to_string(),
     })?;
-    parse(&file, &text)
+    let catalogue = parse(&file, &text)?;
+    Ok(CatalogueFile { catalogue, content: text, is_embedded: false })
 }
 
 /// Reads a catalogue from its text; `file` names it in errors.
@@ -115,7 +132,7 @@ fn read(text: &str) -> Result<Catalogue, Fault> {
     let operations = file.operation.iter().map(|table| rates::read(table.get_ref()));
     let rate_card = RateCard { operations: operations.collect::<Result<_, _>>()? };
     let catalogue = Catalogue {
-        version: file.version.clone(),
+        version: version(&file.version)?,
         schedule: PriceSchedule {
             currency: known::<Currency>(&file.currency)?,
             minimum: *file.minimum.get_ref(),
@@ -133,6 +150,17 @@ fn read(text: &str) -> Result<Catalogue, Fault> {
     };
     catalogue.validate().map_err(|error| (span(&file, &error), error.to_string()))?;
     Ok(catalogue)
+}
+
+/// The name of a version: short and of one line, as rows and pages show it.
+fn version(text: &Spanned<String>) -> Result<String, Fault> {
+    let name = text.get_ref();
+    let is_name = !name.trim().is_empty() && !name.chars().any(char::is_control);
+    if !is_name || name.chars().count() > LONGEST_VERSION {
+        let message = format!("version must be 1 to {LONGEST_VERSION} characters on one line");
+        return Err((Some(text.span()), message));
+    }
+    Ok(name.clone())
 }
 
 /// Where the table stands that an error names.
@@ -192,7 +220,7 @@ mod tests {
 
     #[test]
     fn the_embedded_catalogue_can_be_sold_from() {
-        let catalogue = load(None).unwrap();
+        let catalogue = load(None).unwrap().catalogue;
         let totals: Vec<_> = catalogue
             .packages
             .iter()
@@ -203,7 +231,7 @@ mod tests {
 
     #[test]
     fn what_credits_are_worth_comes_from_the_rate_card() {
-        let catalogue = load(None).unwrap();
+        let catalogue = load(None).unwrap().catalogue;
         let worth = catalogue.worth.iter();
         let worth: Vec<_> =
             worth.map(|example| format!("{}: {}", example.what, example.cost)).collect();

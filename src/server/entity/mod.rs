@@ -1,5 +1,5 @@
-//! The rows of the tables, as SeaORM entities. Seen by `ledger`, `payments`,
-//! `identity` and `seed` only.
+//! The rows of the tables, as SeaORM entities. Seen by `ledger`, `payments`, `identity`,
+//! `catalogue`, `quotes` and `seed` only.
 //!
 //! Amounts are thousandths of a credit or minor units of money, instants are milliseconds since
 //! 1970 in UTC: see the migrations for what each column means.
@@ -7,6 +7,7 @@
 pub mod account;
 pub mod allocation;
 pub mod api_key;
+pub mod catalogue;
 pub mod entry;
 pub mod external_account;
 pub mod hold;
@@ -14,6 +15,7 @@ pub mod hold_allocation;
 pub mod lot;
 pub mod mark;
 pub mod purchase;
+pub mod quote;
 pub mod session;
 pub mod sign_in_link;
 pub mod stripe_event;

@@ -33,6 +33,8 @@ pub struct Model {
     pub updated_at: i64,
     pub paid_at: Option<i64>,
     pub credited_at: Option<i64>,
+    pub charged_at: Option<i64>,
+    pub stripe_consent: Option<String>,
 }
 
 /// Joins are written where they are needed.

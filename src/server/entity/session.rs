@@ -11,6 +11,7 @@ pub struct Model {
     pub id_hash: String,
     pub record: String,
     pub expires_at: i64,
+    pub user_id: Option<String>,
 }
 
 /// Joins are written where they are needed.

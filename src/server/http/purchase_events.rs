@@ -1,6 +1,7 @@
 //! News of one purchase, as server-sent events: `state<TAB>available<TAB>reason`.
 //!
-//! What this process changes is told at once; what others change is seen by looking again.
+//! What this process changes is told at once; what others change is seen by looking again, and
+//! so is the end of the session: then there is no more news.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -22,7 +23,7 @@ use tokio::{
 use crate::{
     credits::AccountId,
     server::{
-        identity::Customer,
+        identity::{Customer, Presence},
         payments::{Payments, Progress},
     },
 };
@@ -36,6 +37,7 @@ const LONGEST: Duration = Duration::from_secs(30 * 60);
 pub async fn stream(
     State(payments): State<Payments>,
     Extension(customer): Extension<Customer>,
+    Extension(presence): Extension<Presence>,
     Path(id): Path<String>,
 ) -> Response {
     // Listening begins before the first look, so that nothing falls between them.
@@ -45,7 +47,8 @@ pub async fn stream(
         Ok(None) => return StatusCode::NOT_FOUND.into_response(),
         Err(_) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
     };
-    let watcher = Watcher { payments, account: customer.account, id, changes, told: None };
+    let watcher =
+        Watcher { payments, account: customer.account, id, presence, changes, told: None };
     let events = Sse::new(news(watcher, first)).keep_alive(KeepAlive::default());
     let headers =
         [(CACHE_CONTROL, "no-store"), (HeaderName::from_static("x-accel-buffering"), "no")];
@@ -66,10 +69,18 @@ fn news(watcher: Watcher, first: Progress) -> impl Stream<Item = Result<Event, I
     })
 }
 
+/// Why the purchase is looked at again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Woken {
+    ByNews,
+    ByTime,
+}
+
 struct Watcher {
     payments: Payments,
     account: AccountId,
     id: String,
+    presence: Presence,
     changes: Receiver<String>,
     told: Option<Progress>,
 }
@@ -82,7 +93,9 @@ impl Watcher {
             return None;
         }
         loop {
-            self.wait().await?;
+            if self.wait().await? == Woken::ByTime && !self.presence.lasts().await {
+                return None;
+            }
             // A database that is away for a moment is no news.
             let Ok(found) = self.payments.progress(&self.account, &self.id).await else {
                 continue;
@@ -95,12 +108,12 @@ impl Watcher {
     }
 
     /// Until this purchase was changed here, or it is time to look again.
-    async fn wait(&mut self) -> Option<()> {
+    async fn wait(&mut self) -> Option<Woken> {
         let Self { payments, id, changes, .. } = self;
         tokio::select! {
             () = payments.stopping() => None,
-            () = tokio::time::sleep(LOOK_AGAIN) => Some(()),
-            () = told_of(changes, id) => Some(()),
+            () = tokio::time::sleep(LOOK_AGAIN) => Some(Woken::ByTime),
+            () = told_of(changes, id) => Some(Woken::ByNews),
         }
     }
 }

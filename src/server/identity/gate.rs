@@ -13,14 +13,16 @@ use axum::{
 use tower::ServiceExt;
 use tower_sessions::Session;
 
-use super::{LocalPath, Person, local_path::is_under, sessions::USER, sign_in::destination, users};
-use crate::server::database::Database;
+use super::{
+    LocalPath, Person, Presence, Sessions, local_path::is_under, sessions::USER,
+    sign_in::destination,
+};
 
 /// What the gate needs.
 #[derive(Clone, Debug)]
 pub struct Gate {
     /// Where people are looked up.
-    pub database: Database,
+    pub sessions: Sessions,
     /// Answers with the page for what is not there.
     pub not_found: Router,
 }
@@ -44,7 +46,7 @@ pub async fn gate(
     if carries_nul(request.uri()) {
         return StatusCode::NOT_FOUND.into_response();
     }
-    let person = match who(&gate.database, &session).await {
+    let person = match who(&gate.sessions, &session).await {
         Ok(person) => person,
         Err(error) => {
             tracing::error!(%error, "the session could not be read");
@@ -52,6 +54,9 @@ pub async fn gate(
         }
     };
     let refusal = refuse(request.method(), request.uri(), person.as_ref());
+    if let (Some(_), Some(id)) = (&person, session.id()) {
+        request.extensions_mut().insert(Presence::new(gate.sessions, id));
+    }
     match person {
         Some(Person::Customer(customer)) => request.extensions_mut().insert(customer).map(drop),
         Some(Person::Staff(staff)) => request.extensions_mut().insert(staff).map(drop),
@@ -75,11 +80,16 @@ fn carries_nul(uri: &Uri) -> bool {
 
 /// A session whose user is gone is nobody's.
 async fn who(
-    database: &Database,
+    sessions: &Sessions,
     session: &Session,
 ) -> Result<Option<Person>, Box<dyn std::error::Error + Send + Sync>> {
-    let Some(user) = session.get::<String>(USER).await? else { return Ok(None) };
-    Ok(users::with_id(database, &user).await?)
+    let Some(id) = session.id() else { return Ok(None) };
+    let person = sessions.person(&id).await?;
+    if person.is_none() {
+        // The layer finds out too that the session has ended, and removes the cookie.
+        session.get::<String>(USER).await?;
+    }
+    Ok(person)
 }
 
 fn refuse(method: &Method, uri: &Uri, person: Option<&Person>) -> Option<Refusal> {
@@ -114,7 +124,8 @@ fn sign_in_address(method: &Method, uri: &Uri, support: bool) -> String {
     next.map_or_else(|| "/sign-in".to_owned(), |next| next.sign_in())
 }
 
-fn next_of(uri: &Uri) -> String {
+/// Where the address says that somebody wants to go after signing in; anything at all.
+pub(super) fn next_of(uri: &Uri) -> String {
     let query = uri.query().unwrap_or_default().as_bytes();
     url::form_urlencoded::parse(query)
         .find_map(|(name, value)| (name == "next").then(|| value.into_owned()))

@@ -3,20 +3,25 @@
 //! # Shape
 //! `sign_in` checks a password (`password`, `throttle`) and opens a session (`sessions`); `gate`
 //! turns the session of each request into a [`Customer`] or [`Staff`] in its extensions, or sends
-//! the visitor away. Handlers take them as extractors, pages by [`customer`] and [`staff`]: to
-//! hold one is the proof. `api_keys` knows programs by their keys.
+//! the visitor away. An answer that goes on for long asks [`Presence`] whether it may. Handlers
+//! take them as extractors, pages by [`customer`] and [`staff`]: to hold one is the proof.
+//! `api_keys` knows programs by their keys; the platform brings its users along (`brought`) and
+//! lets them in by `sign_in_links`.
 //!
 //! What is absent: no cookie carries data, no role is stored in a session; who loses a role or
 //! an account loses it with the next request.
 
 pub mod api_keys;
+mod brought;
 mod gate;
 mod local_path;
 mod owners;
 pub mod password;
+mod presence;
 mod random;
 mod sessions;
 mod sign_in;
+pub mod sign_in_links;
 mod throttle;
 mod users;
 
@@ -26,10 +31,12 @@ use axum::{
 };
 
 pub use api_keys::{ApiKey, ApiKeys, KeyProblem, ListedKey, Scope, Scopes};
+pub use brought::{Bring, BringError, Brought, account_of_external, bring};
 pub use gate::{Gate, gate};
 pub use local_path::LocalPath;
 pub use owners::{Owner, owner_of, owner_with_email};
 pub use password::Passwords;
+pub use presence::Presence;
 pub use sessions::{Sessions, keep_tidy};
 pub use sign_in::{cookie_name, removable_cookie, session_layer, sign_in, sign_out};
 pub use throttle::Throttle;
@@ -80,6 +87,14 @@ pub fn customer() -> Result<Customer, Stranger> {
 /// Where nobody is signed in, or it is a customer.
 pub fn staff() -> Result<Staff, Stranger> {
     asking()
+}
+
+/// The name of who asks for the page that is being rendered, where that isn't this user.
+#[must_use]
+pub fn somebody_but(user: &str) -> Option<String> {
+    let customer = customer().ok().map(|customer| (customer.user, customer.name));
+    let asking = customer.or_else(|| staff().ok().map(|staff| (staff.user, staff.name)));
+    asking.filter(|(id, _)| id != user).map(|(_, name)| name)
 }
 
 fn asking<T: Clone + Send + Sync + 'static>() -> Result<T, Stranger> {

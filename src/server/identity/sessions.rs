@@ -3,6 +3,7 @@
 //! - Of a session's id only a SHA-256 hash is kept: who reads the table can't sign in with it.
 //! - A session ends 7 days after it was last seen and 30 days after signing in. The row says
 //!   when; reading moves that instant at most once a day, so that reading rarely writes.
+//! - Session and user are read in one query: every request asks it.
 //! - Time is the server's clock, not the one of the cookie.
 
 use std::{fmt, sync::Arc};
@@ -10,8 +11,10 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, SqlErr, sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, JoinType, QueryFilter, QuerySelect, SqlErr,
+    sea_query::OnConflict,
 };
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use tower_sessions::{
@@ -20,10 +23,11 @@ use tower_sessions::{
     session_store::{Error, Result},
 };
 
+use super::{Person, sign_in_links};
 use crate::server::{
     clock::{Clock, from_millis, to_millis},
     database::Database,
-    entity::session,
+    entity::{session, user},
 };
 
 /// A session that is not seen for this long ends.
@@ -72,12 +76,50 @@ impl Sessions {
 
     fn row(&self, record: &Record) -> Result<session::ActiveModel> {
         let content = serde_json::to_string(&record.data).map_err(encode)?;
-        let expires_at = expires_at(signed_in_at(record), self.clock.now());
+        let signed_in_at = record.data.get(SIGNED_IN_AT).and_then(Value::as_i64).map(from_millis);
+        let expires_at = expires_at(signed_in_at, self.clock.now());
         Ok(session::ActiveModel {
             id_hash: Set(hash(&record.id)),
             record: Set(content),
             expires_at: Set(to_millis(expires_at)),
+            user_id: Set(record.data.get(USER).and_then(Value::as_str).map(str::to_owned)),
         })
+    }
+
+    /// Who has this session; it is prolonged. None where it has ended or its user is gone.
+    ///
+    /// # Errors
+    /// Where the database is away.
+    pub async fn person(&self, id: &Id) -> std::result::Result<Option<Person>, DbErr> {
+        let Some((row, user)) = self.find(id).await? else { return Ok(None) };
+        self.prolong(&row).await;
+        user.map(Person::try_from).transpose()
+    }
+
+    /// The session where it has not ended, and its user where there is one.
+    pub(super) async fn find(
+        &self,
+        id: &Id,
+    ) -> std::result::Result<Option<(session::Model, Option<user::Model>)>, DbErr> {
+        let owner = session::Entity::belongs_to(user::Entity)
+            .from(session::Column::UserId)
+            .to(user::Column::Id);
+        session::Entity::find_by_id(hash(id))
+            .filter(session::Column::ExpiresAt.gt(to_millis(self.clock.now())))
+            .join(JoinType::LeftJoin, owner.into())
+            .select_also(user::Entity)
+            .one(self.database.reader())
+            .await
+    }
+
+    /// Writes down that it was seen, where that is worth a write.
+    async fn prolong(&self, row: &session::Model) {
+        let now = self.clock.now();
+        let later = expires_at(signed_in_at(row), now);
+        let (gained, is_last) = (later - from_millis(row.expires_at), later < now + IDLE);
+        if gained >= SEEN_EVERY || (is_last && gained > TimeDelta::zero()) {
+            self.seen(row.id_hash.clone(), later).await;
+        }
     }
 
     async fn seen(&self, id_hash: String, expires_at: DateTime<Utc>) {
@@ -109,29 +151,22 @@ impl SessionStore for Sessions {
 
     async fn save(&self, record: &Record) -> Result<()> {
         let mut overwrite = OnConflict::column(session::Column::IdHash);
-        overwrite.update_columns([session::Column::Record, session::Column::ExpiresAt]);
+        overwrite.update_columns([
+            session::Column::Record,
+            session::Column::ExpiresAt,
+            session::Column::UserId,
+        ]);
         let insert = session::Entity::insert(self.row(record)?).on_conflict(overwrite);
         insert.exec_without_returning(self.database.writer()).await.map_err(backend)?;
         Ok(())
     }
 
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
-        let now = self.clock.now();
-        let row = session::Entity::find_by_id(hash(id))
-            .filter(session::Column::ExpiresAt.gt(to_millis(now)))
-            .one(self.database.reader())
-            .await
-            .map_err(backend)?;
-        let Some(row) = row else { return Ok(None) };
+        let Some((row, _)) = self.find(id).await.map_err(backend)? else { return Ok(None) };
+        self.prolong(&row).await;
         let data = serde_json::from_str(&row.record).map_err(decode)?;
         // The expiry is ours to judge; the layer only hands it back to us.
-        let record = Record { id: *id, data, expiry_date: OffsetDateTime::UNIX_EPOCH };
-        let later = expires_at(signed_in_at(&record), now);
-        let (gained, is_last) = (later - from_millis(row.expires_at), later < now + IDLE);
-        if gained >= SEEN_EVERY || (is_last && gained > TimeDelta::zero()) {
-            self.seen(row.id_hash, later).await;
-        }
-        Ok(Some(record))
+        Ok(Some(Record { id: *id, data, expiry_date: OffsetDateTime::UNIX_EPOCH }))
     }
 
     async fn delete(&self, id: &Id) -> Result<()> {
@@ -147,8 +182,9 @@ fn expires_at(signed_in_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> DateTi
     signed_in_at.map_or(idle, |at| idle.min(at + ABSOLUTE))
 }
 
-fn signed_in_at(record: &Record) -> Option<DateTime<Utc>> {
-    record.data.get(SIGNED_IN_AT).and_then(serde_json::Value::as_i64).map(from_millis)
+fn signed_in_at(row: &session::Model) -> Option<DateTime<Utc>> {
+    let record: Value = serde_json::from_str(&row.record).ok()?;
+    record[SIGNED_IN_AT].as_i64().map(from_millis)
 }
 
 fn hash(id: &Id) -> String {
@@ -171,11 +207,15 @@ fn decode(error: serde_json::Error) -> Error {
     Error::Decode(error.to_string())
 }
 
-/// Deletes ended sessions every hour, for as long as the server runs.
+/// Deletes ended sessions and links every hour, for as long as the server runs.
 pub async fn keep_tidy(sessions: Arc<Sessions>) {
     let mut every_hour = tokio::time::interval(std::time::Duration::from_secs(3_600));
     loop {
         every_hour.tick().await;
+        let now = sessions.clock.now();
+        if let Err(error) = sign_in_links::delete_expired(&sessions.database, now).await {
+            tracing::warn!(%error, "expired sign-in links could not be deleted");
+        }
         match sessions.delete_expired().await {
             Ok(0) => {}
             Ok(deleted) => tracing::info!(deleted, "ended sessions deleted"),

@@ -5,7 +5,8 @@ use std::{fmt, str::FromStr};
 use chrono::{DateTime, Datelike, Utc};
 use chrono_tz::Tz;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, SqlErr,
+    ActiveModelTrait, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
+    QueryFilter, SqlErr,
 };
 use uuid::Uuid;
 
@@ -123,40 +124,54 @@ pub async fn add(
     new: NewUser,
     now: DateTime<Utc>,
 ) -> Result<Option<AccountId>, AddUserError> {
-    let name = new.name.trim();
-    if name.is_empty() || name.chars().count() > 200 {
-        return Err(AddUserError::Name);
-    }
-    let user = user::Model {
-        id: format!("usr_{}", Uuid::now_v7().simple()),
-        email: new.email.to_string(),
-        name: name.to_owned(),
-        password_hash: new.password_hash,
-        role: new.role.as_str().to_owned(),
-        account_id: None,
-        created_at: to_millis(now),
-    };
+    let user = new_user(&new.email, &new.name, now).ok_or(AddUserError::Name)?;
+    let user = user::Model { password_hash: new.password_hash, ..user };
     let (role, zone) = (new.role, new.zone);
     let added = database.write(move |transaction| {
-        let mut user = user.clone();
-        Box::pin(async move {
-            let account = match role {
-                Role::Customer => {
-                    let anchor_day = now.with_timezone(&zone).day();
-                    Some(open_account(transaction, zone, anchor_day, now).await?)
-                }
-                Role::Support => None,
-            };
-            user.account_id = account.as_ref().map(|account| account.0.clone());
-            let user = user.into_active_model().reset_all();
-            user::Entity::insert(user).exec_without_returning(transaction).await?;
-            Ok(account)
-        })
+        let user = user.clone();
+        Box::pin(async move { insert(transaction, user, role, zone, now).await })
     });
     added.await.map_err(|error| match error.sql_err() {
         Some(SqlErr::UniqueConstraintViolation(_)) => AddUserError::Taken(new.email),
         _ => error.into(),
     })
+}
+
+/// A customer without password and account yet; none where the name is empty or too long.
+pub(super) fn new_user(email: &Email, name: &str, now: DateTime<Utc>) -> Option<user::Model> {
+    let name = name.trim();
+    let is_name = (1..=200).contains(&name.chars().count()) && !name.contains(char::is_control);
+    is_name.then(|| user::Model {
+        id: format!("usr_{}", Uuid::now_v7().simple()),
+        email: email.to_string(),
+        name: name.to_owned(),
+        password_hash: String::new(),
+        role: Role::Customer.as_str().to_owned(),
+        account_id: None,
+        created_at: to_millis(now),
+    })
+}
+
+/// Writes somebody down, a customer with an empty account.
+pub(super) async fn insert(
+    transaction: &DatabaseTransaction,
+    mut user: user::Model,
+    role: Role,
+    zone: Tz,
+    now: DateTime<Utc>,
+) -> Result<Option<AccountId>, DbErr> {
+    let account = match role {
+        Role::Customer => {
+            let anchor_day = now.with_timezone(&zone).day();
+            Some(open_account(transaction, zone, anchor_day, now).await?)
+        }
+        Role::Support => None,
+    };
+    role.as_str().clone_into(&mut user.role);
+    user.account_id = account.as_ref().map(|account| account.0.clone());
+    let user = user.into_active_model().reset_all();
+    user::Entity::insert(user).exec_without_returning(transaction).await?;
+    Ok(account)
 }
 
 /// Somebody with this address, and the hash of their password.

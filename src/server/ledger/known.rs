@@ -38,10 +38,7 @@ pub(super) async fn load(
     connection: &impl ConnectionTrait,
     batch: &[Waiting],
 ) -> Result<Known, DbErr> {
-    let keyed = batch.iter().filter_map(|(request, _)| {
-        Some((&request.account, &request.keyed.as_ref()?.key))
-    });
-    find(connection, keyed).await
+    find(connection, batch.iter().filter_map(|(request, _)| request.key())).await
 }
 
 /// Reads what a key has led to before.
@@ -61,7 +58,8 @@ pub(super) async fn find_one(
     Ok(known.outcome(account, key).transpose()?)
 }
 
-async fn find<'a>(
+/// Reads what some keys have led to before. One query, or none.
+pub(super) async fn find<'a>(
     connection: &impl ConnectionTrait,
     keys: impl Iterator<Item = (&'a AccountId, &'a RequestKey)>,
 ) -> Result<Known, DbErr> {
@@ -91,7 +89,11 @@ async fn find<'a>(
 
 impl Known {
     /// What a key has led to, where it is known; a refusal where something else was asked.
-    fn outcome(&self, account: &AccountId, key: &RequestKey) -> Option<Result<Outcome, Refusal>> {
+    pub(super) fn outcome(
+        &self,
+        account: &AccountId,
+        key: &RequestKey,
+    ) -> Option<Result<Outcome, Refusal>> {
         let (digest, outcome) = self.0.get(&(account.clone(), key.key.clone()))?;
         Some(if *digest == key.digest { Ok(outcome.clone()) } else { Err(Refusal::KeyReused) })
     }
@@ -100,8 +102,7 @@ impl Known {
     pub(super) fn answer(&self, batch: Vec<Waiting>) -> Vec<Waiting> {
         let mut rest = Vec::with_capacity(batch.len());
         for (request, sender) in batch {
-            let keyed = request.keyed.as_ref();
-            match keyed.and_then(|keyed| self.outcome(&request.account, &keyed.key)) {
+            match request.key().and_then(|(account, key)| self.outcome(account, key)) {
                 // A caller that went away has changed nothing.
                 Some(known) => {
                     sender.send(known.map(Some).map_err(LedgerError::from)).ok();

@@ -10,7 +10,7 @@ use sea_orm::{
 };
 
 use super::{
-    Outcome, RequestKey, holds,
+    Outcome, RequestKey, holds, known,
     queue::{Answer, Keyed, Request},
     rows, write,
 };
@@ -64,9 +64,29 @@ pub(super) async fn post(
     now: DateTime<Utc>,
 ) -> Result<Vec<Answer>, DbErr> {
     let mut books = Books::load(transaction, requests, now).await?;
-    let answers = requests.iter().map(|request| books.answer(request, now)).collect();
+    let mut answers: Vec<_> = requests.iter().map(|it| books.answer(it, now)).collect();
     write::write(transaction, books).await?;
+    look_again(transaction, requests, &mut answers).await?;
     Ok(answers)
+}
+
+/// What is refused here may have been carried out by another process since it was looked up: then
+/// its first outcome is told, not that there is nothing left to pay for it twice.
+async fn look_again(
+    transaction: &DatabaseTransaction,
+    requests: &[Request],
+    answers: &mut [Answer],
+) -> Result<(), DbErr> {
+    let refused = requests.iter().zip(answers.iter()).filter(|(_, answer)| answer.is_err());
+    let keys = refused.filter_map(|(request, _)| request.key()).collect::<Vec<_>>();
+    let known = known::find(transaction, keys.into_iter()).await?;
+    for (request, answer) in requests.iter().zip(answers).filter(|(_, answer)| answer.is_err()) {
+        let found = request.key().and_then(|(account, key)| known.outcome(account, key));
+        if let Some(first) = found {
+            *answer = first.map(Some);
+        }
+    }
+    Ok(())
 }
 
 impl Books {

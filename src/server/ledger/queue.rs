@@ -16,11 +16,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{
-    LedgerError, Outcome, RequestKey,
-    known,
-    post,
-};
+use super::{LedgerError, Outcome, RequestKey, known, post};
 use crate::{
     credits::{AccountId, Command, Refusal},
     server::{
@@ -49,6 +45,11 @@ pub(super) struct Request {
 }
 
 impl Request {
+    /// Its key, with its account.
+    pub fn key(&self) -> Option<(&AccountId, &RequestKey)> {
+        Some((&self.account, &self.keyed.as_ref()?.key))
+    }
+
     /// The hold that it names, with its account.
     pub fn named_hold(&self) -> Option<(&AccountId, i64)> {
         Some((&self.account, self.keyed.as_ref()?.command.hold()?))

@@ -37,6 +37,10 @@ pub struct Session {
     pub payment_error: Option<String>,
     /// Stripe's receipt, once the payment is there.
     pub receipt_url: Option<String>,
+    /// When Stripe made the charge, in seconds since 1970.
+    pub charged_at: Option<i64>,
+    /// `accepted`, where Stripe's page asked for its terms.
+    pub consent: Option<String>,
 }
 
 impl Session {
@@ -59,6 +63,8 @@ impl Session {
             payment_progress: text(&intent["status"]).unwrap_or_default(),
             payment_error: text(&intent["last_payment_error"]["message"]),
             receipt_url: text(&intent["latest_charge"]["receipt_url"]),
+            charged_at: instant(&intent["latest_charge"]["created"]),
+            consent: text(&value["consent"]["terms_of_service"]),
         })
     }
 
@@ -157,6 +163,11 @@ fn text(value: &Value) -> Option<String> {
     value.as_str().filter(|text| !text.is_empty() && !text.contains('\0')).map(str::to_owned)
 }
 
+/// Seconds since 1970, of this century: anything else is no instant that a page could show.
+fn instant(value: &Value) -> Option<i64> {
+    value.as_i64().filter(|seconds| (0..4_102_444_800).contains(seconds))
+}
+
 /// An id stands alone, or in the object where that was expanded.
 fn id_of(value: &Value) -> Option<String> {
     text(value).or_else(|| text(&value["id"]))
@@ -173,7 +184,8 @@ mod tests {
         let session = Session::read(&json!({
             "id": "cs_1", "status": "complete", "payment_status": "paid", "amount_total": 5,
             "payment_intent": { "id": "pi_1", "status": "succeeded", "new": [1, { "a": null }],
-                "latest_charge": { "receipt_url": "https://receipt.test" } },
+                "latest_charge": { "receipt_url": "https://receipt.test", "created": 1_795_267_920 } },
+            "consent": { "promotions": null, "terms_of_service": "accepted" },
             "something": "else",
         }))
         .unwrap();
@@ -181,6 +193,8 @@ mod tests {
         assert_eq!(session.payment.as_deref(), Some("pi_1"));
         assert_eq!(session.receipt_url.as_deref(), Some("https://receipt.test"));
         assert_eq!((session.amount_total, session.amount_subtotal), (Some(5), None));
+        assert_eq!(session.charged_at, Some(1_795_267_920));
+        assert_eq!(session.consent.as_deref(), Some("accepted"));
     }
 
     #[test]

@@ -9,9 +9,10 @@ use super::{
     answer::Session,
     rows::{self, Row},
     stripe::{NewSession, StripeFailure},
+    wish::{Agreed, Buyer, CheckoutError, Choice},
 };
 use crate::{
-    credits::{AccountId, AmountError, Credits, Purchase, PurchaseState},
+    credits::{AmountError, Catalogue, Credits, Purchase, PurchaseState},
     server::clock::to_millis,
 };
 
@@ -22,58 +23,6 @@ const SHORTEST: TimeDelta = TimeDelta::minutes(31);
 /// What stands beside Stripe's button.
 const CONDITIONS: &str = "Purchases are non-refundable. The credits expire one year after they \
                           are added to your account; what is unused then is forfeited.";
-
-/// Who buys.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Buyer {
-    /// The user.
-    pub user: String,
-    /// Whose credits they become.
-    pub account: AccountId,
-    /// Filled in on Stripe's page.
-    pub email: String,
-}
-
-/// What is bought.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Choice {
-    /// A preset, by its id.
-    Package(String),
-    /// A custom amount, as the customer entered it.
-    Custom(String),
-}
-
-/// What the buyer has seen and agreed to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Agreed {
-    /// The prices on the page, as [`crate::credits::Catalogue::prices`] writes them.
-    pub prices: String,
-    /// Whether the terms were accepted.
-    pub terms: bool,
-}
-
-/// Why no purchase was made.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CheckoutError {
-    /// The terms were not accepted.
-    #[error("Accept the terms to continue.")]
-    Terms,
-    /// There is no such package.
-    #[error("This package is not sold any more.")]
-    UnknownPackage,
-    /// The amount can't be bought.
-    #[error(transparent)]
-    Amount(#[from] AmountError),
-    /// Prices or terms are not those that the page showed.
-    #[error("The prices have changed: check the new total.")]
-    Prices,
-    /// The form did not come from our page.
-    #[error("Open the page again and choose what to buy.")]
-    Intent,
-    /// Purchases are off, or nothing could be written down.
-    #[error(transparent)]
-    Away(#[from] Away),
-}
 
 impl Payments {
     /// Writes the purchase down and opens Stripe's page for it. The same intent is the same
@@ -90,15 +39,16 @@ impl Payments {
         agreed: &Agreed,
     ) -> Result<Purchase, CheckoutError> {
         self.stripe()?;
-        let (package, credits) = self.chosen(choice)?;
+        let catalogue = self.catalogues.current();
+        let (package, credits) = chosen(&catalogue, choice)?;
         if !agreed.terms {
             return Err(CheckoutError::Terms);
         }
-        if agreed.prices != self.catalogue.prices() {
+        if agreed.prices != catalogue.prices() {
             return Err(CheckoutError::Prices);
         }
         let intent = Uuid::parse_str(intent).map_err(|_| CheckoutError::Intent)?;
-        let row = self.new_row(buyer, package, credits, intent)?;
+        let row = self.new_row(buyer, &catalogue, package, credits, intent)?;
         let (this, buyer) = (self.clone(), buyer.clone());
         let purchase = self.in_task(async move {
             let row = this.write_down(row).await?;
@@ -126,27 +76,17 @@ impl Payments {
         .await
     }
 
-    /// The package and the credits of a choice: prices come from the catalogue alone.
-    fn chosen(&self, choice: &Choice) -> Result<(Option<String>, i64), CheckoutError> {
-        match choice {
-            Choice::Package(id) => {
-                let package = self.catalogue.package(id).ok_or(CheckoutError::UnknownPackage)?;
-                Ok((Some(package.id.clone()), package.credits))
-            }
-            Choice::Custom(text) => Ok((None, self.catalogue.schedule.parse_amount(text)?)),
-        }
-    }
-
     fn new_row(
         &self,
         buyer: &Buyer,
+        catalogue: &Catalogue,
         package: Option<String>,
         whole: i64,
         intent: Uuid,
     ) -> Result<Row, CheckoutError> {
         let now = self.clock.now();
-        let total = self.catalogue.schedule.offer(whole).total;
-        let too_many = CheckoutError::Amount(AmountError::TooMany(self.catalogue.schedule.maximum));
+        let total = catalogue.schedule.offer(whole).total;
+        let too_many = CheckoutError::Amount(AmountError::TooMany(catalogue.schedule.maximum));
         let credits = Credits::try_from_whole(whole).ok_or(too_many)?;
         let id = format!("pur_{}", Uuid::now_v7().simple());
         // A browser that goes back keeps the page's token: what is chosen then is another wish.
@@ -161,8 +101,8 @@ impl Payments {
             credits: credits.thousandths(),
             total: total.minor,
             currency: total.currency.code().to_owned(),
-            catalogue_version: self.catalogue.version.clone(),
-            terms: self.catalogue.terms.clone(),
+            catalogue_version: catalogue.version.clone(),
+            terms: catalogue.terms.clone(),
             terms_accepted_at: to_millis(now),
             state: PurchaseState::Started.id().to_owned(),
             reason: String::new(),
@@ -177,6 +117,8 @@ impl Payments {
             updated_at: to_millis(now),
             paid_at: None,
             credited_at: None,
+            charged_at: None,
+            stripe_consent: None,
         })
     }
 
@@ -213,8 +155,12 @@ impl Payments {
     /// Whether Stripe would still open a session with the end that was written down. Another
     /// end would be another request, which the idempotency key does not allow.
     pub(super) fn is_openable(&self, row: &Row) -> bool {
-        let latest = to_millis(self.clock.now() + SHORTEST);
-        row.checkout_ends_at.is_some_and(|end| end >= latest)
+        row.checkout_ends_at.is_some_and(|end| end >= self.earliest_end())
+    }
+
+    /// The earliest end of a session that Stripe accepts now.
+    pub(super) fn earliest_end(&self) -> i64 {
+        to_millis(self.clock.now() + SHORTEST)
     }
 
     fn session_request(&self, row: &Row, email: &str) -> NewSession {
@@ -289,6 +235,17 @@ impl Payments {
         let row = given_up.await?.unwrap_or(row);
         self.changed(&row.id);
         Ok(row)
+    }
+}
+
+/// The package and the credits of a choice: prices come from the catalogue alone.
+fn chosen(catalogue: &Catalogue, choice: &Choice) -> Result<(Option<String>, i64), CheckoutError> {
+    match choice {
+        Choice::Package(id) => {
+            let package = catalogue.package(id).ok_or(CheckoutError::UnknownPackage)?;
+            Ok((Some(package.id.clone()), package.credits))
+        }
+        Choice::Custom(text) => Ok((None, catalogue.schedule.parse_amount(text)?)),
     }
 }
 

@@ -217,6 +217,10 @@ async fn note(
     if session.status == "open" {
         after.checkout_url = session.url.clone().or(after.checkout_url);
     }
+    if session.status == "complete" {
+        after.charged_at = session.charged_at.map(|at| at * 1_000).or(after.charged_at);
+        after.stripe_consent = session.consent.clone().or(after.stripe_consent);
+    }
     if session.is_paid() {
         after.stripe_payment = session.payment.clone().or(after.stripe_payment);
         after.receipt_url = session.receipt_url.clone().or(after.receipt_url);

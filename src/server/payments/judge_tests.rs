@@ -29,6 +29,8 @@ fn row(state: PurchaseState) -> Row {
         updated_at: 0,
         paid_at: None,
         credited_at: None,
+        charged_at: None,
+        stripe_consent: None,
     }
 }
 

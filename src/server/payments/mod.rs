@@ -32,6 +32,7 @@ mod report;
 mod rows;
 mod settings;
 mod stripe;
+mod wish;
 
 use std::{
     future::Future,
@@ -45,16 +46,15 @@ use sea_orm::DbErr;
 use tokio::sync::broadcast;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use checkout::{Agreed, Buyer, CheckoutError, Choice};
 pub use events::Rejection;
 pub use fulfil::Fulfilment;
 pub use page::Progress;
 pub use report::Report;
 pub use settings::Settings;
+pub use wish::{Agreed, Buyer, CheckoutError, Choice};
 
 use self::stripe::{Stripe, StripeFailure};
-use super::{clock::Clock, database::Database, ledger::Ledger};
-use crate::credits::Catalogue;
+use super::{catalogue::Catalogues, clock::Clock, database::Database, ledger::Ledger};
 
 /// Changes that a slow watcher may fall behind.
 const WATCHED: usize = 1_024;
@@ -65,7 +65,7 @@ pub struct Payments {
     database: Database,
     clock: Clock,
     ledger: Ledger,
-    catalogue: Arc<Catalogue>,
+    catalogues: Catalogues,
     settings: Arc<Settings>,
     stripe: Option<Stripe>,
     changes: broadcast::Sender<String>,
@@ -132,7 +132,7 @@ impl Payments {
         database: Database,
         clock: Clock,
         ledger: Ledger,
-        catalogue: Arc<Catalogue>,
+        catalogues: Catalogues,
         settings: Settings,
     ) -> Result<Self, String> {
         let key = settings.secret_key.as_ref();
@@ -142,7 +142,7 @@ impl Payments {
             database,
             clock,
             ledger,
-            catalogue,
+            catalogues,
             settings: Arc::new(settings),
             stripe,
             changes,

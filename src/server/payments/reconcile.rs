@@ -92,9 +92,15 @@ impl Payments {
             let waiting = this.handle_waiting(&mut report).await;
             let before = this.clock.now() - older_than;
             let mut failures = Failures::default();
-            for row in rows::waiting(this.database.reader(), before, BATCH).await? {
+            let (reader, openable) = (this.database.reader(), this.earliest_end());
+            for row in rows::waiting(reader, before, openable, BATCH).await? {
                 report.purchases += 1;
-                failures.pass(this.look_after(row, &mut report).await, &mut report)?;
+                let outcome = this.look_after(row.clone(), &mut report).await;
+                if outcome.is_err() {
+                    // Those behind it come first the next time.
+                    this.looked_after(row).await.ok();
+                }
+                failures.pass(outcome, &mut report)?;
             }
             waiting.map(|()| report)
         })

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
-    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    ExprTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
 };
 
 use super::answer::Session;
@@ -99,16 +99,25 @@ pub(super) async fn lots_of(
     lot::Entity::find().filter(lot::Column::PurchaseId.is_in(ids)).all(connection).await
 }
 
-/// Purchases that wait for news since before this instant, the longest waiting first.
+/// Purchases that wait for news since before this instant, the longest waiting first. Nobody can
+/// pay one that has no session yet: it is due when its end comes before `openable`, the earliest
+/// that Stripe still accepts. So those never stand before what may be paid.
 pub(super) async fn waiting(
     connection: &impl ConnectionTrait,
     before: DateTime<Utc>,
+    openable: i64,
     at_most: u64,
 ) -> Result<Vec<Row>, DbErr> {
     let states = [PurchaseState::Started, PurchaseState::Open, PurchaseState::Processing];
     purchase::Entity::find()
         .filter(purchase::Column::State.is_in(states.map(PurchaseState::id)))
         .filter(purchase::Column::UpdatedAt.lte(to_millis(before)))
+        .filter(
+            purchase::Column::StripeSession
+                .is_not_null()
+                .or(purchase::Column::CheckoutEndsAt.is_null())
+                .or(purchase::Column::CheckoutEndsAt.lt(openable)),
+        )
         .order_by_asc(purchase::Column::UpdatedAt)
         .limit(at_most)
         .all(connection)
@@ -151,6 +160,8 @@ pub(super) fn view(row: Row, lots: &[lot::Model], now: DateTime<Utc>) -> Result<
         lot: row.lot,
         credits_expire_at: lot.map(|lot| from_millis(lot.expires_at)),
         created_at: from_millis(row.created_at),
+        charged_at: row.charged_at.map(from_millis),
+        stripe_consent: row.stripe_consent,
         paid_at: row.paid_at.map(from_millis),
         credited_at: row.credited_at.map(from_millis),
         reason: row.reason,

@@ -92,6 +92,8 @@ impl Shop<'_> {
             updated_at: to_millis(at),
             paid_at: is_paid.then(|| to_millis(at - TimeDelta::seconds(2))),
             credited_at: None,
+            charged_at: is_paid.then(|| to_millis(at - TimeDelta::seconds(5))),
+            stripe_consent: None,
         }
     }
 

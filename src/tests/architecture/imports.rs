@@ -12,7 +12,7 @@ use super::{
 /// A module and what it may name of ours. The longest name that fits is its rule.
 type Rule = (&'static str, &'static [&'static str]);
 
-const MAY_KNOW: [Rule; 11] = [
+const MAY_KNOW: [Rule; 13] = [
     // The program is its command line.
     ("main", &["server::command_line"]),
     ("app", &["pages"]),
@@ -34,10 +34,26 @@ const MAY_KNOW: [Rule; 11] = [
             "credits",
             "server::payments",
             "server::ledger",
+            "server::catalogue",
             "server::entity",
             "server::clock",
             "server::database",
             "server::secret",
+        ],
+    ),
+    (
+        "server::catalogue",
+        &["credits", "server::catalogue", "server::entity", "server::clock", "server::database"],
+    ),
+    (
+        "server::quotes",
+        &[
+            "credits",
+            "server::quotes",
+            "server::catalogue",
+            "server::entity",
+            "server::clock",
+            "server::database",
         ],
     ),
     // A new customer's account is opened, and an owner found, in the ledger's words.
@@ -56,7 +72,8 @@ const MAY_KNOW: [Rule; 11] = [
         ],
     ),
     // The pages' errors are how failures are explained to people; a file with a customer's
-    // history understands the same address as the page beside it.
+    // history understands the same address as the page beside it; a form that is answered by its
+    // page tells it what came of it.
     (
         "server::http",
         &[
@@ -65,10 +82,13 @@ const MAY_KNOW: [Rule; 11] = [
             "server::identity",
             "server::payments",
             "server::ledger",
+            "server::catalogue",
+            "server::quotes",
             "server::clock",
             "server::database",
             "server::secret",
             "server::AppState",
+            "pages::api_keys",
             "pages::error",
             "pages::history",
         ],
@@ -85,6 +105,8 @@ const ONLY_KNOWN_TO: [Rule; 9] = [
             "server::ledger",
             "server::payments",
             "server::identity",
+            "server::catalogue",
+            "server::quotes",
             // It writes a past that no verb would.
             "server::seed",
         ],
@@ -110,7 +132,8 @@ const DOORS: [&str; 8] = [
     "tower_sessions",
 ];
 /// Books and sales don't know who asks, nor how they are answered.
-const KNOW_NO_DOOR: [&str; 3] = ["server::ledger", "server::payments", "server::entity"];
+const KNOW_NO_DOOR: [&str; 5] =
+    ["server::ledger", "server::payments", "server::catalogue", "server::quotes", "server::entity"];
 /// No clock, no database, no I/O: what the rules are written with.
 const PURE: [&str; 4] = ["chrono", "rust_decimal", "serde", "thiserror"];
 

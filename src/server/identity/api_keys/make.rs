@@ -74,21 +74,21 @@ pub enum MakeKeyError {
 }
 
 impl NewApiKey {
-    fn check(&self) -> Result<(), MakeKeyError> {
+    /// All that is wrong with it by itself.
+    #[must_use]
+    pub fn problems(&self) -> Vec<MakeKeyError> {
         let name = self.name.trim();
-        if !(1..=LONGEST_NAME).contains(&name.chars().count()) || name.contains(char::is_control) {
-            return Err(MakeKeyError::Name);
-        }
-        if self.scopes.are_none() {
-            return Err(MakeKeyError::NoScope);
-        }
-        if self.account.is_some() && self.scopes.contain(Scope::Grant) {
-            return Err(MakeKeyError::Grant);
-        }
-        match self.ceiling {
-            Some(ceiling) if !ceiling.is_positive() => Err(MakeKeyError::Ceiling),
-            _ => Ok(()),
-        }
+        let is_name =
+            (1..=LONGEST_NAME).contains(&name.chars().count()) && !name.contains(char::is_control);
+        let grants = self.account.is_some() && self.scopes.contain(Scope::Grant);
+        let is_ceiling = self.ceiling.is_none_or(Credits::is_positive);
+        let problems = [
+            (!is_name).then_some(MakeKeyError::Name),
+            self.scopes.are_none().then_some(MakeKeyError::NoScope),
+            grants.then_some(MakeKeyError::Grant),
+            (!is_ceiling).then_some(MakeKeyError::Ceiling),
+        ];
+        problems.into_iter().flatten().collect()
     }
 
     fn row(&self, token: &Token, now: DateTime<Utc>) -> api_key::Model {
@@ -115,7 +115,9 @@ impl ApiKeys {
     /// # Errors
     /// Where something about it is wrong, the form has made one before, or the database is away.
     pub async fn make(&self, new: NewApiKey) -> Result<MadeKey, MakeKeyError> {
-        new.check()?;
+        if let Some(problem) = new.problems().into_iter().next() {
+            return Err(problem);
+        }
         if let Some(before) = self.made_with(&new).await? {
             return self.made_before(before).await;
         }

@@ -1,0 +1,101 @@
+//! What a program sends: a JSON body of a known shape, and a key that makes the request happen
+//! once.
+
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, Request, rejection::BytesRejection},
+    http::{StatusCode, header::CONTENT_TYPE, request::Parts},
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::problem::Problem;
+use crate::server::{AppState, ledger::RequestKey};
+
+/// The longest key that a program may choose.
+const LONGEST_KEY: usize = 200;
+
+/// A JSON body. What it has that we don't know is refused with its name, not ignored: a misspelt
+/// limit would be none.
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
+        let content_type = request.headers().get(CONTENT_TYPE);
+        let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let media_type = content_type.split(';').next().unwrap_or_default().trim();
+        if !media_type.eq_ignore_ascii_case("application/json") {
+            let detail = "Send JSON with Content-Type: application/json.";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail));
+        }
+        let bytes = Bytes::from_request(request, state).await.map_err(unread)?;
+        read(&bytes).map(Self)
+    }
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        if error.inner().is_data() {
+            let (path, message) = (error.path().to_string(), error.inner().to_string());
+            // Where the line and column would stand; the field says it better.
+            let message = message.split(" at line ").next().unwrap_or_default().to_owned();
+            return Problem::field(path, message);
+        }
+        invalid_json()
+    })?;
+    json.end().map_err(|_| invalid_json())?;
+    Ok(value)
+}
+
+fn invalid_json() -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "invalid_json", "The body is not valid JSON.")
+}
+
+fn unread(rejection: BytesRejection) -> Problem {
+    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        let detail = "The body is longer than this address takes.";
+        return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail);
+    }
+    Problem::new(StatusCode::BAD_REQUEST, "body_unread", "The body could not be read.")
+}
+
+/// The header `Idempotency-Key`: the same key with the same content is one request.
+pub struct IdempotencyKey(String);
+
+impl FromRequestParts<AppState> for IdempotencyKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, Problem> {
+        let is = |code, detail: &str| Problem::new(StatusCode::BAD_REQUEST, code, detail);
+        let Some(header) = parts.headers.get("idempotency-key") else {
+            let detail = "Send a header Idempotency-Key with a value of your own, the same when \
+                          you repeat the request.";
+            return Err(is("idempotency_key_missing", detail));
+        };
+        let key = header.to_str().unwrap_or_default();
+        if key.is_empty() || key.len() > LONGEST_KEY {
+            let detail = "Idempotency-Key must have 1 to 200 visible ASCII characters.";
+            return Err(is("idempotency_key_invalid", detail));
+        }
+        Ok(Self(key.to_owned()))
+    }
+}
+
+impl IdempotencyKey {
+    /// The key for one request to one address. The address is part of what is asked.
+    pub fn of(&self, route: &str, content: &impl Serialize) -> RequestKey {
+        RequestKey::new(format!("api:{}", self.0), &(route, content))
+    }
+
+    /// The key for one of several requests that were sent together.
+    pub fn of_item(&self, route: &str, index: usize, content: &impl Serialize) -> RequestKey {
+        RequestKey::new(format!("api:{}#{index}", self.0), &(route, content))
+    }
+
+    /// What the program wrote.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+}

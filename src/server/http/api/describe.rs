@@ -1,0 +1,261 @@
+//! The description of the API: OpenAPI 3.1, and the page that shows it.
+
+use std::collections::BTreeMap;
+
+use axum::{Json, Router, http::HeaderValue, routing::get};
+use tower_http::set_header::SetResponseHeaderLayer;
+use utoipa::{
+    IntoResponses, Modify, OpenApi, PartialSchema, ToSchema,
+    openapi::{
+        Content, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Schema, Type,
+        schema::AdditionalProperties,
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
+};
+use utoipa_swagger_ui::SwaggerUi;
+
+use super::{described, problem::Problem};
+use crate::{
+    credits::{EntryKind, HoldState, Operation},
+    server::AppState,
+};
+
+/// The page's own program draws with styles of its own making; nothing else may be loaded.
+const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+                           img-src 'self' data:; connect-src 'self'; base-uri 'none'; \
+                           form-action 'none'; frame-ancestors 'none'";
+
+/// What is told of the whole API.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Recharge",
+        description = "Credits for AI operations: ask the price, set credits aside, do the work, and settle.\n\n\
+            Amounts are text with up to three decimals. Every POST carries an `Idempotency-Key`: sent again with \
+            the same content it is the same request and has its first outcome; with other content it is refused. \
+            Problems are `application/problem+json`; their `code` stays, their `detail` is for people.",
+    ),
+    modifiers(&Key),
+    components(schemas(Problem)),
+)]
+struct Base;
+
+struct Key;
+
+impl Modify for Key {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("rcg_<id>_<secret>")
+            .description(Some("An API key, made under Settings → API keys or by an operator."));
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("api_key", SecurityScheme::Http(scheme.build()));
+    }
+}
+
+/// The description without its routes.
+pub fn base() -> utoipa::openapi::OpenApi {
+    let mut base = Base::openapi();
+    base.info.version = "1".to_owned();
+    base.info.license = None;
+    base
+}
+
+/// The whole description.
+#[must_use]
+pub fn description() -> utoipa::openapi::OpenApi {
+    described().into_openapi()
+}
+
+/// The description as a file and as a page.
+pub fn routes() -> Router<AppState> {
+    let policy = HeaderValue::from_static(DOCS_POLICY);
+    let docs = SwaggerUi::new("/api/docs").config(
+        utoipa_swagger_ui::Config::new(["/api/v1/openapi.json"])
+            .try_it_out_enabled(false)
+            .validator_url("none"),
+    );
+    Router::<AppState>::from(docs)
+        .layer(SetResponseHeaderLayer::overriding(
+            axum::http::header::CONTENT_SECURITY_POLICY,
+            policy,
+        ))
+        .route("/api/v1/openapi.json", get(|| async { Json(description()) }))
+}
+
+/// A set of problems that some routes share, by status and cause.
+macro_rules! problems {
+    ($(#[$doc:meta])* $name:ident: $($status:literal $cause:literal),+ $(,)?) => {
+        $(#[$doc])*
+        pub struct $name;
+
+        impl IntoResponses for $name {
+            fn responses() -> BTreeMap<String, RefOr<Response>> {
+                BTreeMap::from([$((stringify!($status).to_owned(), problem($cause).into())),+])
+            }
+        }
+    };
+}
+
+fn problem(cause: &str) -> Response {
+    let schema = Ref::from_schema_name(Problem::name());
+    let content = Content::new(Some(RefOr::Ref(schema)));
+    ResponseBuilder::new().description(cause).content("application/problem+json", content).build()
+}
+
+problems!(
+    /// Of every route.
+    KeyProblems:
+    401 "No key, a wrong one, or one that was revoked.",
+    403 "The key lacks the scope.",
+    429 "The key asks too fast; `Retry-After` says when to come back.",
+    503 "The ledger can't be reached; `Retry-After` says when to come back.",
+);
+problems!(
+    /// Of routes that read one thing.
+    ReadProblems:
+    401 "No key, a wrong one, or one that was revoked.",
+    403 "The key lacks the scope.",
+    404 "There is no such thing, or it is another account's.",
+    429 "The key asks too fast; `Retry-After` says when to come back.",
+    503 "The ledger can't be reached; `Retry-After` says when to come back.",
+);
+problems!(
+    /// Of routes that read what a query selects.
+    QueryProblems:
+    400 "A parameter that is unknown or can't be read.",
+    401 "No key, a wrong one, or one that was revoked.",
+    403 "The key lacks the scope.",
+    404 "There is no such account, or the key is another account's.",
+    422 "A parameter that can't be meant.",
+    429 "The key asks too fast; `Retry-After` says when to come back.",
+    503 "The ledger can't be reached; `Retry-After` says when to come back.",
+);
+problems!(
+    /// Of routes that write for an account.
+    AccountProblems:
+    400 "No `Idempotency-Key`, or a body that is no JSON.",
+    401 "No key, a wrong one, or one that was revoked.",
+    403 "The key lacks the scope.",
+    404 "There is no such account, or the key is another account's.",
+    413 "The body is too long.",
+    415 "The body is not announced as JSON.",
+    422 "A field that can't be meant, named by `field`; or an `Idempotency-Key` that was used for something else.",
+    429 "The key asks too fast; `Retry-After` says when to come back.",
+    503 "The ledger can't be reached or has too much to write; `Retry-After` says when to come back.",
+);
+problems!(
+    /// Of routes that bring users along.
+    PlatformProblems:
+    400 "No `Idempotency-Key`, or a body that is no JSON.",
+    401 "No key, a wrong one, or one that was revoked.",
+    403 "The key lacks the scope, or is not a service's.",
+    409 "The e-mail address belongs to another account.",
+    413 "The body is too long.",
+    415 "The body is not announced as JSON.",
+    422 "A field that can't be meant, named by `field`.",
+    429 "The key asks too fast; `Retry-After` says when to come back.",
+    503 "The accounts can't be reached; `Retry-After` says when to come back.",
+);
+problems!(
+    /// Of routes that charge or set aside.
+    MoneyProblems:
+    400 "No `Idempotency-Key`, or a body that is no JSON.",
+    401 "No key, a wrong one, or one that was revoked.",
+    402 "Too little to spend (`insufficient_credits`), or a spend cap would be passed (`spend_cap`). The same key succeeds once there is enough.",
+    403 "The key lacks the scope, or its ceiling would be passed.",
+    404 "There is no such account or quote, or it is another account's.",
+    409 "The quote has expired.",
+    413 "The body is too long.",
+    415 "The body is not announced as JSON.",
+    422 "A field that can't be meant, named by `field`; or an `Idempotency-Key` that was used for something else.",
+    429 "The key asks too fast; `Retry-After` says when to come back.",
+    503 "The ledger can't be reached or has too much to write; `Retry-After` says when to come back.",
+);
+problems!(
+    /// Of the batch.
+    BatchProblems:
+    400 "No `Idempotency-Key`, or a body that is no JSON.",
+    401 "No key, a wrong one, or one that was revoked.",
+    403 "The key lacks the scope.",
+    413 "The body is too long, or the batch has over 1,000 charges.",
+    415 "The body is not announced as JSON.",
+    422 "A field that can't be meant, named by `field`.",
+    429 "The key asks too fast; `Retry-After` says when to come back.",
+    503 "The key can't be checked at the moment; `Retry-After` says when to come back.",
+);
+problems!(
+    /// Of routes that settle a hold.
+    HoldProblems:
+    400 "No `Idempotency-Key`, or a body that is no JSON.",
+    401 "No key, a wrong one, or one that was revoked.",
+    403 "The key lacks the scope.",
+    404 "There is no such hold, or it is another account's.",
+    409 "The hold was settled in another way (`hold_captured`, `hold_released`, `hold_expired`), or more would be captured than is held (`capture_above_hold`).",
+    413 "The body is too long.",
+    415 "The body is not announced as JSON.",
+    422 "A field that can't be meant, named by `field`; or an `Idempotency-Key` that was used for something else.",
+    429 "The key asks too fast; `Retry-After` says when to come back.",
+    503 "The ledger can't be reached or has too much to write; `Retry-After` says when to come back.",
+);
+problems!(
+    /// Of the extension of a hold.
+    ExtendProblems:
+    400 "No `Idempotency-Key`, or a body that is no JSON.",
+    401 "No key, a wrong one, or one that was revoked.",
+    402 "Too little to spend (`insufficient_credits`), or a spend cap would be passed (`spend_cap`).",
+    403 "The key lacks the scope, or its ceiling would be passed.",
+    404 "There is no such hold, or it is another account's.",
+    409 "The hold was settled before.",
+    413 "The body is too long.",
+    415 "The body is not announced as JSON.",
+    422 "A field that can't be meant, named by `field`; or an `Idempotency-Key` that was used for something else.",
+    429 "The key asks too fast; `Retry-After` says when to come back.",
+    503 "The ledger can't be reached or has too much to write; `Retry-After` says when to come back.",
+);
+
+/// The ids of a closed set, as the description names them.
+macro_rules! ids {
+    ($name:ident, $ids:expr, $description:literal) => {
+        #[doc = $description]
+        pub struct $name;
+
+        impl ToSchema for $name {}
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                ObjectBuilder::new()
+                    .schema_type(Type::String)
+                    .description(Some($description))
+                    .enum_values(Some($ids))
+                    .into()
+            }
+        }
+    };
+}
+
+ids!(OperationId, Operation::ALL.map(Operation::id), "A type of operation.");
+ids!(EntryKindId, EntryKind::ALL.map(EntryKind::id), "What a row says happened.");
+ids!(HoldStateId, HoldState::ALL.map(HoldState::id), "How far a hold has come.");
+ids!(ReleaseReasonId, ["failed", "cancelled"], "Why a hold is given back.");
+
+/// Quantities by their names.
+pub struct QuantityMap;
+
+impl ToSchema for QuantityMap {}
+
+impl PartialSchema for QuantityMap {
+    fn schema() -> RefOr<Schema> {
+        let number = ObjectBuilder::new().schema_type(Type::Number).build();
+        let text = ObjectBuilder::new().schema_type(Type::String).build();
+        let value = utoipa::openapi::OneOfBuilder::new().item(number).item(text).build();
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .description(Some(
+                "Numbers and options by the names of the rate card; see `GET /catalogue`.",
+            ))
+            .additional_properties(Some(AdditionalProperties::RefOr(RefOr::T(value.into()))))
+            .examples([serde_json::json!({"assets": 20, "years": 1, "resolution": "daily"})])
+            .into()
+    }
+}

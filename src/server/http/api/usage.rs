@@ -1,0 +1,207 @@
+//! Charges for work that is done: one, or up to a thousand.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use futures::{StreamExt, stream};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{
+    amount::Amount,
+    body::{IdempotencyKey, Json},
+    caller::Caller,
+    charge::{Asked, Words, carry_out, instant},
+    describe::{MoneyProblems, OperationId, QuantityMap},
+    problem::Problem,
+};
+use crate::{
+    credits::{AccountId, Command, Operation, Quantities},
+    server::{
+        AppState,
+        identity::Scope,
+        ledger::{Outcome, RequestKey},
+    },
+};
+
+/// The most charges in one batch.
+const LARGEST_BATCH: usize = 1_000;
+/// Charges of a batch that wait for the ledger at a time.
+const AT_ONCE: usize = 256;
+
+/// Work to charge. Its cost is told by exactly one of `quote`, `quantities` and `amount`; beside a
+/// quote, quantities or an amount say what the work came to, and the quote is the ceiling.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UsageRequest {
+    /// The account; an account's own key may leave it out.
+    account: Option<String>,
+    /// The operation; a quote names it.
+    #[schema(value_type = Option<OperationId>)]
+    operation: Option<Operation>,
+    /// The id of a quote.
+    quote: Option<String>,
+    /// How much was done, by the names of the rate card.
+    #[schema(value_type = Option<QuantityMap>)]
+    quantities: Option<Quantities>,
+    /// What it costs. Zero is allowed and leaves a row.
+    amount: Option<Amount>,
+    /// The first line of the row in the history.
+    #[schema(max_length = 200)]
+    description: Option<String>,
+    /// The second line; without it, what was priced.
+    #[schema(max_length = 200)]
+    detail: Option<String>,
+    /// Your own reference: a job, an order.
+    #[schema(max_length = 200)]
+    reference: Option<String>,
+}
+
+/// A charge.
+#[derive(Serialize, ToSchema)]
+pub struct UsageAnswer {
+    /// The account.
+    account: String,
+    /// The number of its row in the account's history.
+    entry: i64,
+    /// What was charged.
+    charged: Amount,
+    /// What can be spent after it.
+    available: Amount,
+    /// What is set aside after it.
+    held: Amount,
+    /// When.
+    at: String,
+    /// Whether the same key was charged before: then nothing happened now.
+    replayed: bool,
+}
+
+/// Charge work that is done.
+#[utoipa::path(
+    post, path = "/usage", tag = "Usage", security(("api_key" = [])),
+    params(("Idempotency-Key" = String, Header, description = "Your own key; the same when you repeat the request.", min_length = 1, max_length = 200)),
+    request_body = UsageRequest,
+    responses((status = 200, description = "The charge.", body = UsageAnswer), MoneyProblems),
+)]
+pub async fn charge_usage(
+    State(state): State<AppState>,
+    caller: Caller,
+    key: IdempotencyKey,
+    Json(asked): Json<UsageRequest>,
+) -> Result<axum::Json<UsageAnswer>, Problem> {
+    let account = caller.account(Scope::Spend, asked.account.as_deref())?;
+    let key = key.of("usage", &asked);
+    charge(&state, &caller, account, key, &asked).await.map(axum::Json)
+}
+
+async fn charge(
+    state: &AppState,
+    caller: &Caller,
+    account: AccountId,
+    key: RequestKey,
+    asked: &UsageRequest,
+) -> Result<UsageAnswer, Problem> {
+    let planned = plan(state, caller, &account, asked).await;
+    let outcome = carry_out(state, &account, key, planned, asked.quote.as_deref()).await?;
+    Ok(answer(account, &outcome))
+}
+
+async fn plan(
+    state: &AppState,
+    caller: &Caller,
+    account: &AccountId,
+    asked: &UsageRequest,
+) -> Result<Command, Problem> {
+    let UsageRequest { operation, quote, quantities, amount, .. } = asked;
+    let cost = Asked {
+        operation: *operation,
+        quote: quote.as_deref(),
+        quantities: quantities.as_ref(),
+        amount: *amount,
+    };
+    let cost = cost.cost(state, account).await?;
+    caller.check_ceiling(cost.amount)?;
+    let words = Words {
+        description: asked.description.as_deref(),
+        detail: asked.detail.as_deref(),
+        reference: asked.reference.as_deref(),
+    };
+    let note = cost.note(&words)?;
+    Ok(Command::Spend { operation: cost.operation, amount: cost.amount, note })
+}
+
+fn answer(account: AccountId, outcome: &Outcome) -> UsageAnswer {
+    UsageAnswer {
+        account: account.0,
+        entry: outcome.seq,
+        charged: Amount(-outcome.amount()),
+        available: Amount(outcome.available_after),
+        held: Amount(outcome.held_after),
+        at: instant(outcome.at),
+        replayed: outcome.replayed,
+    }
+}
+
+/// Up to 1,000 charges.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BatchRequest {
+    /// The charges. Each is carried out or refused on its own, in this order for each account.
+    #[schema(min_items = 1, max_items = 1000)]
+    items: Vec<UsageRequest>,
+}
+
+/// What became of each charge, in the order of the request.
+#[derive(Serialize, ToSchema)]
+pub struct BatchAnswer {
+    /// One for each.
+    results: Vec<BatchResult>,
+}
+
+/// What became of one charge.
+#[derive(Serialize, ToSchema)]
+pub struct BatchResult {
+    /// The HTTP status that it would have had alone.
+    status: u16,
+    /// The charge, where it was carried out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<UsageAnswer>,
+    /// Why not, where it was not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<Problem>,
+}
+
+/// Charge much work at once. Sent again with the same key, each charge still happens once.
+#[utoipa::path(
+    post, path = "/usage/batch", tag = "Usage", security(("api_key" = [])),
+    params(("Idempotency-Key" = String, Header, description = "Your own key; the same when you repeat the request.", min_length = 1, max_length = 180)),
+    request_body = BatchRequest,
+    responses((status = 200, description = "What became of each charge.", body = BatchAnswer), super::describe::BatchProblems),
+)]
+pub async fn charge_batch(
+    State(state): State<AppState>,
+    caller: Caller,
+    key: IdempotencyKey,
+    Json(BatchRequest { items }): Json<BatchRequest>,
+) -> Result<axum::Json<BatchAnswer>, Problem> {
+    caller.may(Scope::Spend)?;
+    if items.is_empty() {
+        return Err(Problem::field("items", "A batch has at least one charge."));
+    }
+    if items.len() > LARGEST_BATCH {
+        let detail = format!("A batch has at most {LARGEST_BATCH} charges.");
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "batch_too_large", detail));
+    }
+    let (state, caller, key) = (&state, &caller, &key);
+    let charges = items.into_iter().enumerate().map(|(index, asked)| async move {
+        let account = caller.account(Scope::Spend, asked.account.as_deref())?;
+        let key = key.of_item("usage/batch", index, &asked);
+        charge(state, caller, account, key, &asked).await
+    });
+    let results = stream::iter(charges).buffered(AT_ONCE).map(|result| match result {
+        Ok(usage) => BatchResult { status: 200, usage: Some(usage), problem: None },
+        Err(problem) => {
+            BatchResult { status: problem.status(), usage: None, problem: Some(problem) }
+        }
+    });
+    Ok(axum::Json(BatchAnswer { results: results.collect().await }))
+}

@@ -1,0 +1,146 @@
+//! Binding prices: made from the rate card in effect, kept with its version, found by their id.
+
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, SqlErr,
+};
+use sha2::{Digest, Sha256};
+
+use super::{
+    catalogue::Catalogues,
+    clock::{Clock, from_millis, to_millis},
+    database::Database,
+    entity::quote,
+};
+use crate::credits::{AccountId, Credits, Operation, Quantities, QuantityError, Quote};
+
+/// Makes and finds quotes. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Quotes {
+    database: Database,
+    clock: Clock,
+    catalogues: Catalogues,
+}
+
+/// Why no quote was made.
+#[derive(Debug, thiserror::Error)]
+pub enum QuoteError {
+    /// A quantity can't be priced.
+    #[error(transparent)]
+    Quantity(#[from] QuantityError),
+    /// The key was used for something else.
+    #[error("this key was used with other content")]
+    KeyReused,
+    /// The database failed.
+    #[error("the database failed: {0}")]
+    Database(#[from] DbErr),
+}
+
+impl Quotes {
+    /// Prices with these catalogues.
+    #[must_use]
+    pub const fn new(database: Database, clock: Clock, catalogues: Catalogues) -> Self {
+        Self { database, clock, catalogues }
+    }
+
+    /// Makes a quote for an account, valid for [`Quote::VALIDITY`]. It changes no balance. The same
+    /// key is the same quote, whatever has become of prices since.
+    ///
+    /// # Errors
+    /// Where a quantity can't be priced, the key was used for something else, or the database
+    /// fails.
+    pub async fn make(
+        &self,
+        account: &AccountId,
+        key: &str,
+        operation: Operation,
+        quantities: &Quantities,
+    ) -> Result<Quote, QuoteError> {
+        let id = id(account, key);
+        if let Some(known) = self.find(account, &id).await? {
+            return same(known, operation, quantities);
+        }
+        let catalogue = self.catalogues.current();
+        let priced = catalogue.rate_card.price(operation, quantities)?;
+        let now = self.clock.now();
+        let quote = Quote {
+            id,
+            operation,
+            quantities: quantities.clone(),
+            cost: priced.cost,
+            detail: priced.detail,
+            rate_card: catalogue.version.clone(),
+            created_at: now,
+            valid_until: now + Quote::VALIDITY,
+        };
+        let row = row(account, &quote)?.into_active_model().reset_all();
+        let insert = quote::Entity::insert(row);
+        match insert.exec_without_returning(self.database.writer()).await {
+            Ok(_) => Ok(quote),
+            // The same request, sent twice at once.
+            Err(error) if is_known(&error) => match self.find(account, &quote.id).await? {
+                Some(known) => same(known, operation, quantities),
+                None => Err(error.into()),
+            },
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The quote of this account with this id, whether or not it is still valid.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn find(&self, account: &AccountId, id: &str) -> Result<Option<Quote>, DbErr> {
+        let row = quote::Entity::find_by_id(id)
+            .filter(quote::Column::AccountId.eq(&account.0))
+            .one(self.database.reader())
+            .await?;
+        row.map(shown).transpose()
+    }
+}
+
+/// The id is made of the account and the key, so that the same request finds its quote.
+fn id(account: &AccountId, key: &str) -> String {
+    let digest = Sha256::digest(format!("{account} {key}"));
+    format!("quo_{}", hex::encode(&digest[..16]))
+}
+
+fn same(known: Quote, operation: Operation, quantities: &Quantities) -> Result<Quote, QuoteError> {
+    let is_same = known.operation == operation && known.quantities == *quantities;
+    if is_same { Ok(known) } else { Err(QuoteError::KeyReused) }
+}
+
+fn is_known(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+}
+
+fn row(account: &AccountId, quote: &Quote) -> Result<quote::Model, DbErr> {
+    let quantities = serde_json::to_string(&quote.quantities).map_err(unreadable)?;
+    Ok(quote::Model {
+        id: quote.id.clone(),
+        account_id: account.0.clone(),
+        operation: quote.operation.id().to_owned(),
+        quantities,
+        cost: quote.cost.thousandths(),
+        detail: quote.detail.clone(),
+        rate_card: quote.rate_card.clone(),
+        created_at: to_millis(quote.created_at),
+        valid_until: to_millis(quote.valid_until),
+    })
+}
+
+fn shown(row: quote::Model) -> Result<Quote, DbErr> {
+    Ok(Quote {
+        operation: row.operation.parse().map_err(unreadable)?,
+        quantities: serde_json::from_str(&row.quantities).map_err(unreadable)?,
+        id: row.id,
+        cost: Credits::from_thousandths(row.cost),
+        detail: row.detail,
+        rate_card: row.rate_card,
+        created_at: from_millis(row.created_at),
+        valid_until: from_millis(row.valid_until),
+    })
+}
+
+fn unreadable(error: impl std::fmt::Display) -> DbErr {
+    DbErr::Custom(format!("a quote can't be read or written: {error}"))
+}
