@@ -13,7 +13,7 @@ use recharge::{
     credits::{AccountId, Command, Credits, Note, Source, Validity},
     server::ledger::{Outcome, open_account},
 };
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
+use sea_orm::{DbErr, FromQueryResult, Statement};
 
 use crate::{Answer, store::Store};
 
@@ -104,8 +104,9 @@ impl Accounts {
             purchase: None,
             note: Note { description: "Promotion".to_owned(), ..Note::default() },
         };
-        let outcome = store.ledger.execute(&self.ids[index], &format!("grant-{lot}"), command);
-        self.tell(index, &outcome.await?);
+        let key = format!("grant-{lot}");
+        let outcome = store.ledger.execute(&self.ids[index], &key, command).await?;
+        self.tell(index, &outcome);
         Ok(())
     }
 

@@ -68,13 +68,13 @@ pub struct Measured {
 
 /// Measures one row and prints it.
 pub async fn measure(plan: &Plan, store: &Store, pair: Pair) -> Answer<Measured> {
-    let mut seed = plan.seed;
+    let mut seed = seed_of(plan, &pair);
     let mut runs = vec![pair.ours.run(WARM_UP, seed).await?.1];
     let (mut limits, mut ours, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..plan.pairs {
-        seed += 1;
+        seed = seed.wrapping_add(1);
         let (limit, _) = pair.limit.run(plan.slot, seed).await?;
-        let (rate, run) = pair.ours.run(plan.slot, seed + 1_000_000).await?;
+        let (rate, run) = pair.ours.run(plan.slot, seed.wrapping_add(1_000_000)).await?;
         limits.push(limit);
         ours.push(rate);
         ratios.push(rate / limit);
@@ -104,6 +104,14 @@ pub async fn measure(plan: &Plan, store: &Store, pair: Pair) -> Answer<Measured>
     };
     print_row(&row);
     Ok(Measured { row, slowest_ms: part_ms(&latencies_us, 100) })
+}
+
+/// A seed for each row: no two rows ask under the same keys.
+fn seed_of(plan: &Plan, pair: &Pair) -> u64 {
+    let name = pair.name.bytes().fold(plan.seed, |sum, byte| {
+        sum.wrapping_mul(31).wrapping_add(u64::from(byte))
+    });
+    name.wrapping_mul(1_009).wrapping_add(pair.in_flight as u64)
 }
 
 /// A bound that must not be passed, in milliseconds, as a row of its own.
