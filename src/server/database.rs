@@ -24,6 +24,8 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections that read, and that write on PostgreSQL.
 const READERS: u32 = 12;
 const WRITERS: u32 = 8;
+/// After such a rest, a connection is asked whether it still lives.
+const RESTED: Duration = Duration::from_secs(1);
 /// Names the lock under which only one process migrates: "recharge" in ASCII.
 const MIGRATION_LOCK: i64 = 0x7265_6368_6172_6765;
 
@@ -85,27 +87,47 @@ impl Database {
     }
 
     async fn connect_postgres(url: &str) -> Result<Self, DbErr> {
-        let options = |connections: u32| {
+        let options = |connections: u32, only_writes: bool| {
             let mut options = ConnectOptions::new(url.to_owned());
             options
                 .max_connections(connections)
                 .acquire_timeout(ACQUIRE_TIMEOUT)
                 .test_before_acquire(false)
                 .sqlx_logging(false)
-                .map_sqlx_postgres_opts(|postgres| {
-                    postgres.options([("idle_in_transaction_session_timeout", "30s")])
+                .map_sqlx_postgres_opts(move |postgres| {
+                    let time = [("idle_in_transaction_session_timeout", "30s")];
+                    let plans = ["enable_seqscan", "enable_hashjoin", "enable_mergejoin"];
+                    let postgres = postgres.options(time);
+                    // What is written is found by its key, also in tables that were empty when
+                    // the statement was planned.
+                    if only_writes {
+                        postgres.options(plans.map(|plan| (plan, "off")))
+                    } else {
+                        postgres
+                    }
                 })
-                // sqlx #4385: a connection may come back inside a transaction. This also finds
-                // out whether it still lives.
-                .map_sqlx_postgres_before_acquire(|connection, _| {
+                // sqlx #4385: a connection may come back inside a transaction. Ended when it
+                // comes back, not when somebody waits for it.
+                .map_sqlx_postgres_pool_opts(|pool| {
+                    pool.after_release(|connection, _| {
+                        Box::pin(async move {
+                            connection.execute(sqlx::AssertSqlSafe("ROLLBACK")).await.map(|_| true)
+                        })
+                    })
+                })
+                // One that has rested may be dead.
+                .map_sqlx_postgres_before_acquire(|connection, state| {
                     Box::pin(async move {
-                        connection.execute(sqlx::AssertSqlSafe("ROLLBACK")).await.map(|_| true)
+                        if state.idle_for >= RESTED {
+                            connection.execute(sqlx::AssertSqlSafe("ROLLBACK")).await?;
+                        }
+                        Ok(true)
                     })
                 });
             options
         };
-        let writers = sea_orm::Database::connect(options(WRITERS)).await?;
-        let readers = sea_orm::Database::connect(options(READERS)).await?;
+        let writers = sea_orm::Database::connect(options(WRITERS, true)).await?;
+        let readers = sea_orm::Database::connect(options(READERS, false)).await?;
         Ok(Self { readers, writers })
     }
 
@@ -134,6 +156,13 @@ impl Database {
     #[must_use]
     pub const fn reader(&self) -> &DatabaseConnection {
         &self.readers
+    }
+
+    /// For single statements that find rows by their keys: on PostgreSQL those connections plan
+    /// for it that write; on SQLite the one that writes is not to be waited for.
+    #[must_use]
+    pub fn finder(&self) -> &DatabaseConnection {
+        if self.is_sqlite() { &self.readers } else { &self.writers }
     }
 
     /// For single statements that write.
