@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, FromQueryResult, Statement, Value};
 
-use super::{rows, write};
+use super::{rows, rowset::Rowset};
 use crate::{
     credits::{Account, AccountId, Allocation, Cycle, Hold, Note, Operation},
     server::{clock::to_millis, entity::hold},
@@ -42,32 +42,29 @@ pub(super) async fn load(
     until: DateTime<Utc>,
     named: &BTreeSet<(&AccountId, i64)>,
 ) -> Result<BTreeMap<AccountId, Vec<Hold>>, DbErr> {
+    let backend = transaction.get_database_backend();
     let (mut wanted, mut values) = (Vec::new(), Vec::<Value>::new());
-    if !holding.is_empty() {
-        values.push(to_millis(until).into());
-        values.extend(holding.iter().map(|id| Value::from(id.0.clone())));
-        let ids: Vec<_> = (2..=values.len()).map(|number| format!("${number}")).collect();
-        wanted.push(format!(
-            "SELECT account_id, number FROM holds
-             WHERE state = 'open' AND expires_at <= $1 AND account_id IN ({})",
-            ids.join(", "),
-        ));
-    }
     if !named.is_empty() {
-        let first = values.len() + 1;
-        values.extend(
-            named
-                .iter()
-                .flat_map(|(id, number)| -> [Value; 2] { [id.0.clone().into(), (*number).into()] }),
-        );
-        let rows = write::placeholders_from(first, named.len(), 2);
-        wanted.push(format!("SELECT column1, column2 FROM (VALUES {rows}) AS named"));
+        let row = |(id, number): &(&AccountId, i64)| vec![id.0.clone().into(), (*number).into()];
+        let columns = vec![("account_id", "text"), ("number", "bigint")];
+        let named = Rowset::new(columns, named.iter().map(row).collect());
+        let named = named.source(backend, &mut values);
+        wanted.push(format!("SELECT account_id, number FROM {named}"));
+    }
+    if !holding.is_empty() {
+        let ids = holding.iter().map(|id| vec![id.0.clone().into()]).collect();
+        let ids = Rowset::of_texts(&["id"], ids).source(backend, &mut values);
+        values.push(to_millis(until).into());
+        wanted.push(format!(
+            "SELECT account_id, number FROM {ids} JOIN holds ON holds.account_id = new.id
+             WHERE state = 'open' AND expires_at <= ${}",
+            values.len(),
+        ));
     }
     if wanted.is_empty() {
         return Ok(BTreeMap::new());
     }
     let sql = format!("WITH wanted (account_id, number) AS ({}) {HOLDS}", wanted.join(" UNION "));
-    let backend = transaction.get_database_backend();
     let statement = Statement::from_sql_and_values(backend, sql, values);
     collect(HoldRow::find_by_statement(statement).all(transaction).await?)
 }

@@ -1,12 +1,12 @@
 //! What idempotency keys have led to.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, Statement, Value};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, Statement};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{LedgerError, Outcome, queue::Waiting, rows, write};
+use super::{LedgerError, Outcome, queue::Waiting, rows, rowset::Rowset};
 use crate::{
     credits::{AccountId, Refusal},
     server::entity::entry,
@@ -63,20 +63,20 @@ pub(super) async fn find<'a>(
     connection: &impl ConnectionTrait,
     keys: impl Iterator<Item = (&'a AccountId, &'a RequestKey)>,
 ) -> Result<Known, DbErr> {
-    let asked: Vec<Value> = keys
-        .flat_map(|(account, key)| [account.0.clone().into(), key.key.clone().into()])
-        .collect();
-    if asked.is_empty() {
+    // A key that is asked for twice is found once.
+    let keys: BTreeSet<_> = keys.map(|(account, key)| (&account.0, &key.key)).collect();
+    if keys.is_empty() {
         return Ok(Known(HashMap::new()));
     }
+    let row = |(account, key): (&String, &String)| vec![account.clone().into(), key.clone().into()];
+    let asked = Rowset::of_texts(&["account", "key"], keys.into_iter().map(row).collect());
+    let (backend, mut values) = (connection.get_database_backend(), Vec::new());
     let sql = format!(
-        "SELECT DISTINCT entries.* FROM (VALUES {}) AS asked
-         JOIN entries ON entries.account_id = asked.column1
-          AND entries.request_key = asked.column2 AND entries.request_key IS NOT NULL",
-        write::placeholders(asked.len() / 2, 2),
+        "SELECT entries.* FROM {} JOIN entries ON entries.account_id = new.account
+          AND entries.request_key = new.key AND entries.request_key IS NOT NULL",
+        asked.source(backend, &mut values),
     );
-    let backend = connection.get_database_backend();
-    let statement = Statement::from_sql_and_values(backend, sql, asked);
+    let statement = Statement::from_sql_and_values(backend, sql, values);
     let found = entry::Entity::find().from_raw_sql(statement).all(connection).await?;
     let mut known = HashMap::new();
     for row in found {

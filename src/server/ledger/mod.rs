@@ -3,7 +3,8 @@
 //! # Shape
 //! A verb puts a [`Command`] with its idempotency key into the [`queue`]; the writer takes all
 //! that waits, and [`post`] loads the accounts, asks the state machine for each command in turn,
-//! and writes all rows together in one transaction. [`overview`] and [`history`] show what was
+//! and writes all rows together in one transaction: [`writes`] are its statements, [`rowset`] what
+//! they carry. [`overview`] and [`history`] show what was
 //! written, and [`verify`] proves that it adds up: [`replay`] lives the entries again, and
 //! [`compare`] and [`replay_holds`] hold every other row against them.
 //!
@@ -27,8 +28,10 @@ mod queue;
 mod replay;
 mod replay_holds;
 mod rows;
+mod rowset;
 mod verify;
 mod write;
+mod writes;
 
 use std::collections::BTreeSet;
 
@@ -136,7 +139,7 @@ impl Ledger {
         account: &AccountId,
         key: &RequestKey,
     ) -> Result<Option<Outcome>, LedgerError> {
-        known::find_one(self.database.reader(), account, key).await
+        known::find_one(self.database.finder(), account, key).await
     }
 
     /// Carries out a command in its own time, for seeds and imports of history. An instant

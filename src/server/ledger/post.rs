@@ -4,15 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map};
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use sea_orm::{
-    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::Expr,
-};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, Statement};
 
 use super::{
     Outcome, RequestKey, holds, known,
     queue::{Answer, Keyed, Request},
-    rows, write,
+    rows,
+    rowset::Rowset,
+    write,
 };
 use crate::{
     credits::{
@@ -95,20 +94,12 @@ impl Books {
         requests: &[Request],
         now: DateTime<Utc>,
     ) -> Result<Self, DbErr> {
-        let ids: BTreeSet<_> = requests.iter().map(|request| request.account.0.clone()).collect();
-        // Locked in the order of their ids, so that two writers can't wait for each other.
-        let accounts = account::Entity::find()
-            .filter(account::Column::Id.is_in(ids.clone()))
-            .order_by_asc(account::Column::Id)
-            .lock_exclusive()
-            .all(transaction)
-            .await?;
-        let open_lots = lot::Entity::find()
-            .filter(lot::Column::AccountId.is_in(ids))
-            // Not `= true`: a bound value would hide the partial index from SQLite.
-            .filter(Expr::col(lot::Column::IsOpen))
-            .all(transaction)
-            .await?;
+        let backend = transaction.get_database_backend();
+        let ids: BTreeSet<_> = requests.iter().map(|request| &request.account).collect();
+        let accounts = account::Entity::find().from_raw_sql(locked_accounts(backend, &ids));
+        let accounts = accounts.all(transaction).await?;
+        let open_lots = lot::Entity::find().from_raw_sql(open_lots(backend, &ids));
+        let open_lots = open_lots.all(transaction).await?;
         let mut lots: HashMap<String, Vec<Lot>> = HashMap::new();
         for row in open_lots {
             lots.entry(row.account_id.clone()).or_default().push(rows::lot(row)?);
@@ -189,6 +180,31 @@ impl Books {
             book.take_note(posting);
         }
     }
+}
+
+/// Reads accounts, locked in the order of their ids, so that two writers can't wait for each other.
+/// SQLite has one writer and no locks of rows.
+fn locked_accounts(backend: DbBackend, ids: &BTreeSet<&AccountId>) -> Statement {
+    let mut values = Vec::new();
+    let from = named(ids).source(backend, &mut values);
+    let lock = if backend == DbBackend::Sqlite { "" } else { "FOR UPDATE OF accounts" };
+    let sql = format!(
+        "SELECT accounts.* FROM {from} JOIN accounts ON accounts.id = new.id
+         ORDER BY accounts.id {lock}"
+    );
+    Statement::from_sql_and_values(backend, sql, values)
+}
+
+fn open_lots(backend: DbBackend, ids: &BTreeSet<&AccountId>) -> Statement {
+    let mut values = Vec::new();
+    let from = named(ids).source(backend, &mut values);
+    let sql =
+        format!("SELECT lots.* FROM {from} JOIN lots ON lots.account_id = new.id AND lots.is_open");
+    Statement::from_sql_and_values(backend, sql, values)
+}
+
+fn named(ids: &BTreeSet<&AccountId>) -> Rowset<'static> {
+    Rowset::of_texts(&["id"], ids.iter().map(|id| vec![id.0.clone().into()]).collect())
 }
 
 /// Adds the holds that may have lapsed and those that are named.

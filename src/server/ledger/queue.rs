@@ -181,7 +181,7 @@ impl Writer {
     async fn try_commit(&self, batch: Vec<Waiting>) -> Result<(), (Vec<Waiting>, DbErr)> {
         let mut batch = batch;
         for attempt in 1.. {
-            let known = match known::load(self.database.reader(), &batch).await {
+            let known = match known::load(self.database.finder(), &batch).await {
                 Ok(known) => known,
                 Err(error) => return Err((batch, error)),
             };

@@ -1,14 +1,15 @@
 //! Writes what a batch has decided, with as few statements as there are tables.
 
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
-    IntoActiveModel, QueryFilter, Statement, Value,
-    sea_query::{Expr, ExprTrait, OnConflict},
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, Statement,
+    Value, sea_query::Expr,
 };
 
 use super::{
     post::{Books, Credited},
     rows,
+    rowset::Rowset,
+    writes::Writes,
 };
 use crate::{
     credits::{Account, AccountId, Caps, Credits, PurchaseState},
@@ -18,18 +19,31 @@ use crate::{
     },
 };
 
-/// Rows of one statement: stays far below the parameters that a database takes.
-const ROWS: usize = 1_000;
+/// A lot that is there already changes in what is left of it, and in nothing else.
+const UPDATE_LOT: &str = "ON CONFLICT (account_id, number) DO UPDATE SET
+    remaining = excluded.remaining, held = excluded.held, is_open = excluded.is_open";
+
+/// A hold that is there already was extended or settled.
+const UPDATE_HOLD: &str = "ON CONFLICT (account_id, number) DO UPDATE SET
+    amount = excluded.amount, captured = excluded.captured, state = excluded.state,
+    expires_at = excluded.expires_at, settled_seq = excluded.settled_seq,
+    settled_at = excluded.settled_at";
+
+const TAKE_MORE: &str =
+    "ON CONFLICT (account_id, hold, lot) DO UPDATE SET amount = excluded.amount";
+
+const ADD_USAGE: &str = "ON CONFLICT (account_id, day, operation) DO UPDATE SET
+    credits = usage_daily.credits + excluded.credits,
+    operations = usage_daily.operations + excluded.operations";
 
 pub(super) async fn write(transaction: &DatabaseTransaction, books: Books) -> Result<(), DbErr> {
     if books.entries.is_empty() {
         return Ok(());
     }
     let changed: Vec<_> = books.books.values().filter(|book| book.is_changed).collect();
-    update_accounts(transaction, changed.iter().map(|book| &book.account)).await?;
     let (mut lots, mut usage) = (Vec::new(), Vec::new());
     let (mut holds, mut hold_allocations) = (Vec::new(), Vec::new());
-    for book in changed {
+    for book in &changed {
         let id = &book.account.id;
         lots.extend(book.lots.values().map(|lot| rows::lot_row(id, lot)));
         for changed in book.holds.values() {
@@ -48,105 +62,44 @@ pub(super) async fn write(transaction: &DatabaseTransaction, books: Books) -> Re
             }
         }));
     }
-    insert::<entry::Entity>(transaction, books.entries, None).await?;
-    insert::<lot::Entity>(transaction, lots, Some(update_lot)).await?;
-    insert::<allocation::Entity>(transaction, books.allocations, None).await?;
-    insert::<usage_daily::Entity>(transaction, usage, Some(add_usage)).await?;
-    insert::<hold::Entity>(transaction, holds, Some(update_hold)).await?;
-    insert::<hold_allocation::Entity>(transaction, hold_allocations, Some(take_more)).await?;
+    let mut writes = Writes::new(transaction.get_database_backend());
+    update_accounts(&mut writes, changed.iter().map(|book| &book.account));
+    writes.insert::<entry::Entity>(&books.entries, "");
+    writes.insert::<lot::Entity>(&lots, UPDATE_LOT);
+    writes.insert::<allocation::Entity>(&books.allocations, "");
+    writes.insert::<usage_daily::Entity>(&usage, ADD_USAGE);
+    writes.insert::<hold::Entity>(&holds, UPDATE_HOLD);
+    writes.insert::<hold_allocation::Entity>(&hold_allocations, TAKE_MORE);
+    writes.run(transaction).await?;
     for credited in &books.credited {
         mark_credited(transaction, credited).await?;
     }
     Ok(())
 }
 
-async fn insert<Entity: EntityTrait>(
-    transaction: &DatabaseTransaction,
-    rows: Vec<Entity::Model>,
-    on_conflict: Option<fn() -> OnConflict>,
-) -> Result<(), DbErr>
-where
-    Entity::Model: IntoActiveModel<Entity::ActiveModel>,
-{
-    let mut rows = rows.into_iter().map(|row| row.into_active_model().reset_all()).peekable();
-    while rows.peek().is_some() {
-        let mut insert = Entity::insert_many(rows.by_ref().take(ROWS));
-        if let Some(on_conflict) = on_conflict {
-            insert = insert.on_conflict(on_conflict());
-        }
-        insert.exec_without_returning(transaction).await?;
-    }
-    Ok(())
-}
+/// What a batch changes of an account.
+const BALANCE: [&str; 7] = ["available", "held", "seq", "granted", "spent", "expired", "latest_at"];
 
-/// A lot that is there already changes in what is left of it, and in nothing else.
-fn update_lot() -> OnConflict {
-    OnConflict::columns([lot::Column::AccountId, lot::Column::Number])
-        .update_columns([lot::Column::Remaining, lot::Column::Held, lot::Column::IsOpen])
-        .to_owned()
-}
-
-/// A hold that is there already was extended or settled.
-fn update_hold() -> OnConflict {
-    use hold::Column;
-    OnConflict::columns([Column::AccountId, Column::Number])
-        .update_columns([
-            Column::Amount,
-            Column::Captured,
-            Column::State,
-            Column::ExpiresAt,
-            Column::SettledSeq,
-            Column::SettledAt,
-        ])
-        .to_owned()
-}
-
-fn take_more() -> OnConflict {
-    use hold_allocation::Column;
-    OnConflict::columns([Column::AccountId, Column::Hold, Column::Lot])
-        .update_column(Column::Amount)
-        .to_owned()
-}
-
-fn add_usage() -> OnConflict {
-    use usage_daily::{Column, Entity};
-    let sum = |column| Expr::col((Entity, column)).add(Expr::col(("excluded", column)));
-    OnConflict::columns([Column::AccountId, Column::Day, Column::Operation])
-        .value(Column::Credits, sum(Column::Credits))
-        .value(Column::Operations, sum(Column::Operations))
-        .to_owned()
-}
-
-async fn update_accounts(
-    transaction: &DatabaseTransaction,
-    accounts: impl Iterator<Item = &Account>,
-) -> Result<(), DbErr> {
-    let mut values: Vec<Value> = Vec::new();
-    for account in accounts {
-        values.push(account.id.0.clone().into());
-        for amount in [account.available, account.held] {
-            values.push(amount.thousandths().into());
-        }
-        values.push(account.seq.into());
+fn update_accounts<'a>(writes: &mut Writes, accounts: impl Iterator<Item = &'a Account>) {
+    let row = |account: &Account| -> Vec<Value> {
         let totals = account.totals;
-        for amount in [totals.granted, totals.spent, totals.expired] {
-            values.push(amount.thousandths().into());
-        }
-        values.push(to_millis(account.latest_at).into());
-    }
-    if values.is_empty() {
-        return Ok(());
-    }
-    let sql = format!(
-        "UPDATE accounts SET available = new.column2, held = new.column3, seq = new.column4,
-                granted = new.column5, spent = new.column6, expired = new.column7,
-                latest_at = new.column8
-         FROM (VALUES {}) AS new WHERE accounts.id = new.column1",
-        placeholders(values.len() / 8, 8),
-    );
-    let backend = transaction.get_database_backend();
-    transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
-    Ok(())
+        let numbers = [
+            account.available.thousandths(),
+            account.held.thousandths(),
+            account.seq,
+            totals.granted.thousandths(),
+            totals.spent.thousandths(),
+            totals.expired.thousandths(),
+            to_millis(account.latest_at),
+        ];
+        std::iter::once(account.id.0.clone().into()).chain(numbers.map(Value::from)).collect()
+    };
+    let columns = std::iter::once(("id", "text")).chain(BALANCE.map(|name| (name, "bigint")));
+    let rows = Rowset::new(columns.collect(), accounts.map(row).collect());
+    let changes = BALANCE.map(|name| format!("{name} = new.{name}")).join(", ");
+    writes.add(rows, |from| {
+        format!("UPDATE accounts SET {changes} FROM {from} WHERE accounts.id = new.id")
+    });
 }
 
 /// Whether there is such an account.
@@ -190,18 +143,4 @@ async fn mark_credited(
     let backend = transaction.get_database_backend();
     transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
     Ok(())
-}
-
-/// `($1, $2), ($3, $4) …`: what both databases read.
-pub(super) fn placeholders(rows: usize, columns: usize) -> String {
-    placeholders_from(1, rows, columns)
-}
-
-/// The same, from another number on.
-pub(super) fn placeholders_from(first: usize, rows: usize, columns: usize) -> String {
-    let row = |row: usize| {
-        let numbers = (0..columns).map(|column| format!("${}", first + row * columns + column));
-        format!("({})", numbers.collect::<Vec<_>>().join(", "))
-    };
-    (0..rows).map(row).collect::<Vec<_>>().join(", ")
 }
