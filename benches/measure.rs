@@ -71,14 +71,20 @@ pub async fn measure(plan: &Plan, store: &Store, pair: Pair) -> Answer<Measured>
     let mut seed = seed_of(plan, &pair);
     let mut runs = vec![pair.ours.run(WARM_UP, seed).await?.1];
     let (mut limits, mut ours, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..plan.pairs {
+    let mut tries = 0;
+    while ratios.len() < plan.pairs && tries < 2 * plan.pairs {
+        tries += 1;
         seed = seed.wrapping_add(1);
         let (limit, _) = pair.limit.run(plan.slot, seed).await?;
         let (rate, run) = pair.ours.run(plan.slot, seed.wrapping_add(1_000_000)).await?;
+        runs.push(run);
+        // A disk that stood still says nothing about either side.
+        if limit <= 0.0 {
+            continue;
+        }
         limits.push(limit);
         ours.push(rate);
         ratios.push(rate / limit);
-        runs.push(run);
     }
     let mut exact = runs.iter().flatten().all(|run| run.is_right);
     if let Some(accounts) = pair.ours.accounts() {
@@ -108,9 +114,10 @@ pub async fn measure(plan: &Plan, store: &Store, pair: Pair) -> Answer<Measured>
 
 /// A seed for each row: no two rows ask under the same keys.
 fn seed_of(plan: &Plan, pair: &Pair) -> u64 {
-    let name = pair.name.bytes().fold(plan.seed, |sum, byte| {
-        sum.wrapping_mul(31).wrapping_add(u64::from(byte))
-    });
+    let name = pair
+        .name
+        .bytes()
+        .fold(plan.seed, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
     name.wrapping_mul(1_009).wrapping_add(pair.in_flight as u64)
 }
 
