@@ -23,7 +23,7 @@ use super::{
     AppState,
     config::Config,
     headers::SecurityHeaders,
-    http::{api, api_keys, buying, health, history_csv, stripe_webhook},
+    http::{api, api_keys, buying, health, history_csv, spend_caps, stripe_webhook},
     identity::{self, Gate, Sessions},
     observability::observed,
     pages::{page_not_found, pages},
@@ -74,6 +74,7 @@ fn people(state: &AppState, headers: &SecurityHeaders) -> Router<AppState> {
         .route("/sign-out", post(identity::sign_out))
         .merge(buying::routes(state.payments.clone()))
         .merge(api_keys::routes(state.api_keys.clone(), pages.clone().with_state(state.clone())))
+        .merge(spend_caps::routes(state.ledger.clone(), pages.clone().with_state(state.clone())))
         .route("/settings/credits/history.csv", get(history_csv::own))
         .route("/support/accounts/{id}/history.csv", get(history_csv::of_account))
         .merge(pages)

@@ -6,5 +6,7 @@ pub mod buying;
 pub mod explained;
 pub mod health;
 pub mod history_csv;
+mod page_answer;
 pub mod purchase_events;
+pub mod spend_caps;
 pub mod stripe_webhook;

@@ -10,7 +10,7 @@ use sea_orm::{
 };
 
 use super::{
-    Outcome, RequestKey, holds, known,
+    Outcome, RequestKey, caps, holds, known,
     queue::{Answer, Keyed, Request},
     rows, write,
 };
@@ -121,7 +121,7 @@ impl Books {
                 let today = now.with_timezone(&zone).date_naive();
                 let anchor = u32::try_from(row.cycle_anchor_day).unwrap_or(1);
                 let cycle = Cycle::containing(today, anchor);
-                holds::count_use(transaction, &mut account, cycle).await?;
+                caps::count_use(transaction, &mut account, cycle).await?;
             }
             books.insert(account.id.clone(), Book::new(account, zone));
         }

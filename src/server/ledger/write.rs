@@ -1,8 +1,8 @@
 //! Writes what a batch has decided, with as few statements as there are tables.
 
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
-    IntoActiveModel, QueryFilter, Statement, Value,
+    ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
+    Statement, Value,
     sea_query::{Expr, ExprTrait, OnConflict},
 };
 
@@ -11,10 +11,10 @@ use super::{
     rows,
 };
 use crate::{
-    credits::{Account, AccountId, Caps, Credits, PurchaseState},
+    credits::{Account, PurchaseState},
     server::{
         clock::to_millis,
-        entity::{account, allocation, entry, hold, hold_allocation, lot, usage_daily},
+        entity::{allocation, entry, hold, hold_allocation, lot, usage_daily},
     },
 };
 
@@ -147,28 +147,6 @@ async fn update_accounts(
     let backend = transaction.get_database_backend();
     transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
     Ok(())
-}
-
-/// Whether there is such an account.
-pub(super) async fn caps(
-    transaction: &DatabaseTransaction,
-    id: &AccountId,
-    caps: Caps,
-) -> Result<bool, DbErr> {
-    use account::Column;
-    let [inference, strategy, backtest, analysis] = caps.by_operation;
-    let columns = [
-        (Column::CapAll, caps.all),
-        (Column::CapInference, inference),
-        (Column::CapStrategy, strategy),
-        (Column::CapBacktest, backtest),
-        (Column::CapAnalysis, analysis),
-    ];
-    let mut update = account::Entity::update_many().filter(Column::Id.eq(&id.0));
-    for (column, cap) in columns {
-        update = update.col_expr(column, Expr::value(cap.map(Credits::thousandths)));
-    }
-    Ok(update.exec(transaction).await?.rows_affected == 1)
 }
 
 /// The purchase is credited in the transaction that makes its lot: neither is ever without the

@@ -91,6 +91,7 @@ const MAY_KNOW: [Rule; 13] = [
             "pages::api_keys",
             "pages::error",
             "pages::history",
+            "pages::spend_caps",
         ],
     ),
 ];
