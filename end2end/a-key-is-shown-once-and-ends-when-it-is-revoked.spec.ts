@@ -104,6 +104,8 @@ test.describe("on a phone", () => {
     problems.allow(/status of 422/);
     const widths = () => page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
     const expectNarrow = async () => {
+      // Text is there before the styles are.
+      await page.waitForLoadState();
       const [needed, there] = await widths();
       expect(needed).toBeLessThanOrEqual(there);
     };
