@@ -83,6 +83,7 @@ pub struct Posting {
 
 /// What has come of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly every command is posted: a box helps none")]
 pub enum Applied {
     /// It was carried out.
     Posted(Posting),

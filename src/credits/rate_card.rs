@@ -42,7 +42,7 @@ pub struct OperationRates {
 /// A quantity that a price depends on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PricedQuantity {
-    /// Its id: "input_tokens".
+    /// Its id: `input_tokens`.
     pub id: String,
     /// Its name on screen: "Input tokens".
     pub name: String,

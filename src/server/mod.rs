@@ -31,6 +31,7 @@ use catalogue::Catalogues;
 use clock::Clock;
 use config::Config;
 use database::Database;
+use http::api::Pacemaker;
 use identity::{ApiKeys, Passwords, Throttle};
 use ledger::Ledger;
 use payments::Payments;
@@ -55,6 +56,8 @@ pub struct AppState {
     pub clock: Clock,
     /// The keys of programs.
     pub api_keys: ApiKeys,
+    /// How fast each program asks.
+    pub pacemaker: Pacemaker,
     /// Hashes and checks passwords.
     pub passwords: Passwords,
     /// Slows down who guesses them.

@@ -1,7 +1,9 @@
 //! Binding prices: made from the rate card in effect, kept with its version, found by their id.
 
-use sea_orm::{ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter};
-use uuid::Uuid;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, SqlErr,
+};
+use sha2::{Digest, Sha256};
 
 use super::{
     catalogue::Catalogues,
@@ -25,6 +27,9 @@ pub enum QuoteError {
     /// A quantity can't be priced.
     #[error(transparent)]
     Quantity(#[from] QuantityError),
+    /// The key was used for something else.
+    #[error("this key was used with other content")]
+    KeyReused,
     /// The database failed.
     #[error("the database failed: {0}")]
     Database(#[from] DbErr),
@@ -37,21 +42,28 @@ impl Quotes {
         Self { database, clock, catalogues }
     }
 
-    /// Makes a quote for an account, valid for [`Quote::VALIDITY`]. It changes no balance.
+    /// Makes a quote for an account, valid for [`Quote::VALIDITY`]. It changes no balance. The same
+    /// key is the same quote, whatever has become of prices since.
     ///
     /// # Errors
-    /// Where a quantity can't be priced, or the database fails.
+    /// Where a quantity can't be priced, the key was used for something else, or the database
+    /// fails.
     pub async fn make(
         &self,
         account: &AccountId,
+        key: &str,
         operation: Operation,
         quantities: &Quantities,
     ) -> Result<Quote, QuoteError> {
+        let id = id(account, key);
+        if let Some(known) = self.find(account, &id).await? {
+            return same(known, operation, quantities);
+        }
         let catalogue = self.catalogues.current();
         let priced = catalogue.rate_card.price(operation, quantities)?;
         let now = self.clock.now();
         let quote = Quote {
-            id: format!("quo_{}", Uuid::now_v7().simple()),
+            id,
             operation,
             quantities: quantities.clone(),
             cost: priced.cost,
@@ -61,8 +73,16 @@ impl Quotes {
             valid_until: now + Quote::VALIDITY,
         };
         let row = row(account, &quote)?.into_active_model().reset_all();
-        quote::Entity::insert(row).exec_without_returning(self.database.writer()).await?;
-        Ok(quote)
+        let insert = quote::Entity::insert(row);
+        match insert.exec_without_returning(self.database.writer()).await {
+            Ok(_) => Ok(quote),
+            // The same request, sent twice at once.
+            Err(error) if is_known(&error) => match self.find(account, &quote.id).await? {
+                Some(known) => same(known, operation, quantities),
+                None => Err(error.into()),
+            },
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The quote of this account with this id, whether or not it is still valid.
@@ -76,6 +96,21 @@ impl Quotes {
             .await?;
         row.map(shown).transpose()
     }
+}
+
+/// The id is made of the account and the key, so that the same request finds its quote.
+fn id(account: &AccountId, key: &str) -> String {
+    let digest = Sha256::digest(format!("{account} {key}"));
+    format!("quo_{}", hex::encode(&digest[..16]))
+}
+
+fn same(known: Quote, operation: Operation, quantities: &Quantities) -> Result<Quote, QuoteError> {
+    let is_same = known.operation == operation && known.quantities == *quantities;
+    if is_same { Ok(known) } else { Err(QuoteError::KeyReused) }
+}
+
+fn is_known(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }
 
 fn row(account: &AccountId, quote: &Quote) -> Result<quote::Model, DbErr> {

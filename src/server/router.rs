@@ -23,7 +23,7 @@ use super::{
     AppState,
     config::Config,
     headers::SecurityHeaders,
-    http::{api_keys, buying, health, history_csv, stripe_webhook},
+    http::{api, api_keys, buying, health, history_csv, stripe_webhook},
     identity::{self, Gate, Sessions},
     observability::observed,
     pages::{page_not_found, pages},
@@ -50,6 +50,8 @@ pub fn router(state: AppState) -> Router {
         .route("/readyz", get(health::readyz))
         .nest_service("/pkg", package_files(&config))
         .merge(stripe_webhook::routes(state.payments.clone()))
+        .merge(api::routes())
+        .merge(api::description_routes())
         .merge(people(&state, &headers))
         .with_state(state)
         .layer(CompressionLayer::new().quality(COMPRESSION))

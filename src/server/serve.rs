@@ -23,6 +23,7 @@ use super::{
     clock::Clock,
     config::{Config, ConfigError},
     database::Database,
+    http::api::Pacemaker,
     identity::{ApiKeys, Passwords, Sessions, Throttle, keep_tidy},
     ledger::Ledger,
     payments::{self, Payments},
@@ -167,6 +168,7 @@ pub async fn start(
     )
     .map_err(StartError::System)?;
     Ok(AppState {
+        pacemaker: Pacemaker::new(config.paces),
         api_keys: ApiKeys::new(database.clone(), clock.clone()),
         quotes: Quotes::new(database.clone(), clock.clone(), catalogues.clone()),
         catalogues,

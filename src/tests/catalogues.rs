@@ -149,7 +149,8 @@ async fn account(app: &TestApp) -> AccountId {
 
 async fn a_quote_binds_for_a_quarter_of_an_hour(app: TestApp) {
     let (account, quotes) = (account(&app).await, &app.state.quotes);
-    let quote = quotes.make(&account, Operation::Strategy, &iterations(8)).await.unwrap();
+    let quote =
+        quotes.make(&account, "quote-1", Operation::Strategy, &iterations(8)).await.unwrap();
     assert!(quote.id.starts_with("quo_"));
     assert_eq!(quote.cost.to_string(), "50");
     assert_eq!(quote.detail, "8 iterations, Standard class");
@@ -168,12 +169,12 @@ async fn a_quote_binds_for_a_quarter_of_an_hour(app: TestApp) {
 async fn a_quote_made_under_one_version_is_used_under_it(app: TestApp) {
     let (account, catalogues) = (account(&app).await, &app.state.catalogues);
     let (eight, quotes) = (iterations(8), &app.state.quotes);
-    let quote = quotes.make(&account, Operation::Strategy, &eight).await.unwrap();
+    let quote = quotes.make(&account, "quote-2", Operation::Strategy, &eight).await.unwrap();
     app.clock.advance(TimeDelta::minutes(1));
     published(&app, &version("v2", "10"), None).await;
     catalogues.refresh().await.unwrap();
 
-    let dearer = quotes.make(&account, Operation::Strategy, &eight).await.unwrap();
+    let dearer = quotes.make(&account, "quote-3", Operation::Strategy, &eight).await.unwrap();
     assert_eq!((dearer.cost.to_string().as_str(), dearer.rate_card.as_str()), ("80", "v2"));
     let kept = quotes.find(&account, &quote.id).await.unwrap().unwrap();
     assert_eq!(kept, quote);
@@ -190,7 +191,8 @@ async fn a_quote_made_under_one_version_is_used_under_it(app: TestApp) {
 async fn what_cannot_be_priced_makes_no_quote(app: TestApp) {
     let account = account(&app).await;
     let quotes: &Quotes = &app.state.quotes;
-    let refused = quotes.make(&account, Operation::Strategy, &iterations(-1)).await.unwrap_err();
+    let refused =
+        quotes.make(&account, "quote-4", Operation::Strategy, &iterations(-1)).await.unwrap_err();
     let QuoteError::Quantity(error) = refused else { panic!("{refused}") };
     assert_eq!(error.field, "iterations");
     let made = entity::quote::Entity::find().count(app.database.reader()).await.unwrap();

@@ -306,7 +306,7 @@ fn command(random: &mut StdRng, reference: &Reference, now: DateTime<Utc>) -> Co
     match random.random_range(0..13) {
         0 | 1 => grant(random, amount, now),
         2 | 3 => Command::Spend { operation, amount: part, note: Note::default() },
-        4 | 5 | 6 => Command::Hold { operation, amount: part, lasts, note: Note::default() },
+        4..=6 => Command::Hold { operation, amount: part, lasts, note: Note::default() },
         7..=9 => Command::Capture {
             hold,
             amount: Credits::from_thousandths(part.thousandths() / 2),

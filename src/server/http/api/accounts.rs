@@ -148,7 +148,10 @@ pub async fn list_entries(
     let Query(query) = query.map_err(unread)?;
     let text = query.text.unwrap_or_default();
     if text.chars().count() > 100 {
-        return Err(Problem::field("text", "A text that is searched for has at most 100 characters."));
+        return Err(Problem::field(
+            "text",
+            "A text that is searched for has at most 100 characters.",
+        ));
     }
     let filter = HistoryFilter {
         kind: query.kind,
@@ -159,7 +162,7 @@ pub async fn list_entries(
     };
     let cursor = query.before.map(|before| Cursor::Before(i64::from(before)));
     let page = state.ledger.history(&account, filter, cursor, None).await?;
-    let next = page.older.map(|Cursor::Before(row) | Cursor::After(row)| row);
+    let next = page.older.map(|(Cursor::Before(row) | Cursor::After(row))| row);
     let entries = page.rows.into_iter().map(entry).collect();
     Ok(axum::Json(EntriesAnswer { entries, next }))
 }
@@ -244,7 +247,11 @@ pub async fn read_usage(
     let of = |operation, consumed| OperationUsage { operation, consumed: Amount(consumed) };
     let days = usage.days.iter().map(|day| DayAnswer {
         day: day.day,
-        operations: Operation::ALL.into_iter().zip(day.credits).map(|(it, sum)| of(it, sum)).collect(),
+        operations: Operation::ALL
+            .into_iter()
+            .zip(day.credits)
+            .map(|(it, sum)| of(it, sum))
+            .collect(),
     });
     Ok(axum::Json(CycleAnswer {
         first_day: usage.cycle.first,

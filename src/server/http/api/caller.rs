@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     num::NonZeroU32,
     sync::{Arc, Mutex},
 };
@@ -17,9 +18,10 @@ use governor::{
 
 use super::problem::Problem;
 use crate::{
-    credits::{AccountId, Credits},
+    credits::{AccountId, Credits, Refusal},
     server::{
         AppState,
+        config::Paces,
         identity::{ApiKey, Scope},
     },
 };
@@ -32,7 +34,7 @@ impl FromRequestParts<AppState> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let key = state.api_keys.authenticate(parts.headers.get(AUTHORIZATION)).await?;
-        state.paces.check(&key)?;
+        state.pacemaker.check(&key)?;
         Ok(Self(key))
     }
 }
@@ -82,7 +84,7 @@ impl Caller {
     pub fn check_ceiling(&self, needed: Credits) -> Result<(), Problem> {
         match self.0.ceiling {
             Some(ceiling) if needed > ceiling => {
-                Err(crate::credits::Refusal::AboveCeiling { ceiling, needed }.into())
+                Err(Refusal::AboveCeiling { ceiling, needed }.into())
             }
             _ => Ok(()),
         }
@@ -91,7 +93,7 @@ impl Caller {
 
 /// How fast each key asks. Clones share it.
 #[derive(Clone)]
-pub struct Paces {
+pub struct Pacemaker {
     of_account: Quota,
     of_service: Quota,
     keys: Arc<Mutex<HashMap<String, Arc<DefaultDirectRateLimiter>>>>,
@@ -100,21 +102,23 @@ pub struct Paces {
 /// Keys that are kept in mind; above it, those that rest are forgotten.
 const KEPT: usize = 10_000;
 
-impl std::fmt::Debug for Paces {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Paces").field("of_account", &self.of_account).finish_non_exhaustive()
+impl fmt::Debug for Pacemaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pacemaker").field("of_account", &self.of_account).finish_non_exhaustive()
     }
 }
 
-impl Paces {
-    /// Requests in a second that an account's key, and a service's, may make; twice as many at
-    /// once after a rest.
+impl Pacemaker {
+    /// Lets each key make so many requests a second, and twice as many at once after a rest.
     #[must_use]
-    pub fn new(of_account: NonZeroU32, of_service: NonZeroU32) -> Self {
-        let quota = |rate: NonZeroU32| {
-            Quota::per_second(rate).allow_burst(rate.saturating_mul(NonZeroU32::MIN.saturating_add(1)))
-        };
-        Self { of_account: quota(of_account), of_service: quota(of_service), keys: Arc::default() }
+    pub fn new(paces: Paces) -> Self {
+        let quota =
+            |rate: NonZeroU32| Quota::per_second(rate).allow_burst(rate.saturating_add(rate.get()));
+        Self {
+            of_account: quota(paces.of_account),
+            of_service: quota(paces.of_service),
+            keys: Arc::default(),
+        }
     }
 
     fn check(&self, key: &ApiKey) -> Result<(), Problem> {
@@ -123,9 +127,8 @@ impl Paces {
             keys.clear();
         }
         let quota = if key.account.is_some() { self.of_account } else { self.of_service };
-        let pace = keys
-            .entry(key.id.clone())
-            .or_insert_with(|| Arc::new(RateLimiter::direct(quota)));
+        let pace =
+            keys.entry(key.id.clone()).or_insert_with(|| Arc::new(RateLimiter::direct(quota)));
         let pace = Arc::clone(pace);
         drop(keys);
         pace.check().map_err(|early| {

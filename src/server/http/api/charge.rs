@@ -110,14 +110,6 @@ impl Asked<'_> {
 impl Cost {
     /// What the row says.
     pub fn note(&self, words: &Words<'_>) -> Result<Note, Problem> {
-        let text = |field: &str, value: Option<&str>, default: &str| {
-            let value = value.unwrap_or(default);
-            if value.chars().count() > LONGEST_TEXT || value.chars().any(char::is_control) {
-                let detail = format!("{field} must have at most {LONGEST_TEXT} printable characters.");
-                return Err(Problem::field(field, detail));
-            }
-            Ok(value.to_owned())
-        };
         Ok(Note {
             description: text("description", words.description, self.operation.name())?,
             detail: text("detail", words.detail, &self.detail)?,
@@ -127,12 +119,18 @@ impl Cost {
     }
 }
 
+/// A text of a program for a row.
+pub fn text(field: &str, value: Option<&str>, default: &str) -> Result<String, Problem> {
+    let value = value.unwrap_or(default);
+    if value.chars().count() > LONGEST_TEXT || value.chars().any(char::is_control) {
+        let detail = format!("{field} must have at most {LONGEST_TEXT} printable characters.");
+        return Err(Problem::field(field, detail));
+    }
+    Ok(value.to_owned())
+}
+
 /// The account's quote with this id.
-pub async fn find_quote(
-    state: &AppState,
-    account: &AccountId,
-    id: &str,
-) -> Result<Quote, Problem> {
+pub async fn find_quote(state: &AppState, account: &AccountId, id: &str) -> Result<Quote, Problem> {
     let found = state.quotes.find(account, id).await.map_err(|error| {
         tracing::error!(%error, "a quote could not be read");
         Problem::unavailable()
@@ -182,7 +180,7 @@ fn refused(state: &AppState, error: LedgerError, quote: Option<&str>) -> Problem
 
 /// Where a person buys credits.
 pub fn top_up_url(state: &AppState) -> String {
-    format!("{}/settings/credits#buy", state.config.public_url.trim_end_matches('/'))
+    format!("{}/settings/credits#buy", state.config.public_origin())
 }
 
 /// An instant as programs read it: RFC 3339, UTC, milliseconds.

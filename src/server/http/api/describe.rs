@@ -145,6 +145,19 @@ problems!(
     503 "The ledger can't be reached or has too much to write; `Retry-After` says when to come back.",
 );
 problems!(
+    /// Of routes that bring users along.
+    PlatformProblems:
+    400 "No `Idempotency-Key`, or a body that is no JSON.",
+    401 "No key, a wrong one, or one that was revoked.",
+    403 "The key lacks the scope, or is not a service's.",
+    409 "The e-mail address belongs to another account.",
+    413 "The body is too long.",
+    415 "The body is not announced as JSON.",
+    422 "A field that can't be meant, named by `field`.",
+    429 "The key asks too fast; `Retry-After` says when to come back.",
+    503 "The accounts can't be reached; `Retry-After` says when to come back.",
+);
+problems!(
     /// Of routes that charge or set aside.
     MoneyProblems:
     400 "No `Idempotency-Key`, or a body that is no JSON.",
@@ -238,7 +251,9 @@ impl PartialSchema for QuantityMap {
         let value = utoipa::openapi::OneOfBuilder::new().item(number).item(text).build();
         ObjectBuilder::new()
             .schema_type(Type::Object)
-            .description(Some("Numbers and options by the names of the rate card; see `GET /catalogue`."))
+            .description(Some(
+                "Numbers and options by the names of the rate card; see `GET /catalogue`.",
+            ))
             .additional_properties(Some(AdditionalProperties::RefOr(RefOr::T(value.into()))))
             .examples([serde_json::json!({"assets": 20, "years": 1, "resolution": "daily"})])
             .into()

@@ -12,14 +12,15 @@ mod catalogue;
 mod charge;
 mod describe;
 mod holds;
+mod platform;
 mod problem;
 mod quotes;
 mod usage;
 
-use axum::{Router, extract::DefaultBodyLimit, http::StatusCode, middleware::map_response, response::Response};
+use axum::{Router, extract::DefaultBodyLimit, http::StatusCode};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub use caller::Paces;
+pub use caller::Pacemaker;
 pub use describe::{description, routes as description_routes};
 pub use problem::Problem;
 
@@ -42,9 +43,9 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(accounts::read_balance))
         .routes(routes!(accounts::list_entries))
         .routes(routes!(accounts::read_usage))
-        .routes(routes!(accounts::grant_credits))
-        .routes(routes!(accounts::open_account))
-        .routes(routes!(accounts::make_sign_in_link))
+        .routes(routes!(platform::grant_credits))
+        .routes(routes!(platform::open_account))
+        .routes(routes!(platform::make_sign_in_link))
         .routes(routes!(catalogue::read_catalogue))
         .layer(DefaultBodyLimit::max(LARGEST_BODY_BYTES));
     let batch = OpenApiRouter::new()
@@ -55,12 +56,8 @@ fn described() -> OpenApiRouter<AppState> {
 
 /// The routes.
 pub fn routes() -> Router<AppState> {
-    described()
-        .split_for_parts()
-        .0
-        .layer(map_response(in_problems))
-        .method_not_allowed_fallback(|| async {
-            let detail = "This address does not know this method.";
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
-        })
+    described().split_for_parts().0.method_not_allowed_fallback(|| async {
+        let detail = "This address does not know this method.";
+        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+    })
 }

@@ -21,7 +21,7 @@ use crate::{
     credits::{Command, Note, Source, Validity},
     server::{
         AppState,
-        identity::{self, Bring, BringError, Scope},
+        identity::{self, Bring, BringError, Scope, sign_in_links},
     },
 };
 
@@ -128,15 +128,14 @@ pub async fn make_sign_in_link(
     Json(LinkRequest {}): Json<LinkRequest>,
 ) -> Result<(StatusCode, axum::Json<LinkAnswer>), Problem> {
     caller.service(Scope::Spend)?;
-    let made = identity::make_sign_in_link(&state.database, &named(&id), state.clock.now()).await;
+    let made = sign_in_links::make(&state.database, &named(&id), state.clock.now()).await;
     let link = made.map_err(|error| {
         tracing::error!(%error, "a sign-in link could not be made");
         Problem::unavailable()
     })?;
     let link = link.ok_or_else(|| Problem::not_found("account"))?;
-    let origin = state.config.public_url.trim_end_matches('/');
     let answer = LinkAnswer {
-        url: format!("{origin}{}", link.path.reveal()),
+        url: format!("{}{}", state.config.public_origin(), link.path.reveal()),
         expires_at: instant(link.expires_at),
     };
     Ok((StatusCode::CREATED, axum::Json(answer)))

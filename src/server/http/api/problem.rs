@@ -39,7 +39,7 @@ pub struct Problem {
     detail: String,
     /// The numbers and names that belong to it.
     #[serde(flatten)]
-    facts: Facts,
+    facts: Box<Facts>,
     #[serde(skip)]
     retry_after: Option<u32>,
 }
@@ -98,7 +98,7 @@ impl Problem {
             status: status.as_u16(),
             code,
             detail: detail.into(),
-            facts: Facts::default(),
+            facts: Box::default(),
             retry_after: None,
         }
     }
@@ -239,12 +239,11 @@ impl From<Refusal> for Problem {
                     facts.needed = Some(Amount(needed));
                 })
             }
-            Refusal::AboveCeiling { ceiling, needed } => {
-                is(StatusCode::FORBIDDEN, "above_ceiling").with(|facts| {
+            Refusal::AboveCeiling { ceiling, needed } => is(StatusCode::FORBIDDEN, "above_ceiling")
+                .with(|facts| {
                     facts.limit = Some(Amount(ceiling));
                     facts.needed = Some(Amount(needed));
-                })
-            }
+                }),
             Refusal::HoldSettled { state, amount, captured, .. } => {
                 is(StatusCode::CONFLICT, settled_code(state)).with(|facts| {
                     facts.state = Some(state);
@@ -263,9 +262,7 @@ impl From<Refusal> for Problem {
             Refusal::ExtensionTooShort { .. } => Self::field("ttl_seconds", detail),
             Refusal::UnknownHold => Self::not_found("hold"),
             Refusal::UnknownAccount => Self::not_found("account"),
-            Refusal::KeyReused => {
-                is(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused")
-            }
+            Refusal::KeyReused => is(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
         }
     }
 }

@@ -192,10 +192,10 @@ pub async fn charge_batch(
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "batch_too_large", detail));
     }
     let (state, caller, key) = (&state, &caller, &key);
-    let charges = items.iter().enumerate().map(|(index, asked)| async move {
+    let charges = items.into_iter().enumerate().map(|(index, asked)| async move {
         let account = caller.account(Scope::Spend, asked.account.as_deref())?;
-        let key = key.of_item("usage/batch", index, asked);
-        charge(state, caller, account, key, asked).await
+        let key = key.of_item("usage/batch", index, &asked);
+        charge(state, caller, account, key, &asked).await
     });
     let results = stream::iter(charges).buffered(AT_ONCE).map(|result| match result {
         Ok(usage) => BatchResult { status: 200, usage: Some(usage), problem: None },

@@ -1,5 +1,7 @@
 //! Credits set aside before the work, and settled after it.
 
+mod settle;
+
 use axum::{
     extract::{Path, State},
     http::StatusCode,
@@ -7,19 +9,18 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use settle::*;
+
 use super::{
     amount::Amount,
     body::{IdempotencyKey, Json},
     caller::Caller,
-    charge::{Asked, Words, carry_out, instant, rate_card},
-    describe::{AccountProblems, HoldProblems, MoneyProblems, OperationId, QuantityMap},
+    charge::{Asked, Words, carry_out, instant},
+    describe::{MoneyProblems, OperationId, QuantityMap},
     problem::Problem,
 };
 use crate::{
-    credits::{
-        AccountId, Command, Credits, Hold, HoldState, HoldTime, Operation, Quantities,
-        ReleaseReason,
-    },
+    credits::{AccountId, Command, Credits, Hold, HoldState, HoldTime, Operation, Quantities},
     server::{AppState, identity::Scope, ledger::Outcome},
 };
 
@@ -138,142 +139,6 @@ async fn plan(
     Ok(Command::Hold { operation: cost.operation, amount: cost.amount, lasts, note })
 }
 
-/// What the work came to. Neither `amount` nor `quantities`: all that is held.
-#[derive(Deserialize, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CaptureRequest {
-    /// What it cost; not more than is held.
-    amount: Option<Amount>,
-    /// How much was done: priced as the hold was, and charged up to what is held.
-    #[schema(value_type = Option<QuantityMap>)]
-    quantities: Option<Quantities>,
-}
-
-/// Charge the work and give the rest of the hold back. Capturing twice is capturing once.
-#[utoipa::path(
-    post, path = "/holds/{id}/capture", tag = "Holds", security(("api_key" = [])),
-    params(("id" = String, Path, description = "The hold."), ("Idempotency-Key" = String, Header, description = "Your own key; the same when you repeat the request.", min_length = 1, max_length = 200)),
-    request_body = CaptureRequest,
-    responses((status = 200, description = "The hold, captured.", body = HoldAnswer), HoldProblems),
-)]
-pub async fn capture_hold(
-    State(state): State<AppState>,
-    caller: Caller,
-    Path(id): Path<String>,
-    key: IdempotencyKey,
-    Json(asked): Json<CaptureRequest>,
-) -> Result<axum::Json<HoldAnswer>, Problem> {
-    let (account, number) = named(&caller, &id)?;
-    let key = key.of(&id, &("capture", &asked));
-    let planned = plan_capture(&state, &account, number, &asked).await;
-    let outcome = carry_out(&state, &account, key, planned, None).await?;
-    let amount = -outcome.held_change;
-    Ok(axum::Json(answer(&account, &outcome, HoldState::Captured, amount)))
-}
-
-async fn plan_capture(
-    state: &AppState,
-    account: &AccountId,
-    number: i64,
-    asked: &CaptureRequest,
-) -> Result<Command, Problem> {
-    let capture =
-        |amount, detail| Command::Capture { hold: number, amount, detail };
-    match (asked.amount, &asked.quantities) {
-        (Some(Amount(amount)), None) => Ok(capture(amount, None)),
-        (None, None) => Ok(capture(find(state, account, number).await?.amount, None)),
-        (None, Some(quantities)) => {
-            let hold = find(state, account, number).await?;
-            if hold.note.rate_card.is_empty() {
-                let detail = "The hold was made by an amount: capture an amount.";
-                return Err(Problem::field("quantities", detail));
-            }
-            let rates = rate_card(state, &hold.note.rate_card)?;
-            let priced = rates.price(hold.operation, quantities)?;
-            Ok(capture(priced.cost.min(hold.amount), Some(priced.detail)))
-        }
-        (Some(_), Some(_)) => {
-            let detail = "Say what it came to by quantities or by an amount, not by both.";
-            Err(Problem::field("amount", detail))
-        }
-    }
-}
-
-/// Why a hold is given back.
-#[derive(Deserialize, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ReleaseRequest {
-    /// Why; the row says it.
-    #[schema(value_type = Option<super::describe::ReleaseReasonId>)]
-    reason: Option<ReleaseReason>,
-}
-
-/// Give all of a hold back: the work failed or was called off, and costs nothing. Releasing twice
-/// is releasing once.
-#[utoipa::path(
-    post, path = "/holds/{id}/release", tag = "Holds", security(("api_key" = [])),
-    params(("id" = String, Path, description = "The hold."), ("Idempotency-Key" = String, Header, description = "Your own key; the same when you repeat the request.", min_length = 1, max_length = 200)),
-    request_body = ReleaseRequest,
-    responses((status = 200, description = "The hold, released.", body = HoldAnswer), HoldProblems),
-)]
-pub async fn release_hold(
-    State(state): State<AppState>,
-    caller: Caller,
-    Path(id): Path<String>,
-    key: IdempotencyKey,
-    Json(asked): Json<ReleaseRequest>,
-) -> Result<axum::Json<HoldAnswer>, Problem> {
-    let (account, number) = named(&caller, &id)?;
-    let key = key.of(&id, &("release", &asked));
-    let reason = asked.reason.unwrap_or(ReleaseReason::Failed);
-    let command = Command::Release { hold: number, reason };
-    let outcome = carry_out(&state, &account, key, Ok(command), None).await?;
-    let amount = -outcome.held_change;
-    Ok(axum::Json(answer(&account, &outcome, HoldState::Released, amount)))
-}
-
-/// How a hold outlasts or outgrows what was thought.
-#[derive(Deserialize, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ExtendRequest {
-    /// How long it lasts from now on; not shorter than before.
-    #[schema(minimum = 1, maximum = 86400, default = 3600)]
-    ttl_seconds: Option<u32>,
-    /// What is set aside on top.
-    more: Option<Amount>,
-}
-
-/// Let a hold last longer, or set more aside, for work that outgrows it.
-#[utoipa::path(
-    post, path = "/holds/{id}/extend", tag = "Holds", security(("api_key" = [])),
-    params(("id" = String, Path, description = "The hold."), ("Idempotency-Key" = String, Header, description = "Your own key; the same when you repeat the request.", min_length = 1, max_length = 200)),
-    request_body = ExtendRequest,
-    responses((status = 200, description = "The hold as it is now.", body = HoldAnswer), super::describe::ExtendProblems),
-)]
-pub async fn extend_hold(
-    State(state): State<AppState>,
-    caller: Caller,
-    Path(id): Path<String>,
-    key: IdempotencyKey,
-    Json(asked): Json<ExtendRequest>,
-) -> Result<axum::Json<HoldAnswer>, Problem> {
-    let (account, number) = named(&caller, &id)?;
-    let key = key.of(&id, &("extend", &asked));
-    let command = hold_time(asked.ttl_seconds).map(|lasts| Command::Extend {
-        hold: number,
-        lasts,
-        more: asked.more.map_or(Credits::ZERO, |Amount(more)| more),
-        ceiling: caller.ceiling(),
-    });
-    let outcome = carry_out(&state, &account, key, command, None).await?;
-    let hold = find(&state, &account, number).await?;
-    let mut answer = read(&account, &hold);
-    (answer.entry, answer.replayed) = (outcome.seq, outcome.replayed);
-    answer.available = Some(Amount(outcome.available_after));
-    answer.held = Some(Amount(outcome.held_after));
-    Ok(axum::Json(answer))
-}
-
 /// A hold as it is now.
 #[utoipa::path(
     get, path = "/holds/{id}", tag = "Holds", security(("api_key" = [])),
@@ -324,12 +189,7 @@ fn parse(id: &str) -> Option<(AccountId, i64)> {
     (written(&found.0, found.1) == id).then_some(found)
 }
 
-fn answer(
-    account: &AccountId,
-    outcome: &Outcome,
-    state: HoldState,
-    amount: Credits,
-) -> HoldAnswer {
+fn answer(account: &AccountId, outcome: &Outcome, state: HoldState, amount: Credits) -> HoldAnswer {
     let captured = -outcome.amount();
     let is_open = state == HoldState::Open;
     HoldAnswer {

@@ -1,0 +1,156 @@
+//! How a hold ends, or goes on.
+
+use axum::extract::{Path, State};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{
+    super::{
+        amount::Amount,
+        body::{IdempotencyKey, Json},
+        caller::Caller,
+        charge::{carry_out, rate_card},
+        describe::{ExtendProblems, HoldProblems, QuantityMap, ReleaseReasonId},
+        problem::Problem,
+    },
+    HoldAnswer, answer, find, hold_time, named, read,
+};
+use crate::{
+    credits::{AccountId, Command, Credits, HoldState, Quantities, ReleaseReason},
+    server::AppState,
+};
+
+/// What the work came to. Neither `amount` nor `quantities`: all that is held.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CaptureRequest {
+    /// What it cost; not more than is held.
+    amount: Option<Amount>,
+    /// How much was done: priced as the hold was, and charged up to what is held.
+    #[schema(value_type = Option<QuantityMap>)]
+    quantities: Option<Quantities>,
+}
+
+/// Charge the work and give the rest of the hold back. Capturing twice is capturing once.
+#[utoipa::path(
+    post, path = "/holds/{id}/capture", tag = "Holds", security(("api_key" = [])),
+    params(("id" = String, Path, description = "The hold."), ("Idempotency-Key" = String, Header, description = "Your own key; the same when you repeat the request.", min_length = 1, max_length = 200)),
+    request_body = CaptureRequest,
+    responses((status = 200, description = "The hold, captured.", body = HoldAnswer), HoldProblems),
+)]
+pub async fn capture_hold(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(id): Path<String>,
+    key: IdempotencyKey,
+    Json(asked): Json<CaptureRequest>,
+) -> Result<axum::Json<HoldAnswer>, Problem> {
+    let (account, number) = named(&caller, &id)?;
+    let key = key.of(&id, &("capture", &asked));
+    let planned = plan_capture(&state, &account, number, &asked).await;
+    let outcome = carry_out(&state, &account, key, planned, None).await?;
+    let amount = -outcome.held_change;
+    Ok(axum::Json(answer(&account, &outcome, HoldState::Captured, amount)))
+}
+
+async fn plan_capture(
+    state: &AppState,
+    account: &AccountId,
+    number: i64,
+    asked: &CaptureRequest,
+) -> Result<Command, Problem> {
+    let capture = |amount, detail| Command::Capture { hold: number, amount, detail };
+    match (asked.amount, &asked.quantities) {
+        (Some(Amount(amount)), None) => Ok(capture(amount, None)),
+        (None, None) => Ok(capture(find(state, account, number).await?.amount, None)),
+        (None, Some(quantities)) => {
+            let hold = find(state, account, number).await?;
+            if hold.note.rate_card.is_empty() {
+                let detail = "The hold was made by an amount: capture an amount.";
+                return Err(Problem::field("quantities", detail));
+            }
+            let rates = rate_card(state, &hold.note.rate_card)?;
+            let priced = rates.price(hold.operation, quantities)?;
+            Ok(capture(priced.cost.min(hold.amount), Some(priced.detail)))
+        }
+        (Some(_), Some(_)) => {
+            let detail = "Say what it came to by quantities or by an amount, not by both.";
+            Err(Problem::field("amount", detail))
+        }
+    }
+}
+
+/// Why a hold is given back.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseRequest {
+    /// Why; the row says it.
+    #[schema(value_type = Option<ReleaseReasonId>)]
+    reason: Option<ReleaseReason>,
+}
+
+/// Give all of a hold back: the work failed or was called off, and costs nothing. Releasing twice
+/// is releasing once.
+#[utoipa::path(
+    post, path = "/holds/{id}/release", tag = "Holds", security(("api_key" = [])),
+    params(("id" = String, Path, description = "The hold."), ("Idempotency-Key" = String, Header, description = "Your own key; the same when you repeat the request.", min_length = 1, max_length = 200)),
+    request_body = ReleaseRequest,
+    responses((status = 200, description = "The hold, released.", body = HoldAnswer), HoldProblems),
+)]
+pub async fn release_hold(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(id): Path<String>,
+    key: IdempotencyKey,
+    Json(asked): Json<ReleaseRequest>,
+) -> Result<axum::Json<HoldAnswer>, Problem> {
+    let (account, number) = named(&caller, &id)?;
+    let key = key.of(&id, &("release", &asked));
+    let reason = asked.reason.unwrap_or(ReleaseReason::Failed);
+    let command = Command::Release { hold: number, reason };
+    let outcome = carry_out(&state, &account, key, Ok(command), None).await?;
+    let amount = -outcome.held_change;
+    Ok(axum::Json(answer(&account, &outcome, HoldState::Released, amount)))
+}
+
+/// How a hold outlasts or outgrows what was thought.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExtendRequest {
+    /// How long it lasts from now on; not shorter than before.
+    #[schema(minimum = 1, maximum = 86400, default = 3600)]
+    ttl_seconds: Option<u32>,
+    /// What is set aside on top.
+    more: Option<Amount>,
+}
+
+/// Let a hold last longer, or set more aside, for work that outgrows it.
+#[utoipa::path(
+    post, path = "/holds/{id}/extend", tag = "Holds", security(("api_key" = [])),
+    params(("id" = String, Path, description = "The hold."), ("Idempotency-Key" = String, Header, description = "Your own key; the same when you repeat the request.", min_length = 1, max_length = 200)),
+    request_body = ExtendRequest,
+    responses((status = 200, description = "The hold as it is now.", body = HoldAnswer), ExtendProblems),
+)]
+pub async fn extend_hold(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(id): Path<String>,
+    key: IdempotencyKey,
+    Json(asked): Json<ExtendRequest>,
+) -> Result<axum::Json<HoldAnswer>, Problem> {
+    let (account, number) = named(&caller, &id)?;
+    let key = key.of(&id, &("extend", &asked));
+    let command = hold_time(asked.ttl_seconds).map(|lasts| Command::Extend {
+        hold: number,
+        lasts,
+        more: asked.more.map_or(Credits::ZERO, |Amount(more)| more),
+        ceiling: caller.ceiling(),
+    });
+    let outcome = carry_out(&state, &account, key, command, None).await?;
+    let hold = find(&state, &account, number).await?;
+    let mut answer = read(&account, &hold);
+    (answer.entry, answer.replayed) = (outcome.seq, outcome.replayed);
+    answer.available = Some(Amount(outcome.available_after));
+    answer.held = Some(Amount(outcome.held_after));
+    Ok(axum::Json(answer))
+}
