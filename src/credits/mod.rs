@@ -19,6 +19,7 @@ mod quantity;
 mod quote;
 mod rate_card;
 mod rate_card_validity;
+mod rate_words;
 mod statement;
 
 pub use account::{Account, AccountId, Posting, Totals};

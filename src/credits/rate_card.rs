@@ -42,7 +42,7 @@ pub struct OperationRates {
 /// A quantity that a price depends on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PricedQuantity {
-    /// Its id: "input_tokens".
+    /// Its id: `input_tokens`.
     pub id: String,
     /// Its name on screen: "Input tokens".
     pub name: String,
@@ -133,7 +133,7 @@ impl OperationRates {
         Ok(ids.zip(values.into_iter().map(Value::words)).collect())
     }
 
-    fn read(&self, quantities: &Quantities) -> Result<Vec<Value<'_>>, QuantityError> {
+    pub(super) fn read(&self, quantities: &Quantities) -> Result<Vec<Value<'_>>, QuantityError> {
         let unknown = quantities.keys().find(|id| self.find(id).is_none());
         if let Some(id) = unknown {
             let known: Vec<_> =

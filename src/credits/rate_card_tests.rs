@@ -116,6 +116,19 @@ fn the_row_says_what_was_priced() {
 }
 
 #[test]
+fn the_rates_are_told_as_they_are_for_what_was_chosen() {
+    let told = |operation, quantities: &[(&str, &str)]| {
+        let card = rate_card();
+        card.rates(operation).unwrap().rates_in_words(&given(quantities)).unwrap()
+    };
+    let bars = [("assets", "1"), ("years", "1"), ("resolution", "hourly")];
+    assert_eq!(told(Operation::Backtest, &bars), "1.25 credits per asset × year");
+    let tokens = [("input_tokens", "1"), ("output_tokens", "1"), ("model", "fast")];
+    let expected = "0.01 credits per 1k tokens in and 0.04 per 1k out";
+    assert_eq!(told(Operation::Inference, &tokens), expected);
+}
+
+#[test]
 fn a_cost_is_rounded_once_and_down() {
     assert_eq!(inference("19", "0", "standard").cost.thousandths(), 0, "0.95 thousandths");
     assert_eq!(inference("1", "1", "standard").cost.thousandths(), 0, "0.05 and 0.2 thousandths");
