@@ -123,6 +123,11 @@ fn the_rates_are_told_as_they_are_for_what_was_chosen() {
     };
     let bars = [("assets", "1"), ("years", "1"), ("resolution", "hourly")];
     assert_eq!(told(Operation::Backtest, &bars), "1.25 credits per asset × year");
+    let mut limited = rate_card().rates(Operation::Backtest).unwrap().clone();
+    limited.minimum = Credits::from_thousandths(500);
+    limited.maximum = Some(Credits::from_thousandths(5_000_000));
+    let limits = limited.rates_in_words(&given(&bars)).unwrap();
+    assert_eq!(limits, "1.25 credits per asset × year, at least 0.5, at most 5,000");
     let tokens = [("input_tokens", "1"), ("output_tokens", "1"), ("model", "fast")];
     let expected = "0.01 credits per 1k tokens in and 0.04 per 1k out";
     assert_eq!(told(Operation::Inference, &tokens), expected);
@@ -176,7 +181,7 @@ fn whatever_comes_as_json_is_priced_or_named() {
     }
     let kept = read(r#"{"assets": 20, "years": 0.5, "resolution": "hourly"}"#);
     let written = serde_json::to_string(&kept).unwrap();
-    assert_eq!(written, r#"{"assets":20,"resolution":"hourly","years":"0.5"}"#);
+    assert_eq!(written, r#"{"assets":20,"resolution":"hourly","years":0.5}"#);
     assert_eq!(read(&written), kept);
 }
 

@@ -6,8 +6,8 @@ use super::{OperationRates, Quantities, QuantityError, nano_credits, rate_card::
 const FACTOR: i128 = 1_000_000;
 
 impl OperationRates {
-    /// What each unit costs: "1.25 credits per asset × year", "0.05 credits per 1k tokens in and
-    /// 0.2 per 1k out".
+    /// What each unit costs: "1.25 credits per asset × year, at most 5,000", "0.05 credits per 1k
+    /// tokens in and 0.2 per 1k out".
     ///
     /// # Errors
     /// See [`super::RateCard::price`].
@@ -37,6 +37,12 @@ impl OperationRates {
             words.push_str(if words.is_empty() { "" } else { " and " });
             let price = nano_credits(i64::try_from(price).unwrap_or(i64::MAX));
             words.push_str(&format!("{price}{unit} per {}", units.join(" × ")));
+        }
+        if self.minimum.is_positive() {
+            words.push_str(&format!(", at least {}", self.minimum));
+        }
+        if let Some(maximum) = self.maximum {
+            words.push_str(&format!(", at most {maximum}"));
         }
         Ok(words)
     }

@@ -117,7 +117,7 @@ async fn an_operation_is_estimated_in_the_address(app: TestApp) {
     let page = customer.get(&format!("/settings/credits?{asked}")).await.body;
     assert_eq!((figure(&page, "cost"), figure(&page, "after")), ("240", "239.5"));
     assert_eq!(figure(&page, "detail"), "20 assets × 3 years, minute bars");
-    assert_eq!(figure(&page, "rates"), "4 credits per asset × year");
+    assert_eq!(figure(&page, "rates"), "4 credits per asset × year, at least 0.5, at most 5,000");
     assert!(input(&page, "backtest.assets").contains("value=\"20\""));
     let kept = page.split("action=\"/settings/credits#estimate\"").nth(1).unwrap();
     assert!(input(kept, "cycle").contains("2026-01-15"), "the chosen cycle is kept");
