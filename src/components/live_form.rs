@@ -25,8 +25,8 @@ impl LiveForm {
     }
 
     /// Answers an event of the form, as long as the page lives.
-    pub fn listen(&self, name: &str, answer: impl Fn(Event) + 'static) {
-        let listener = Closure::<dyn FnMut(Event)>::new(answer);
+    pub fn listen(&self, name: &str, answer: Box<dyn FnMut(Event)>) {
+        let listener = Closure::wrap(answer);
         let function = listener.as_ref().unchecked_ref();
         self.0.add_event_listener_with_callback(name, function).ok();
         listener.forget();

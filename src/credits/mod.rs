@@ -37,7 +37,7 @@ pub use purchase::{Purchase, PurchaseState, UnknownPurchaseState};
 pub use quantity::{Choosable, Number, Quantities, Quantity, QuantityError};
 pub use quote::Quote;
 pub use rate_card::{
-    OperationRates, Priced, PricedQuantity, QuantityKind, Rate, RateCard, nano_credits,
+    OperationRates, Priced, PricedQuantity, QuantityKind, Rate, RateCard, Value, nano_credits,
 };
 pub use statement::{
     Cursor, CycleUsage, DayUsage, HistoryFilter, HistoryPage, LotLine, Overview, Row, RowDetail,

@@ -1,6 +1,6 @@
 //! What the rate card promises.
 
-use super::*;
+use super::{super::Quantity, *};
 
 pub fn number(id: &str, unit: &str, minimum: i64, maximum: i64) -> PricedQuantity {
     let name = format!("{}{}", id[..1].to_uppercase(), id[1..].replace('_', " "));
@@ -119,14 +119,15 @@ fn the_row_says_what_was_priced() {
 fn the_rates_are_told_as_they_are_for_what_was_chosen() {
     let told = |operation, quantities: &[(&str, &str)]| {
         let card = rate_card();
-        card.rates(operation).unwrap().rates_in_words(&given(quantities)).unwrap()
+        let rates = card.rates(operation).unwrap();
+        rates.rates_in_words(&rates.known(&given(quantities)).unwrap())
     };
     let bars = [("assets", "1"), ("years", "1"), ("resolution", "hourly")];
     assert_eq!(told(Operation::Backtest, &bars), "1.25 credits per asset × year");
     let mut limited = rate_card().rates(Operation::Backtest).unwrap().clone();
     limited.minimum = Credits::from_thousandths(500);
     limited.maximum = Some(Credits::from_thousandths(5_000_000));
-    let limits = limited.rates_in_words(&given(&bars)).unwrap();
+    let limits = limited.rates_in_words(&limited.known(&given(&bars)).unwrap());
     assert_eq!(limits, "1.25 credits per asset × year, at least 0.5, at most 5,000");
     let tokens = [("input_tokens", "1"), ("output_tokens", "1"), ("model", "fast")];
     let expected = "0.01 credits per 1k tokens in and 0.04 per 1k out";

@@ -1,6 +1,6 @@
 //! The rates of an operation in words, as they are for the options that were chosen.
 
-use super::{OperationRates, Quantities, QuantityError, nano_credits, rate_card::Value};
+use super::{OperationRates, Value, nano_credits};
 
 /// Millionths in one: the unit of factors.
 const FACTOR: i128 = 1_000_000;
@@ -8,18 +8,15 @@ const FACTOR: i128 = 1_000_000;
 impl OperationRates {
     /// What each unit costs: "1.25 credits per asset × year, at most 5,000", "0.05 credits per 1k
     /// tokens in and 0.2 per 1k out".
-    ///
-    /// # Errors
-    /// See [`super::RateCard::price`].
-    pub fn rates_in_words(&self, quantities: &Quantities) -> Result<String, QuantityError> {
-        let values = self.read(quantities)?;
+    #[must_use]
+    pub fn rates_in_words(&self, values: &[Value<'_>]) -> String {
         let mut words = String::new();
         if self.base > 0 {
             words = format!("{} credits each", nano_credits(self.base));
         }
         for rate in &self.rates {
             let (mut price, mut units) = (i128::from(rate.price), Vec::new());
-            for (quantity, value) in self.quantities.iter().zip(&values) {
+            for (quantity, value) in self.quantities.iter().zip(values) {
                 match value {
                     Value::Chosen(option) => price = price * i128::from(option.factor) / FACTOR,
                     Value::Number(number, _) if rate.of.contains(&quantity.id) => {
@@ -44,6 +41,6 @@ impl OperationRates {
         if let Some(maximum) = self.maximum {
             words.push_str(&format!(", at most {maximum}"));
         }
-        Ok(words)
+        words
     }
 }

@@ -72,7 +72,7 @@ impl Picker {
 
     fn listen(&self, name: &str, answer: fn(&Self, Event)) {
         let picker = self.clone();
-        self.form.listen(name, move |event| answer(&picker, event));
+        self.form.listen(name, Box::new(move |event| answer(&picker, event)));
     }
 
     /// Brings the other fields in line with the one that was changed.

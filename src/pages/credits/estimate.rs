@@ -3,7 +3,7 @@
 
 use crate::{
     components::{Figure, said},
-    credits::{Credits, Operation, Priced, Quantities, Quantity, QuantityError, RateCard},
+    credits::{Credits, Operation, OperationRates, QuantityError, RateCard},
 };
 
 /// What estimates come from.
@@ -34,58 +34,39 @@ pub fn fault(operation: Operation, quantity: &str) -> String {
 }
 
 impl Estimator {
-    /// The quantities of an operation, as a form has them.
+    /// What an operation would cost, each quantity as its field in a form says.
     #[must_use]
-    pub fn quantities(
-        &self,
-        operation: Operation,
-        value: impl Fn(&str) -> Option<String>,
-    ) -> Quantities {
-        let rates = self.card.rates(operation).map(|rates| rates.quantities.as_slice());
-        let quantities = rates.unwrap_or_default().iter().map(|quantity| {
-            let text = value(&field(operation, &quantity.id)).unwrap_or_default();
-            (quantity.id.clone(), Quantity::new(text))
-        });
-        quantities.collect()
-    }
-
-    /// Every figure of an estimate.
-    #[must_use]
-    pub fn figures(&self, operation: Operation, quantities: &Quantities) -> Vec<Figure> {
-        let priced = self.card.price(operation, quantities);
-        let mut figures = self.faults(operation, priced.as_ref().err());
+    pub fn estimate(&self, operation: Operation, form: &dyn Fn(&str) -> String) -> Estimate {
+        let mut figures = Vec::new();
         let mut say = |name: &str, text: Option<String>| figures.push((name.to_owned(), text));
-        let priced = priced.ok();
-        let rates = self.card.rates(operation);
-        say("rates", rates.and_then(|rates| rates.rates_in_words(quantities).ok()));
-        say("unpriced", priced.is_none().then(|| UNPRICED.to_owned()));
-        say("cost", priced.as_ref().map(|priced| priced.cost.to_string()));
-        say("detail", priced.as_ref().map(|priced| priced.detail.clone()));
-        let after = priced.as_ref().and_then(|priced| self.available.checked_sub(priced.cost));
+        let Some(rates) = self.card.rates(operation) else {
+            return Estimate { figures, offer: None };
+        };
+        let read = rates.read(&|quantity| form(&field(operation, quantity)));
+        let read = read.and_then(|values| Ok((rates.priced(&values)?, values)));
+        faults(rates, read.as_ref().err(), &mut say);
+        let read = read.ok();
+        say("rates", read.as_ref().map(|(_, values)| rates.rates_in_words(values)));
+        say("unpriced", read.is_none().then(|| UNPRICED.to_owned()));
+        let cost = read.as_ref().map(|(priced, _)| priced.cost);
+        say("cost", cost.map(|cost| cost.to_string()));
+        let after = cost.and_then(|cost| self.available.checked_sub(cost));
         let missing = after.filter(|after| after.thousandths() < 0).map(Credits::abs);
         let enough = after.filter(|after| after.thousandths() >= 0);
         say("after", enough.map(|after| after.to_string()));
         say("missing", missing.map(|missing| missing.to_string()));
-        say("too-much", missing.filter(|_| self.offer(missing).is_none()).map(|_| self.too_much()));
-        say("offer", self.offer(missing).map(|offer| offer.text));
-        let spoken = priced.as_ref().map(|priced| spoken(priced, missing));
-        say("spoken", spoken);
-        figures
-    }
-
-    fn faults(&self, operation: Operation, error: Option<&QuantityError>) -> Vec<Figure> {
-        let rates = self.card.rates(operation).map(|rates| rates.quantities.as_slice());
-        let faults = rates.unwrap_or_default().iter().map(|quantity| {
-            let error = error.filter(|error| error.field == quantity.id);
-            (fault(operation, &quantity.id), error.map(ToString::to_string))
-        });
-        faults.collect()
+        let offer = missing.and_then(|missing| self.offer(missing));
+        let is_too_much = missing.is_some() && offer.is_none();
+        say("too-much", is_too_much.then(|| self.too_much()));
+        say("offer", offer.as_ref().map(|offer| offer.text.clone()));
+        let missing = missing.map(|missing| format!(", {missing} are missing")).unwrap_or_default();
+        say("spoken", cost.map(|cost| format!("{cost} credits at most{missing}")));
+        say("detail", read.map(|(priced, _)| priced.detail));
+        Estimate { figures, offer }
     }
 
     /// The least purchase with which an operation can be afforded that misses so much.
-    #[must_use]
-    pub fn offer(&self, missing: Option<Credits>) -> Option<Offer> {
-        let missing = missing?;
+    fn offer(&self, missing: Credits) -> Option<Offer> {
         let whole = missing.whole() + i64::from(missing.thousandths() % 1_000 > 0);
         let package = self.packages.iter().find(|(_, credits)| *credits >= whole);
         let (choice, credits) = match package {
@@ -100,17 +81,26 @@ impl Estimator {
         Some(Offer { choice, text: format!("Choose {credits} credits") })
     }
 
-    /// The least purchase for an estimate that can't be afforded.
-    #[must_use]
-    pub fn offer_for(&self, operation: Operation, quantities: &Quantities) -> Option<Offer> {
-        let cost = self.card.price(operation, quantities).ok()?.cost;
-        let missing = cost.checked_sub(self.available)?;
-        self.offer(Some(missing).filter(|missing| missing.is_positive()))
-    }
-
     fn too_much(&self) -> String {
         let maximum = Credits::try_from_whole(self.maximum).unwrap_or_default();
         format!("More than one purchase: at most {maximum} credits are sold at once.")
+    }
+}
+
+/// What an operation would cost, in the figures of the page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Estimate {
+    /// Every figure.
+    pub figures: Vec<Figure>,
+    /// The least purchase that makes it affordable, where it is not.
+    pub offer: Option<Offer>,
+}
+
+impl Estimate {
+    /// Whether it has a cost.
+    #[must_use]
+    pub fn has_cost(&self) -> bool {
+        said(&self.figures, "cost").is_some()
     }
 }
 
@@ -123,17 +113,15 @@ pub struct Offer {
     pub text: String,
 }
 
-fn spoken(priced: &Priced, missing: Option<Credits>) -> String {
-    match missing {
-        Some(missing) => format!("{} credits at most, {missing} are missing", priced.cost),
-        None => format!("{} credits at most", priced.cost),
+fn faults(
+    rates: &OperationRates,
+    error: Option<&QuantityError>,
+    say: &mut impl FnMut(&str, Option<String>),
+) {
+    for quantity in &rates.quantities {
+        let error = error.filter(|error| error.field == quantity.id);
+        say(&fault(rates.operation, &quantity.id), error.map(|error| error.message.clone()));
     }
-}
-
-/// Whether an estimate has a cost.
-#[must_use]
-pub fn has_cost(figures: &[Figure]) -> bool {
-    said(figures, "cost").is_some()
 }
 
 const UNPRICED: &str = "Set the quantities: the cost appears here.";

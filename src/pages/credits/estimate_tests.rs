@@ -43,17 +43,16 @@ fn estimator(available: i64) -> Estimator {
     }
 }
 
-fn asked(estimator: &Estimator, assets: &str) -> Quantities {
-    estimator.quantities(Operation::Backtest, |name| match name {
-        "backtest.assets" => Some(assets.to_owned()),
-        "backtest.resolution" => Some("hourly".to_owned()),
-        _ => None,
+fn estimate(estimator: &Estimator, assets: &str) -> Estimate {
+    estimator.estimate(Operation::Backtest, &|name| match name {
+        "backtest.assets" => assets.to_owned(),
+        "backtest.resolution" => "hourly".to_owned(),
+        _ => panic!("{name}"),
     })
 }
 
 fn says(estimator: &Estimator, assets: &str, name: &str) -> Option<String> {
-    let figures = estimator.figures(Operation::Backtest, &asked(estimator, assets));
-    said(&figures, name)
+    said(&estimate(estimator, assets).figures, name)
 }
 
 #[test]
@@ -69,10 +68,7 @@ fn what_can_be_afforded_says_what_remains() {
 
 #[test]
 fn what_is_missing_leads_to_the_smallest_purchase_that_fits() {
-    let offer = |available, assets: &str| {
-        let estimator = estimator(available);
-        estimator.offer_for(Operation::Backtest, &asked(&estimator, assets))
-    };
+    let offer = |available, assets: &str| estimate(&estimator(available), assets).offer;
     assert_eq!(offer(25_000, "20"), None, "it is just enough");
     let smallest = offer(24_999, "20").unwrap();
     assert_eq!(smallest.choice, "package=s");

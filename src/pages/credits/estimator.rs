@@ -9,12 +9,12 @@ use leptos_router::params::ParamsMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    estimate::{Estimator, fault, field, has_cost},
+    estimate::{Estimate, Estimator, fault, field},
     estimator_live::LiveEstimator,
 };
 use crate::{
     components::{Figure, FigureRow, Glyph, Icon, Said, day_text, said},
-    credits::{Credits, Operation, PricedQuantity, Quantities, Quantity, QuantityKind, RateCard},
+    credits::{Credits, Operation, PricedQuantity, QuantityKind, RateCard},
     pages::buy::Shop,
 };
 
@@ -104,9 +104,12 @@ pub fn EstimateSection(
             (rates.operation, fields.collect())
         })
         .collect();
-    let given: Quantities = quantities.get(&chosen).into_iter().flatten().map(given).collect();
-    let figures = estimator.figures(chosen, &given);
-    let offer = estimator.offer_for(chosen, &given).map(|offer| offer.choice).unwrap_or_default();
+    let given = quantities.get(&chosen).into_iter().flatten();
+    let given: BTreeMap<_, _> =
+        given.map(|(quantity, text)| (field(chosen, &quantity.id), text.clone())).collect();
+    let estimate = estimator.estimate(chosen, &|name| given.get(name).cloned().unwrap_or_default());
+    let offer = estimate.offer.as_ref().map(|offer| offer.choice.clone()).unwrap_or_default();
+    let figures = estimate.figures.clone();
     let picker = match asked.cycle {
         Some(day) => format!("/settings/credits?cycle={day}&"),
         None => "/settings/credits?".to_owned(),
@@ -139,15 +142,11 @@ pub fn EstimateSection(
                             <span class="small muted"><Said figures=figures.clone() name="rates" /></span>
                         </div>
                     </div>
-                    <Answer figures available rates href />
+                    <Answer estimate available rates href />
                 </form>
             </LiveEstimator>
         </section>
     }
-}
-
-fn given((quantity, text): &(PricedQuantity, String)) -> (String, Quantity) {
-    (quantity.id.clone(), Quantity::new(text.clone()))
 }
 
 fn hidden_cycle(day: NaiveDate) -> impl IntoView {
@@ -248,7 +247,9 @@ fn QuantityField(
 }
 
 #[component]
-fn Answer(figures: Vec<Figure>, available: Credits, rates: Rates, href: String) -> impl IntoView {
+fn Answer(estimate: Estimate, available: Credits, rates: Rates, href: String) -> impl IntoView {
+    let has_cost = estimate.has_cost();
+    let figures = estimate.figures;
     let is_silent = |name: &str| said(&figures, name).is_none();
     let row = |name: &'static str, term: &'static str, class: &'static str| {
         view! { <FigureRow figures=figures.clone() name term=term.into_any() class /> }
@@ -260,7 +261,7 @@ fn Answer(figures: Vec<Figure>, available: Credits, rates: Rates, href: String) 
                 <Said figures=figures.clone() name="unpriced" />
             </p>
             <output class="visually-hidden"><Said figures=figures.clone() name="spoken" /></output>
-            <div class="estimate-sums" hidden=!has_cost(&figures)>
+            <div class="estimate-sums" hidden=!has_cost>
                 <p class="figure">
                     <Said figures=figures.clone() name="cost" /> " " <small>"credits at most"</small>
                 </p>

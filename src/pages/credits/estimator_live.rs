@@ -7,7 +7,7 @@ use leptos::{
     web_sys::{Element, Event},
 };
 
-use super::estimate::{Estimator, fault, field, has_cost};
+use super::estimate::{Estimator, fault, field};
 use crate::{
     components::{LiveForm, said, set_hidden},
     credits::Operation,
@@ -50,36 +50,41 @@ impl Desk {
         self.form.is_live();
         for name in ["input", "change"] {
             let desk = self.clone();
-            self.form.listen(name, move |_| desk.show());
+            self.form.listen(name, Box::new(move |_| desk.show()));
         }
         let desk = self.clone();
-        self.form.listen("submit", move |event: Event| {
+        let submit = move |event: Event| {
             event.prevent_default();
             desk.show();
-        });
+        };
+        self.form.listen("submit", Box::new(submit));
     }
 
     /// Writes down what follows from the fields.
     fn show(&self) {
         let chosen = self.form.value("[name=estimate]:checked");
         let Some(operation) = chosen.and_then(|id| id.parse::<Operation>().ok()) else { return };
-        let value = |name: &str| self.form.value(&format!("[name='{name}']"));
-        let quantities = self.estimator.quantities(operation, value);
-        let figures = self.estimator.figures(operation, &quantities);
-        for figure in &figures {
+        let form = |name: &str| self.form.value(&named(name)).unwrap_or_default();
+        let estimate = self.estimator.estimate(operation, &form);
+        for figure in &estimate.figures {
             self.form.say(figure);
         }
-        for id in quantities.keys() {
-            let is_wrong = said(&figures, &fault(operation, id)).map(|_| "true");
-            let name = field(operation, id);
-            self.form.set_attribute(&format!("[name='{name}']"), "aria-invalid", is_wrong);
+        let rates = self.estimator.card.rates(operation);
+        for quantity in rates.map(|rates| rates.quantities.as_slice()).unwrap_or_default() {
+            let is_wrong = said(&estimate.figures, &fault(operation, &quantity.id)).map(|_| "true");
+            let field = named(&field(operation, &quantity.id));
+            self.form.set_attribute(&field, "aria-invalid", is_wrong);
         }
         if let Some(sums) = self.form.part(".estimate-sums") {
-            set_hidden(&sums, !has_cost(&figures));
+            set_hidden(&sums, !estimate.has_cost());
         }
-        if let Some(offer) = self.estimator.offer_for(operation, &quantities) {
+        if let Some(offer) = estimate.offer {
             let address = format!("{}{}#buy", self.picker, offer.choice);
             self.form.set_attribute("[data-figure=offer]", "href", Some(&address));
         }
     }
+}
+
+fn named(field: &str) -> String {
+    format!("[name='{field}']")
 }
