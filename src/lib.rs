@@ -7,7 +7,7 @@
 //! - [`credits`]: what credits are. Plain types and pure rules for both targets; the heart is
 //!   [`credits::Account::apply`].
 //! - [`pages`]: what people see. One folder per screen; its `api.rs` asks the server. Islands
-//!   only where a page must react: the picker of packages, and the payment tracker.
+//!   only where a page must react: the picker of packages, the estimator, the payment tracker.
 //! - [`components`]: widgets that know nothing of credits.
 //! - [`server`]: what the browser never sees.
 //!   - `command_line`, `config`, `serve`: how it is started, with what, and how it ends.

@@ -191,7 +191,8 @@ impl Books {
     }
 }
 
-/// Adds the holds that may have lapsed and those that are named.
+/// Adds the holds that may have lapsed and those that are named. Nothing is looked for where
+/// nothing is held: a hold of zero sets nothing aside, so its row may be written later.
 async fn load_holds(
     transaction: &DatabaseTransaction,
     books: &mut BTreeMap<AccountId, Book>,
