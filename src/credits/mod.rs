@@ -45,5 +45,5 @@ pub use rate_card::{
 };
 pub use statement::{
     Cursor, CycleUsage, DayUsage, HistoryFilter, HistoryPage, LotLine, Overview, Row, RowDetail,
-    RowSource,
+    RowHold, RowSource,
 };

@@ -22,6 +22,98 @@ const STRIPE: &str = "https://api.stripe.com";
 /// Where the real Stripe shows its payment page.
 const STRIPE_CHECKOUT: &str = "https://checkout.stripe.com";
 
+<<<<<<< HEAD
+=======
+/// The settings as the operator writes them.
+#[derive(clap::Args)]
+#[expect(clippy::doc_markdown, reason = "what stands here is shown by --help")]
+pub struct Settings {
+    /// The database: sqlite://PATH (made where it is missing) or postgres://USER:PASSWORD@HOST/NAME
+    #[arg(
+        long,
+        env,
+        global = true,
+        default_value = "sqlite://data/recharge.db",
+        hide_env_values = true
+    )]
+    pub database_url: String,
+
+    /// Where visitors reach the site; over https, cookies are Secure and named __Host-…
+    #[arg(long, env, global = true, default_value = "http://127.0.0.1:3000")]
+    pub public_url: String,
+
+    /// Stripe's secret key, sk_… or rk_…; without it the site serves and purchases are off
+    #[arg(long, env, global = true, hide_env_values = true)]
+    pub stripe_secret_key: Option<String>,
+
+    /// The secrets that sign Stripe's webhooks, whsec_…; several, comma-separated, while one
+    /// replaces another
+    #[arg(long, env, global = true, value_delimiter = ',', hide_env_values = true)]
+    pub stripe_webhook_secret: Vec<String>,
+
+    /// Where Stripe's API answers; the simulator is http://127.0.0.1:12111
+    #[arg(long, env, global = true, default_value = STRIPE)]
+    pub stripe_api_base: String,
+
+    /// A TOML file with packages, prices and rates to publish; without it what is published holds
+    #[arg(long, env, global = true, value_name = "FILE")]
+    pub catalogue: Option<PathBuf>,
+
+    /// The page with the terms that a customer accepts when buying
+    #[arg(long, env, global = true)]
+    pub terms_url: Option<String>,
+
+    /// The address to listen on
+    #[arg(
+        long = "site-addr",
+        env = "LEPTOS_SITE_ADDR",
+        global = true,
+        default_value = "127.0.0.1:3000"
+    )]
+    pub site_addr: String,
+
+    /// The folder with the browser's files: pkg/recharge.css, pkg/recharge.js, …
+    #[arg(
+        long = "site-root",
+        env = "LEPTOS_SITE_ROOT",
+        global = true,
+        default_value = "target/site",
+        value_name = "FOLDER"
+    )]
+    pub site_root: String,
+
+    /// Whether the browser's files carry a hash in their names (hash.txt stands beside the program)
+    #[arg(long = "hash-files", env = "LEPTOS_HASH_FILES", global = true, default_value_t = false, action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub hash_files: bool,
+
+    /// PROD or DEV: in PROD logs are JSON and Stripe's test keys are refused
+    #[arg(
+        long = "environment",
+        env = "LEPTOS_ENV",
+        global = true,
+        default_value = "DEV",
+        value_name = "ENV"
+    )]
+    pub environment: String,
+
+    /// What is logged, as a filter: "info", "warn,recharge=debug"
+    #[arg(
+        long = "log",
+        env = "RUST_LOG",
+        global = true,
+        default_value = "info,sea_orm_migration=warn",
+        value_name = "FILTER"
+    )]
+    pub log: String,
+
+    /// The header in which a reverse proxy in front of Recharge writes the visitor's address, such
+    /// as x-real-ip; without it the address of the connection counts. Set it only where every
+    /// visitor comes through that proxy
+    #[arg(long, env, global = true, value_name = "HEADER")]
+    pub client_address_header: Option<String>,
+}
+
+>>>>>>> rates
 /// The keys to Stripe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StripeKeys {

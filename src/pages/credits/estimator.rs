@@ -70,6 +70,26 @@ fn first(kind: &QuantityKind) -> String {
     }
 }
 
+fn estimator(rates: &Rates, available: Credits, shop: &Shop) -> Estimator {
+    let schedule = &shop.pricing.schedule;
+    let packages = shop.packages.iter().map(|package| (package.id.clone(), package.credits));
+    Estimator {
+        card: rates.card.clone(),
+        available,
+        packages: packages.collect(),
+        minimum: schedule.minimum,
+        maximum: schedule.maximum,
+    }
+}
+
+/// The address of the picker, up to what is chosen there.
+fn picker_path(cycle: Option<NaiveDate>) -> String {
+    match cycle {
+        Some(day) => format!("/settings/credits?cycle={day}&"),
+        None => "/settings/credits?".to_owned(),
+    }
+}
+
 /// The section that estimates.
 #[component]
 pub fn EstimateSection(
@@ -82,15 +102,7 @@ pub fn EstimateSection(
     /// What is asked for.
     asked: Asked,
 ) -> impl IntoView {
-    let schedule = &shop.pricing.schedule;
-    let packages = shop.packages.iter().map(|package| (package.id.clone(), package.credits));
-    let estimator = Estimator {
-        card: rates.card.clone(),
-        available,
-        packages: packages.collect(),
-        minimum: schedule.minimum,
-        maximum: schedule.maximum,
-    };
+    let estimator = estimator(&rates, available, &shop);
     let chosen = asked.operation.unwrap_or(Operation::Backtest);
     let quantities: BTreeMap<Operation, Vec<(PricedQuantity, String)>> = rates
         .card
@@ -110,10 +122,7 @@ pub fn EstimateSection(
     let estimate = estimator.estimate(chosen, &|name| given.get(name).cloned().unwrap_or_default());
     let offer = estimate.offer.as_ref().map(|offer| offer.choice.clone()).unwrap_or_default();
     let figures = estimate.figures.clone();
-    let picker = match asked.cycle {
-        Some(day) => format!("/settings/credits?cycle={day}&"),
-        None => "/settings/credits?".to_owned(),
-    };
+    let picker = picker_path(asked.cycle);
     let href = format!("{picker}{offer}#buy");
     let fields = quantities.into_iter().map(|(operation, quantities)| {
         view! { <Fields operation quantities figures=figures.clone() /> }

@@ -7,7 +7,7 @@ use super::{
     rows,
 };
 use crate::{
-    credits::{Allocation, Entry, RowDetail, RowSource, Source},
+    credits::{Allocation, HoldState, Posting, RowDetail, RowHold, RowSource, Source},
     server::clock::from_millis,
 };
 
@@ -20,6 +20,17 @@ struct SourceRow {
     granted_at: i64,
     expires_at: i64,
     purchase_id: Option<String>,
+}
+
+/// A hold beside the instant of the entry that made it.
+#[derive(FromQueryResult)]
+struct HoldRow {
+    number: i64,
+    amount: i64,
+    captured: i64,
+    state: String,
+    expires_at: i64,
+    made_at: i64,
 }
 
 /// Which lots a row took from; for a granting row, the lot that it made.
@@ -38,9 +49,16 @@ pub(super) async fn detail(
         SELECT l.number, l.granted, l.source, l.expires_at, l.purchase_id, e.at
         FROM lots l
         JOIN entries e ON e.account_id = l.account_id AND e.seq = l.number
-        WHERE l.account_id = $1 AND l.number = $2";
+        WHERE l.account_id = $1 AND l.number = $2
+        UNION ALL
+        SELECT a.lot, a.amount, l.source, l.expires_at, l.purchase_id, e.at
+        FROM entries s
+        JOIN hold_allocations a ON a.account_id = s.account_id AND a.hold = s.hold
+        JOIN lots l ON l.account_id = a.account_id AND l.number = a.lot
+        JOIN entries e ON e.account_id = l.account_id AND e.seq = l.number
+        WHERE s.account_id = $1 AND s.seq = $2 AND s.kind IN ('held', 'released')";
     if let Some(posting) = loaded.unwritten.iter().find(|posting| posting.entry.seq == seq) {
-        return Ok(unwritten_detail(loaded, &posting.entry));
+        return unwritten_detail(transaction, loaded, posting).await;
     }
     let values = [loaded.account.id.0.clone().into(), seq.into()];
     let backend = transaction.get_database_backend();
@@ -58,11 +76,48 @@ pub(super) async fn detail(
             purchase: row.purchase_id,
         });
     }
-    Ok(RowDetail { seq, sources })
+    let hold = hold(transaction, loaded, seq).await?;
+    Ok(RowDetail { seq, sources, hold })
 }
 
-/// What has expired and is not written yet came from lots that are still open in the database.
-fn unwritten_detail(loaded: &Loaded, entry: &Entry) -> RowDetail {
+/// The hold that a row made, extended or settled.
+async fn hold(
+    transaction: &DatabaseTransaction,
+    loaded: &Loaded,
+    seq: i64,
+) -> Result<Option<RowHold>, DbErr> {
+    let sql = "
+        SELECT h.number, h.amount, h.captured, h.state, h.expires_at, e.at AS made_at
+        FROM entries s
+        JOIN holds h ON h.account_id = s.account_id AND h.number = s.hold
+        JOIN entries e ON e.account_id = h.account_id AND e.seq = h.number
+        WHERE s.account_id = $1 AND s.seq = $2";
+    let values = [loaded.account.id.0.clone().into(), seq.into()];
+    let backend = transaction.get_database_backend();
+    let statement = Statement::from_sql_and_values(backend, sql, values);
+    let found = HoldRow::find_by_statement(statement).one(transaction).await?;
+    found
+        .map(|row| {
+            Ok(RowHold {
+                seq: row.number,
+                made_at: in_zone(from_millis(row.made_at), loaded.zone),
+                amount: rows::credits(row.amount),
+                captured: rows::credits(row.captured),
+                state: rows::parse("holds.state", &row.state)?,
+                expires_at: in_zone(from_millis(row.expires_at), loaded.zone),
+            })
+        })
+        .transpose()
+}
+
+/// What time has done and nobody has written yet came from lots that are still open in the
+/// database: what has expired, and what a lapsed hold gave back.
+async fn unwritten_detail(
+    transaction: &DatabaseTransaction,
+    loaded: &Loaded,
+    posting: &Posting,
+) -> Result<RowDetail, DbErr> {
+    let entry = &posting.entry;
     let source = |part: &Allocation| {
         let open = loaded.lots.iter().find(|open| open.lot.number == part.lot)?;
         Some(RowSource {
@@ -74,6 +129,12 @@ fn unwritten_detail(loaded: &Loaded, entry: &Entry) -> RowDetail {
             purchase: open.lot.purchase.clone(),
         })
     };
-    let sources = entry.allocations.iter().filter_map(source).collect();
-    RowDetail { seq: entry.seq, sources }
+    let parts = posting.hold.as_ref().map_or(&entry.allocations, |hold| &hold.parts);
+    let sources = parts.iter().filter_map(source).collect();
+    let lapsed = match entry.hold {
+        Some(number) => hold(transaction, loaded, number).await?,
+        None => None,
+    };
+    let hold = lapsed.map(|hold| RowHold { state: HoldState::Lapsed, ..hold });
+    Ok(RowDetail { seq: entry.seq, sources, hold })
 }
