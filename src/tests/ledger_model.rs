@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rand::{RngExt, SeedableRng, rngs::StdRng};
+use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use recharge::{
     credits::{
         AccountId, Command, Credits, HoldTime, Note, Operation, Refusal, ReleaseReason, Source,
@@ -137,12 +137,7 @@ fn command(random: &mut StdRng, reference: &Reference, now: DateTime<Utc>) -> Co
     let part = Credits::from_thousandths(amount.thousandths() / 3);
     let operation = Operation::ALL[random.random_range(0..4)];
     let lasts = HoldTime::from_seconds(random.random_range(1..20_000)).unwrap();
-    // Mostly a recent hold, now and then a number that is none.
-    let known: Vec<_> = reference.holds.keys().rev().take(4).copied().collect();
-    let hold = match known.as_slice() {
-        [] => 1,
-        known => known[random.random_range(0..known.len())],
-    };
+    let hold = some_hold(random, reference);
     match random.random_range(0..16) {
         0 | 1 => grant(random, amount, now),
         2 | 3 => Command::Spend { operation, amount: part, note: Note::default() },
@@ -158,6 +153,16 @@ fn command(random: &mut StdRng, reference: &Reference, now: DateTime<Utc>) -> Co
             Command::Extend { hold, lasts, more: part, ceiling: None }
         }
     }
+}
+
+/// Mostly an open hold, now and then a settled one or a number that is none.
+fn some_hold(random: &mut StdRng, reference: &Reference) -> i64 {
+    let all = reference.holds.iter().rev();
+    let open = all.clone().filter(|(_, hold)| hold.settled.is_none());
+    let open: Vec<_> = open.take(3).map(|(number, _)| *number).collect();
+    let known: Vec<_> = all.take(4).map(|(number, _)| *number).collect();
+    let from = if random.random_range(0..10) < 7 && !open.is_empty() { open } else { known };
+    from.choose(random).copied().unwrap_or(1)
 }
 
 fn grant(random: &mut StdRng, amount: Credits, now: DateTime<Utc>) -> Command {

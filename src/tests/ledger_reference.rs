@@ -15,7 +15,8 @@ type ReferenceLot = (DateTime<Utc>, bool, i64, i64);
 pub struct ReferenceHold {
     parts: Vec<ReferenceLot>,
     end: DateTime<Utc>,
-    settled: Option<&'static str>,
+    /// How it was settled.
+    pub settled: Option<&'static str>,
 }
 
 /// Lots and holds, as plain as can be.
