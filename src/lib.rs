@@ -37,9 +37,11 @@
 //! told by `http::purchase_events`. Nobody needs the webhook: the way back from Stripe and
 //! `payments::reconcile` end in the same `fulfil`.
 //!
-//! **Spend**: a [`credits::Command`] with its idempotency key → `ledger::queue` → `ledger::post`:
-//! lock the accounts, load them, ask [`credits::Account::apply`] for each command in turn, write
-//! all rows, commit, answer. Programs have no door to it yet: only the demo data spends.
+//! **Spend**: a program's key → `http::api` (who, what, at which price) → a [`credits::Command`]
+//! with its idempotency key → `ledger::queue` takes all that waits → `ledger::known` answers what
+//! is no news → `ledger::post`: lock the accounts, load them, ask [`credits::Account::apply`] for
+//! each command in turn, write all rows, commit, answer. An operation is quoted, held, done, and
+//! captured or released; what outlasts its hold lapses by the clock.
 //!
 //! # What must always hold
 //! - A balance never changes without an entry that says why, written in the same transaction;

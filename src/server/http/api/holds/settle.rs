@@ -69,7 +69,7 @@ async fn plan_capture(
                 let detail = "The hold was made by an amount: capture an amount.";
                 return Err(Problem::field("quantities", detail));
             }
-            let rates = rate_card(state, &hold.note.rate_card)?;
+            let rates = rate_card(state, &hold.note.rate_card).await?;
             let priced = rates.price(hold.operation, quantities)?;
             Ok(capture(priced.cost.min(hold.amount), Some(priced.detail)))
         }
