@@ -267,6 +267,9 @@ async fn a_hold_that_has_lapsed_is_on_the_page_with_no_job_running(test: TestDat
     grant(&ledger, &account, "b", 40, "2026-11-01T00:00:00Z", "2027-08-01T00:00:00Z").await;
     let made = hold(&ledger, &account, "x", 70).await;
     assert_eq!(ledger.balance(&account).await.unwrap(), (credits(30), credits(70)));
+    let lots = ledger.overview(&account, None).await.unwrap().lots;
+    let held: Vec<_> = lots.iter().map(|lot| (lot.granted, lot.held)).collect();
+    assert_eq!(held, [(credits(40), credits(40)), (credits(60), credits(30))], "soonest first");
     clock.advance(TimeDelta::minutes(61));
     assert_eq!(ledger.balance(&account).await.unwrap(), (credits(100), Credits::ZERO));
     let read =
