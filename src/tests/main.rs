@@ -30,3 +30,4 @@ mod program_publishes;
 mod screens;
 mod seed;
 mod sessions;
+mod simulate_load;
