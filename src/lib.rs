@@ -22,6 +22,7 @@
 //!   - `http`: plain forms, files, events, and the doors for machines.
 //!   - `entity`, `database`, `clock`: rows, the two databases, the only source of `now`.
 //!   - `seed`: demo data; it writes a past that no customer could.
+//!   - `simulate_load`: a platform that spends through the public API, and checks the books.
 //! - `tests/`: the promises, one test each, on both databases; `tests/architecture.rs` holds what
 //!   this map says about who knows whom.
 //!

@@ -30,4 +30,5 @@ mod program_publishes;
 mod screens;
 mod seed;
 mod sessions;
+mod simulate_load;
 mod spend_caps;

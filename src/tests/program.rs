@@ -58,8 +58,18 @@ fn help_explains_every_setting() {
     ] {
         assert!(help.contains(&format!("[env: {setting}")), "{setting} in {help}");
     }
-    let commands =
-        ["serve", "migrate", "seed", "verify", "reconcile", "user", "api-key", "catalogue"];
+    let commands = [
+        "serve",
+        "migrate",
+        "seed",
+        "verify",
+        "reconcile",
+        "user",
+        "api-key",
+        "catalogue",
+        "openapi",
+        "simulate-load",
+    ];
     for command in commands {
         assert!(help.contains(&format!("\n  {command}")), "{command} in {help}");
     }
@@ -87,6 +97,21 @@ fn what_is_wrong_at_the_start_is_one_sentence() {
         fails_with(&output, part);
         assert!(!text(&output.stderr).contains("canary"), "no secret is shown");
     }
+}
+
+#[test]
+fn load_is_not_driven_where_nobody_answers() {
+    let folder = TempDir::new().unwrap();
+    let url = format!("http://127.0.0.1:{}", free_port());
+    let output = recharge(folder.path())
+        .args(["simulate-load", "--url", &url])
+        .env("RECHARGE_KEY", "rcg_canary_canary")
+        .output()
+        .unwrap();
+    fails_with(&output, "GET /catalogue had no answer: Connection refused");
+    let without_key = run(folder.path(), &["simulate-load"]);
+    assert_eq!(without_key.status.code(), Some(2));
+    assert!(text(&without_key.stderr).contains("--key"), "{}", text(&without_key.stderr));
 }
 
 #[test]

@@ -67,6 +67,13 @@ pub fn description() -> utoipa::openapi::OpenApi {
     described().into_openapi()
 }
 
+/// The whole description as the file that is kept with the sources.
+#[must_use]
+pub fn description_text() -> String {
+    let text = serde_json::to_string_pretty(&description()).unwrap_or_default();
+    text + "\n"
+}
+
 /// The description as a file and as a page.
 pub fn routes() -> Router<AppState> {
     let policy = HeaderValue::from_static(DOCS_POLICY);

@@ -21,7 +21,7 @@ use axum::{Router, extract::DefaultBodyLimit, http::StatusCode};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use caller::Pacemaker;
-pub use describe::{description, routes as description_routes};
+pub use describe::{description, description_text, routes as description_routes};
 pub use problem::Problem;
 
 use crate::server::AppState;
