@@ -6,6 +6,7 @@ mod api_access;
 mod api_answers;
 mod api_bad_input;
 mod api_bad_requests;
+mod api_batch;
 mod api_contract;
 mod api_holds;
 mod api_keys;
