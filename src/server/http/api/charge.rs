@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{amount::Amount, problem::Problem};
+use super::{amount::Amount, body::can_be_id, problem::Problem};
 use crate::{
     credits::{AccountId, Command, Credits, Note, Operation, Priced, Quantities, Quote, RateCard},
     server::{
@@ -131,6 +131,9 @@ pub fn text(field: &str, value: Option<&str>, default: &str) -> Result<String, P
 
 /// The account's quote with this id.
 pub async fn find_quote(state: &AppState, account: &AccountId, id: &str) -> Result<Quote, Problem> {
+    if !can_be_id(id) {
+        return Err(Problem::not_found("quote"));
+    }
     let found = state.quotes.find(account, id).await.map_err(|error| {
         tracing::error!(%error, "a quote could not be read");
         Problem::unavailable()

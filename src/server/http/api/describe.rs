@@ -14,7 +14,7 @@ use utoipa::{
 };
 use utoipa_swagger_ui::SwaggerUi;
 
-use super::{described, problem::Problem};
+use super::{described, method_not_allowed, problem::Problem};
 use crate::{
     credits::{EntryKind, HoldState, Operation},
     server::AppState,
@@ -87,7 +87,10 @@ pub fn routes() -> Router<AppState> {
             axum::http::header::CONTENT_SECURITY_POLICY,
             policy,
         ))
-        .route("/api/v1/openapi.json", get(|| async { Json(description()) }))
+        .route(
+            "/api/v1/openapi.json",
+            get(|| async { Json(description()) }).fallback(method_not_allowed),
+        )
 }
 
 /// A set of problems that some routes share, by status and cause.
