@@ -56,7 +56,7 @@ impl Tally {
     pub fn charged(&self, credits: Credits) {
         let mut counts = self.counts();
         counts.charged += 1;
-        counts.credits = counts.credits + credits;
+        counts.credits += credits;
     }
 
     /// An operation failed and cost nothing.
@@ -159,7 +159,6 @@ impl fmt::Display for Latencies {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "in a test, a panic is the message")]
 mod tests {
     use super::*;
 
