@@ -23,7 +23,7 @@ use super::{
     AppState,
     config::Config,
     headers::SecurityHeaders,
-    http::{api, api_keys, buying, health, history_csv, spend_caps, stripe_webhook},
+    http::{agent, api, api_keys, buying, health, history_csv, spend_caps, stripe_webhook},
     identity::{self, Gate, Sessions},
     observability::observed,
     pages::{page_not_found, pages},
@@ -52,6 +52,7 @@ pub fn router(state: AppState) -> Router {
         .merge(stripe_webhook::routes(state.payments.clone()))
         .merge(api::routes())
         .merge(api::description_routes())
+        .merge(agent::routes())
         .merge(people(&state, &headers))
         .with_state(state)
         .layer(CompressionLayer::new().quality(COMPRESSION))

@@ -27,6 +27,7 @@ mod ledger_corruption;
 mod ledger_model;
 mod ledger_reading;
 mod ledger_reference;
+mod machines;
 mod operating;
 mod pages;
 mod payments_checkout;

@@ -1,5 +1,6 @@
 //! Doors for machines and plain forms: each says who, parses, makes one call, translates.
 
+pub mod agent;
 pub mod api;
 pub mod api_keys;
 pub mod buying;

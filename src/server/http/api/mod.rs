@@ -11,6 +11,7 @@ mod caller;
 mod catalogue;
 mod charge;
 mod describe;
+mod docs;
 mod holds;
 mod platform;
 mod problem;
@@ -21,7 +22,8 @@ use axum::{Router, extract::DefaultBodyLimit, http::StatusCode, routing::any};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use caller::Pacemaker;
-pub use describe::{description, description_text, routes as description_routes};
+pub use describe::{description, description_text};
+pub use docs::routes as description_routes;
 pub use problem::Problem;
 
 use crate::server::AppState;
