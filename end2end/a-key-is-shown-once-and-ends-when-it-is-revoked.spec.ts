@@ -26,7 +26,7 @@ async function revoke(page: Page, name: string): Promise<void> {
   await expect(row(page, name).getByRole("button")).toHaveCount(0);
 }
 
-test("a key is shown once and ends when it is revoked", async ({ page, context }) => {
+test("a key is shown once and ends when it is revoked", async ({ page, context, playwright }) => {
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
   await page.goto("/settings/credits");
   await page.getByRole("link", { name: "API keys" }).click();
@@ -45,6 +45,13 @@ test("a key is shown once and ends when it is revoked", async ({ page, context }
     expect(await page.content()).not.toContain(key.split("_")[2]);
   });
 
+  const program = await playwright.request.newContext({ extraHTTPHeaders: { authorization: `Bearer ${key}` } });
+  const example = (await page.locator("pre code").innerText()).match(/http\S+/)![0];
+  await test.step("the example on the page works with it", async () => {
+    const answer = await program.get(example);
+    expect(answer.status(), await answer.text()).toBe(200);
+  });
+
   await test.step("revoking asks first", async () => {
     await row(page, "Night worker").getByRole("button").click();
     await question(page, "Night worker").getByRole("button", { name: "Keep it" }).click();
@@ -52,6 +59,8 @@ test("a key is shown once and ends when it is revoked", async ({ page, context }
     await expect(row(page, "Night worker")).not.toContainText("Revoked");
   });
   await revoke(page, "Night worker");
+  expect((await program.get(example)).status(), "a revoked key is refused").toBe(401);
+  await program.dispose();
 });
 
 test("making a key can be done by everybody", async ({ page, problems }) => {
@@ -104,6 +113,8 @@ test.describe("on a phone", () => {
     problems.allow(/status of 422/);
     const widths = () => page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
     const expectNarrow = async () => {
+      // Text is there before the styles are.
+      await page.waitForLoadState();
       const [needed, there] = await widths();
       expect(needed).toBeLessThanOrEqual(there);
     };

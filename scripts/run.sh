@@ -102,6 +102,8 @@ if [[ -n "$has_demo" ]]; then
                       expiring@recharge.test   lots about to expire, nearly empty
                       support@recharge.test    staff
   password            recharge-demo
+  see it spend        export RECHARGE_KEY="\$(target/debug/recharge api-key add --email demo@recharge.test --name Simulation --scope read --scope spend)"
+                      target/debug/recharge simulate-load --url http://$address
 END
 else
   say "  sign in as          the people of your database; recharge user add makes more"

@@ -16,6 +16,7 @@ use crate::pages::{
     history::HistoryRoute,
     purchase::PurchaseRoute,
     sign_in::{SignInLinkRoute, SignInRoute},
+    spend_caps::SpendCapsRoute,
     support::{SupportAccountRoute, SupportSearchRoute},
 };
 
@@ -69,6 +70,7 @@ pub fn App() -> impl IntoView {
                     ssr=SsrMode::Async
                 />
                 <Route path=path!("/settings/api-keys") view=ApiKeysRoute ssr=SsrMode::Async/>
+                <Route path=path!("/settings/spend-caps") view=SpendCapsRoute ssr=SsrMode::Async/>
                 <Route path=path!("/support") view=SupportSearchRoute ssr=SsrMode::Async/>
                 <Route
                     path=path!("/support/accounts/:id")

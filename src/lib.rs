@@ -7,7 +7,7 @@
 //! - [`credits`]: what credits are. Plain types and pure rules for both targets; the heart is
 //!   [`credits::Account::apply`].
 //! - [`pages`]: what people see. One folder per screen; its `api.rs` asks the server. Islands
-//!   only where a page must react: the picker of packages, and the payment tracker.
+//!   only where a page must react: the picker of packages, the estimator, the payment tracker.
 //! - [`components`]: widgets that know nothing of credits.
 //! - [`server`]: what the browser never sees.
 //!   - `command_line`, `config`, `serve`: how it is started, with what, and how it ends.
@@ -22,6 +22,7 @@
 //!   - `http`: plain forms, files, events, and the doors for machines.
 //!   - `entity`, `database`, `clock`: rows, the two databases, the only source of `now`.
 //!   - `seed`: demo data; it writes a past that no customer could.
+//!   - `simulate_load`: a platform that spends through the public API, and checks the books.
 //! - `tests/`: the promises, one test each, on both databases; `tests/architecture.rs` holds what
 //!   this map says about who knows whom.
 //!
@@ -37,9 +38,11 @@
 //! told by `http::purchase_events`. Nobody needs the webhook: the way back from Stripe and
 //! `payments::reconcile` end in the same `fulfil`.
 //!
-//! **Spend**: a [`credits::Command`] with its idempotency key → `ledger::queue` → `ledger::post`:
-//! lock the accounts, load them, ask [`credits::Account::apply`] for each command in turn, write
-//! all rows, commit, answer. Programs have no door to it yet: only the demo data spends.
+//! **Spend**: a program's key → `http::api` (who, what, at which price) → a [`credits::Command`]
+//! with its idempotency key → `ledger::queue` takes all that waits → `ledger::known` answers what
+//! is no news → `ledger::post`: lock the accounts, load them, ask [`credits::Account::apply`] for
+//! each command in turn, write all rows, commit, answer. An operation is quoted, held, done, and
+//! captured or released; what outlasts its hold lapses by the clock.
 //!
 //! # What must always hold
 //! - A balance never changes without an entry that says why, written in the same transaction;

@@ -22,6 +22,7 @@ export const customerPlaces: Place[] = [
   ["a bad amount", "/settings/credits/buy?package=custom&amount=12x"],
   ["an order", "/settings/credits/buy?package=desk"],
   ["an order without the terms", "/settings/credits/buy?package=desk&problem=terms"],
+  ["spend caps", "/settings/spend-caps"],
   ["API keys", "/settings/api-keys"],
 ];
 

@@ -15,6 +15,8 @@ pub enum Glyph {
     Coin,
     /// An arrow into a tray.
     Download,
+    /// A dial with a hand.
+    Gauge,
     /// A clock that runs backwards.
     History,
     /// An i in a circle.
@@ -43,6 +45,7 @@ impl Glyph {
                 "M14 8A6 6 0 1 1 2 8a6 6 0 0 1 12 0zM8 4.8v6.4M9.9 6.2c-.4-.6-1-.9-1.9-.9-1.1 0-1.9.5-1.9 1.3 0 1.9 3.9.8 3.9 2.7 0 .9-.8 1.4-2 1.4-1 0-1.7-.4-2.1-1"
             }
             Self::Download => "M8 2.5v8M4.8 7.5 8 10.7l3.2-3.2M2.5 13.5h11",
+            Self::Gauge => "M3.4 12.5a6 6 0 1 1 9.2 0M8 8.5l2.7-2.7M8 8.5v.1",
             Self::History => "M2.5 8a5.5 5.5 0 1 0 1.6-3.9L2.5 5.7M2.5 2.5v3.2h3.2M8 5v3.2l2.2 1.3",
             Self::Info => "M14 8A6 6 0 1 1 2 8a6 6 0 0 1 12 0zM8 7.3v3.5M8 5.2v.1",
             Self::Key => "M9 10.5a3.5 3.5 0 1 1-7 0 3.5 3.5 0 0 1 7 0zM8 8l5.5-5.5M11 5l2 2",

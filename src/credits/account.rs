@@ -62,7 +62,7 @@ pub struct Account {
     pub totals: Totals,
     /// The latest instant it has seen: time never runs backwards for an account.
     pub latest_at: DateTime<Utc>,
-    /// The lots of which something is left.
+    /// The lots of which something is left, in the order of spending once time has passed.
     pub lots: Vec<Lot>,
     /// Those of its holds that may lapse or that a command names. The others needn't be loaded.
     pub holds: Vec<Hold>,
@@ -145,6 +145,7 @@ impl Account {
             });
         }
         self.latest_at = now;
+        self.lots.sort_by_key(Lot::spending_order);
         postings
     }
 

@@ -21,6 +21,7 @@ mod quantity;
 mod quote;
 mod rate_card;
 mod rate_card_validity;
+mod rate_words;
 mod statement;
 
 pub use account::{Account, AccountId, Applied, Posting, Totals};
@@ -40,9 +41,9 @@ pub use purchase::{Purchase, PurchaseState, UnknownPurchaseState};
 pub use quantity::{Choosable, Number, Quantities, Quantity, QuantityError};
 pub use quote::Quote;
 pub use rate_card::{
-    OperationRates, Priced, PricedQuantity, QuantityKind, Rate, RateCard, nano_credits,
+    OperationRates, Priced, PricedQuantity, QuantityKind, Rate, RateCard, Value, nano_credits,
 };
 pub use statement::{
     Cursor, CycleUsage, DayUsage, HistoryFilter, HistoryPage, LotLine, Overview, Row, RowDetail,
-    RowSource,
+    RowHold, RowSource,
 };

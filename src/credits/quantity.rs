@@ -170,6 +170,10 @@ impl Serialize for Quantity {
         if let Ok(number) = self.0.parse::<i64>() {
             return serializer.serialize_i64(number);
         }
+        let number = self.0.parse::<f64>().ok().filter(|number| number.is_finite());
+        if let Some(number) = number.filter(|number| number.to_string() == self.0) {
+            return serializer.serialize_f64(number);
+        }
         serializer.serialize_str(&self.0)
     }
 }

@@ -6,9 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Choosable, Credits, Number, Operation, Quantities, Quantity, QuantityError, amount::grouped,
-};
+use super::{Choosable, Credits, Number, Operation, Quantities, QuantityError, amount::grouped};
 
 /// Billionths of a credit in one thousandth: the unit of rates in that of amounts.
 const NANO: i128 = 1_000_000;
@@ -79,9 +77,11 @@ pub struct Priced {
 }
 
 /// A quantity as it was read.
-#[derive(Clone, Copy)]
-pub(super) enum Value<'c> {
+#[derive(Clone, Copy, Debug)]
+pub enum Value<'c> {
+    /// How much of it, in units of its last decimal.
     Number(&'c Number, i64),
+    /// What was chosen.
     Chosen(&'c Choosable),
 }
 
@@ -115,12 +115,7 @@ impl OperationRates {
     /// # Errors
     /// See [`RateCard::price`].
     pub fn price(&self, quantities: &Quantities) -> Result<Priced, QuantityError> {
-        let values = self.read(quantities)?;
-        let cost = self.cost(&values).ok_or_else(|| {
-            let field = self.quantities.first().map_or("operation", |quantity| &quantity.id);
-            QuantityError::new(field, "This is more than can be priced.".to_owned())
-        })?;
-        Ok(Priced { cost, detail: self.detail(&values) })
+        self.priced(&self.known(quantities)?)
     }
 
     /// The words of each quantity by its id: "20 assets", "daily bars".
@@ -128,12 +123,33 @@ impl OperationRates {
     /// # Errors
     /// See [`RateCard::price`].
     pub fn words(&self, quantities: &Quantities) -> Result<Vec<(&str, String)>, QuantityError> {
-        let values = self.read(quantities)?;
+        let values = self.known(quantities)?;
         let ids = self.quantities.iter().map(|quantity| quantity.id.as_str());
         Ok(ids.zip(values.into_iter().map(Value::words)).collect())
     }
 
-    fn read(&self, quantities: &Quantities) -> Result<Vec<Value<'_>>, QuantityError> {
+    /// Reads the quantities, each as it was given by its id.
+    ///
+    /// # Errors
+    /// The first one that can't be meant.
+    pub fn read(&self, given: &dyn Fn(&str) -> String) -> Result<Vec<Value<'_>>, QuantityError> {
+        self.quantities.iter().map(|quantity| quantity.read(&given(&quantity.id))).collect()
+    }
+
+    /// Prices what was read.
+    ///
+    /// # Errors
+    /// Where it is more than can be counted, which a validated card rules out.
+    pub fn priced(&self, values: &[Value<'_>]) -> Result<Priced, QuantityError> {
+        let cost = self.cost(values).ok_or_else(|| {
+            let field = self.quantities.first().map_or("operation", |quantity| &quantity.id);
+            QuantityError::new(field, "This is more than can be priced.".to_owned())
+        })?;
+        Ok(Priced { cost, detail: self.detail(values) })
+    }
+
+    /// Reads quantities of which none may be unknown.
+    fn known(&self, quantities: &Quantities) -> Result<Vec<Value<'_>>, QuantityError> {
         let unknown = quantities.keys().find(|id| self.find(id).is_none());
         if let Some(id) = unknown {
             let known: Vec<_> =
@@ -142,7 +158,7 @@ impl OperationRates {
             let message = format!("{id} is no quantity of {operation}: it has {known}.");
             return Err(QuantityError::new(id, message));
         }
-        self.quantities.iter().map(|quantity| quantity.read(quantities.get(&quantity.id))).collect()
+        self.read(&|id| quantities.get(id).map(|given| given.text().to_owned()).unwrap_or_default())
     }
 
     fn find(&self, id: &str) -> Option<usize> {
@@ -197,8 +213,8 @@ impl OperationRates {
 
 impl PricedQuantity {
     /// Reads what was given for it.
-    pub(super) fn read(&self, given: Option<&Quantity>) -> Result<Value<'_>, QuantityError> {
-        let text = given.map_or("", |given| given.text().trim());
+    fn read(&self, given: &str) -> Result<Value<'_>, QuantityError> {
+        let text = given.trim();
         let value = match &self.kind {
             QuantityKind::Number(number) if text.is_empty() => {
                 let (from, to) = (number.written(number.minimum), number.written(number.maximum));

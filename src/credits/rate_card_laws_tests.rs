@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::{
+    super::Quantity,
     tests::{choice, number, rate, rates},
     *,
 };

@@ -1,6 +1,6 @@
 //! What the rate card promises.
 
-use super::*;
+use super::{super::Quantity, *};
 
 pub fn number(id: &str, unit: &str, minimum: i64, maximum: i64) -> PricedQuantity {
     let name = format!("{}{}", id[..1].to_uppercase(), id[1..].replace('_', " "));
@@ -116,6 +116,25 @@ fn the_row_says_what_was_priced() {
 }
 
 #[test]
+fn the_rates_are_told_as_they_are_for_what_was_chosen() {
+    let told = |operation, quantities: &[(&str, &str)]| {
+        let card = rate_card();
+        let rates = card.rates(operation).unwrap();
+        rates.rates_in_words(&rates.known(&given(quantities)).unwrap())
+    };
+    let bars = [("assets", "1"), ("years", "1"), ("resolution", "hourly")];
+    assert_eq!(told(Operation::Backtest, &bars), "1.25 credits per asset × year");
+    let mut limited = rate_card().rates(Operation::Backtest).unwrap().clone();
+    limited.minimum = Credits::from_thousandths(500);
+    limited.maximum = Some(Credits::from_thousandths(5_000_000));
+    let limits = limited.rates_in_words(&limited.known(&given(&bars)).unwrap());
+    assert_eq!(limits, "1.25 credits per asset × year, at least 0.5, at most 5,000");
+    let tokens = [("input_tokens", "1"), ("output_tokens", "1"), ("model", "fast")];
+    let expected = "0.01 credits per 1k tokens in and 0.04 per 1k out";
+    assert_eq!(told(Operation::Inference, &tokens), expected);
+}
+
+#[test]
 fn a_cost_is_rounded_once_and_down() {
     assert_eq!(inference("19", "0", "standard").cost.thousandths(), 0, "0.95 thousandths");
     assert_eq!(inference("1", "1", "standard").cost.thousandths(), 0, "0.05 and 0.2 thousandths");
@@ -163,7 +182,7 @@ fn whatever_comes_as_json_is_priced_or_named() {
     }
     let kept = read(r#"{"assets": 20, "years": 0.5, "resolution": "hourly"}"#);
     let written = serde_json::to_string(&kept).unwrap();
-    assert_eq!(written, r#"{"assets":20,"resolution":"hourly","years":"0.5"}"#);
+    assert_eq!(written, r#"{"assets":20,"resolution":"hourly","years":0.5}"#);
     assert_eq!(read(&written), kept);
 }
 

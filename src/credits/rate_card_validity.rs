@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{
     CatalogueError, Choosable, Number, Operation, OperationRates, PricedQuantity, QuantityKind,
-    RateCard, rate_card::Value,
+    RateCard, Value,
 };
 
 /// The most decimals that a quantity may have.

@@ -6,7 +6,9 @@
 use chrono::{DateTime, FixedOffset, NaiveDate};
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, Credits, Cycle, EntryKind, Money, Note, Operation, Pace, Runway, Source};
+use super::{
+    AccountId, Credits, Cycle, EntryKind, HoldState, Money, Note, Operation, Pace, Runway, Source,
+};
 
 /// Which rows of the history are asked for. Empty means all but holds, which move no ownership.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +82,25 @@ pub struct RowDetail {
     pub seq: i64,
     /// The lots that it took from or made.
     pub sources: Vec<RowSource>,
+    /// The hold that it made, extended or settled.
+    pub hold: Option<RowHold>,
+}
+
+/// The hold behind a row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowHold {
+    /// The row that made it.
+    pub seq: i64,
+    /// When it was made.
+    pub made_at: DateTime<FixedOffset>,
+    /// What is or was set aside.
+    pub amount: Credits,
+    /// What of it became spending.
+    pub captured: Credits,
+    /// How far it has come.
+    pub state: HoldState,
+    /// When it lapses or would have lapsed.
+    pub expires_at: DateTime<FixedOffset>,
 }
 
 /// One page of the history, newest first.

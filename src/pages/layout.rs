@@ -36,17 +36,20 @@ pub enum MenuEntry {
     Credits,
     /// The whole history.
     History,
+    /// What may be spent in a billing cycle.
+    SpendCaps,
     /// The keys of programs.
     ApiKeys,
 }
 
 impl MenuEntry {
-    const ALL: [Self; 3] = [Self::Credits, Self::History, Self::ApiKeys];
+    const ALL: [Self; 4] = [Self::Credits, Self::History, Self::SpendCaps, Self::ApiKeys];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Credits => "Credits Management",
             Self::History => "History",
+            Self::SpendCaps => "Spend caps",
             Self::ApiKeys => "API keys",
         }
     }
@@ -55,6 +58,7 @@ impl MenuEntry {
         match self {
             Self::Credits => "/settings/credits",
             Self::History => "/settings/credits/history",
+            Self::SpendCaps => "/settings/spend-caps",
             Self::ApiKeys => "/settings/api-keys",
         }
     }
@@ -63,6 +67,7 @@ impl MenuEntry {
         match self {
             Self::Credits => Glyph::Coin,
             Self::History => Glyph::History,
+            Self::SpendCaps => Glyph::Gauge,
             Self::ApiKeys => Glyph::Key,
         }
     }

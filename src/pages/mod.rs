@@ -13,4 +13,5 @@ pub mod operation;
 pub mod place;
 pub mod purchase;
 pub mod sign_in;
+pub mod spend_caps;
 pub mod support;

@@ -9,17 +9,20 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     catalogue::{self, Catalogues, PublishError, file},
     clock::Clock,
     config::{Config, Settings},
+    http,
     identity::{self, AddUserError, Email, NewUser, Passwords, Role},
     ledger::{Ledger, VerifyError},
     observability::start_logging,
     payments::Away,
     seed::{self, SeedError},
     serve::{self, StartError},
+    simulate_load::{Load, LoadError, simulate},
 };
 use keys::{KeyCommand, KeyError};
 
@@ -56,6 +59,16 @@ enum Command {
     /// What can be bought, and what operations cost
     #[command(subcommand)]
     Catalogue(CatalogueCommand),
+    /// Print the description of the API: OpenAPI 3.1, as JSON
+    Openapi,
+    /// Spend through the HTTP API of a running server, as a platform would: for the demo and for
+    /// soak tests
+    ///
+    /// Operations of the live catalogue are priced, their credits set aside, then captured or, where
+    /// the work fails, released; some are charged directly. Requests that are cut off or told to wait
+    /// are sent again with the same Idempotency-Key. At the end the books are compared with what the
+    /// server told; where they differ, this fails.
+    SimulateLoad(Load),
 }
 
 #[derive(clap::Subcommand)]
@@ -132,6 +145,9 @@ pub enum CommandError {
     /// Stripe or the database is away.
     #[error("Not reconciled: {0}.")]
     Reconcile(#[from] Away),
+    /// The load could not be driven, or the books are not as told.
+    #[error(transparent)]
+    Load(#[from] LoadError),
     /// There was no password.
     #[error("Nobody was added: the password could not be read: {0}.")]
     Input(std::io::Error),
@@ -167,9 +183,28 @@ impl CommandLine {
                 writeln!(std::io::stdout(), "{said}").map_err(CommandError::Output)?;
             }
             Command::Catalogue(CatalogueCommand::Publish(new)) => publish(&config, new).await?,
+            Command::Openapi => {
+                let text = http::api::description_text();
+                write!(std::io::stdout(), "{text}").map_err(CommandError::Output)?;
+            }
+            Command::SimulateLoad(load) => simulate_load(load).await?,
         }
         Ok(())
     }
+}
+
+/// Until Ctrl-C; a second one ends it at once.
+async fn simulate_load(load: Load) -> Result<(), LoadError> {
+    let stop = CancellationToken::new();
+    let asked = stop.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            asked.cancel();
+            tokio::signal::ctrl_c().await.ok();
+            std::process::exit(130);
+        }
+    });
+    simulate(load, stop, &mut std::io::stdout()).await
 }
 
 async fn seed(config: Config, number: u64) -> Result<(), CommandError> {

@@ -24,6 +24,7 @@ pub mod router;
 pub mod secret;
 pub mod seed;
 pub mod serve;
+pub mod simulate_load;
 mod static_files;
 mod words;
 

@@ -23,7 +23,7 @@ use super::{
     AppState,
     config::Config,
     headers::SecurityHeaders,
-    http::{api, api_keys, buying, health, history_csv, stripe_webhook},
+    http::{agent, api, api_keys, buying, health, history_csv, spend_caps, stripe_webhook},
     identity::{self, Gate, Sessions},
     observability::observed,
     pages::{page_not_found, pages},
@@ -52,6 +52,7 @@ pub fn router(state: AppState) -> Router {
         .merge(stripe_webhook::routes(state.payments.clone()))
         .merge(api::routes())
         .merge(api::description_routes())
+        .merge(agent::routes())
         .merge(people(&state, &headers))
         .with_state(state)
         .layer(CompressionLayer::new().quality(COMPRESSION))
@@ -74,6 +75,7 @@ fn people(state: &AppState, headers: &SecurityHeaders) -> Router<AppState> {
         .route("/sign-out", post(identity::sign_out))
         .merge(buying::routes(state.payments.clone()))
         .merge(api_keys::routes(state.api_keys.clone(), pages.clone().with_state(state.clone())))
+        .merge(spend_caps::routes(state.ledger.clone(), pages.clone().with_state(state.clone())))
         .route("/settings/credits/history.csv", get(history_csv::own))
         .route("/support/accounts/{id}/history.csv", get(history_csv::of_account))
         .merge(pages)

@@ -118,7 +118,9 @@ async fn an_announced_version_takes_effect_to_the_millisecond(app: TestApp) {
     let from = app.clock.now() + TimeDelta::hours(1);
     published(&app, &version("v1", "7"), Some(from)).await;
     let catalogues = &app.state.catalogues;
-    catalogues.refresh().await.unwrap();
+    assert!(catalogues.version("v1").is_none());
+    assert!(catalogues.find("v1").await.unwrap().is_some(), "it is looked up");
+    assert!(catalogues.find("v0").await.unwrap().is_none());
     assert_eq!(name(catalogues), "2026-11");
     assert!(catalogues.version("v1").is_some() && catalogues.version("v0").is_none());
     app.clock.advance(TimeDelta::minutes(59));

@@ -6,8 +6,8 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use futures::TryStreamExt;
 use recharge::{
     credits::{
-        AccountId, Command, Credits, Cursor, EntryKind, HistoryFilter, HistoryPage, Note,
-        Operation, Source, Validity,
+        AccountId, Command, Credits, Cursor, EntryKind, HistoryFilter, HistoryPage, HoldState,
+        HoldTime, Note, Operation, ReleaseReason, Source, Validity,
     },
     server::{
         clock::Clock,
@@ -24,6 +24,8 @@ on_both_databases!(
     the_four_types_sum_exactly_to_what_the_cycle_consumed,
     days_and_cycles_are_those_of_the_accounts_zone,
     a_row_names_the_lots_it_took_from,
+    a_row_that_settles_a_hold_shows_what_was_set_aside,
+    a_hold_that_has_lapsed_is_on_the_page_with_no_job_running,
     a_page_takes_four_queries_at_most,
     nobody_reads_an_account_that_is_not_there,
 );
@@ -222,6 +224,62 @@ async fn a_page_takes_four_queries_at_most(mut test: TestDatabase) {
     ledger.history(&account, HistoryFilter::default(), None, Some(1)).await.unwrap();
     let queries = std::mem::take(&mut *counted.lock().unwrap());
     assert!((1..=4).contains(&queries.len()), "{queries:#?}");
+}
+
+async fn hold(ledger: &Ledger, account: &AccountId, key: &str, whole: i64) -> i64 {
+    let command = Command::Hold {
+        operation: Operation::Backtest,
+        amount: credits(whole),
+        lasts: HoldTime::DEFAULT,
+        note: Note { description: "Momentum v8".to_owned(), ..Note::default() },
+    };
+    ledger.execute(account, key, command).await.unwrap().seq
+}
+
+async fn a_row_that_settles_a_hold_shows_what_was_set_aside(test: TestDatabase) {
+    let (ledger, account, _) = ledger(&test, "2026-11-21T12:00:00Z", chrono_tz::UTC).await;
+    grant(&ledger, &account, "a", 300, "2026-11-01T00:00:00Z", "2027-09-01T00:00:00Z").await;
+    let (charged, failed) =
+        (hold(&ledger, &account, "x", 80).await, hold(&ledger, &account, "y", 75).await);
+    let capture = Command::Capture { hold: charged, amount: credits(50), detail: None };
+    let capture = ledger.execute(&account, "capture", capture).await.unwrap().seq;
+    let release = Command::Release { hold: failed, reason: ReleaseReason::Failed };
+    let release = ledger.execute(&account, "release", release).await.unwrap().seq;
+
+    let page = |open| ledger.history(&account, HistoryFilter::default(), None, Some(open));
+    let opened = page(capture).await.unwrap().open.unwrap();
+    let behind = opened.hold.unwrap();
+    assert_eq!((behind.seq, behind.amount, behind.captured), (charged, credits(80), credits(50)));
+    assert_eq!(behind.state, HoldState::Captured);
+    assert_eq!(opened.sources[0].amount, credits(50));
+    let page = page(release).await.unwrap();
+    let row = &page.rows[0];
+    assert_eq!((row.amount, row.balance_after), (Credits::ZERO, credits(250)));
+    assert_eq!(row.note.detail, "failed, 0 credits (75 released)");
+    let opened = page.open.unwrap();
+    assert_eq!(opened.sources[0].amount, credits(75));
+    assert_eq!(opened.hold.unwrap().state, HoldState::Released);
+}
+
+async fn a_hold_that_has_lapsed_is_on_the_page_with_no_job_running(test: TestDatabase) {
+    let (ledger, account, clock) = ledger(&test, "2026-11-21T12:00:00Z", chrono_tz::UTC).await;
+    grant(&ledger, &account, "a", 60, "2026-11-01T00:00:00Z", "2027-09-01T00:00:00Z").await;
+    grant(&ledger, &account, "b", 40, "2026-11-01T00:00:00Z", "2027-08-01T00:00:00Z").await;
+    let made = hold(&ledger, &account, "x", 70).await;
+    assert_eq!(ledger.balance(&account).await.unwrap(), (credits(30), credits(70)));
+    let lots = ledger.overview(&account, None).await.unwrap().lots;
+    let held: Vec<_> = lots.iter().map(|lot| (lot.granted, lot.held)).collect();
+    assert_eq!(held, [(credits(40), credits(40)), (credits(60), credits(30))], "soonest first");
+    clock.advance(TimeDelta::minutes(61));
+    assert_eq!(ledger.balance(&account).await.unwrap(), (credits(100), Credits::ZERO));
+    let read =
+        ledger.history(&account, HistoryFilter::default(), None, Some(made + 1)).await.unwrap();
+    assert_eq!(read.rows[0].note.detail, "hold expired, 0 credits (70 released)");
+    ledger.advance(&account).await.unwrap();
+    let written =
+        ledger.history(&account, HistoryFilter::default(), None, Some(made + 1)).await.unwrap();
+    assert_eq!((&read.rows, &read.open), (&written.rows, &written.open));
+    assert_eq!(read.open.unwrap().sources.len(), 2);
 }
 
 async fn nobody_reads_an_account_that_is_not_there(test: TestDatabase) {

@@ -1,8 +1,22 @@
 //! The promises of the product, one test each, on SQLite and PostgreSQL.
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the message")]
 
+mod api;
+mod api_access;
+mod api_answers;
+mod api_bad_input;
+mod api_bad_requests;
+mod api_batch;
+mod api_contract;
+mod api_crash;
+mod api_disconnect;
+mod api_holds;
 mod api_keys;
 mod api_keys_page;
+mod api_limits;
+mod api_load;
+mod api_quotes;
+mod api_schema;
 mod app;
 mod architecture;
 mod catalogues;
@@ -12,6 +26,8 @@ mod ledger_concurrency;
 mod ledger_corruption;
 mod ledger_model;
 mod ledger_reading;
+mod ledger_reference;
+mod machines;
 mod operating;
 mod pages;
 mod payments_checkout;
@@ -25,6 +41,9 @@ mod payments_webhook;
 mod platform;
 mod prices;
 mod program;
+mod program_publishes;
 mod screens;
 mod seed;
 mod sessions;
+mod simulate_load;
+mod spend_caps;

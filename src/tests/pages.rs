@@ -23,6 +23,8 @@ on_both_databases!(
     who_asks_for_the_head_of_a_page_gets_it,
     a_customer_sees_what_the_ledger_says,
     server_functions_have_no_address,
+    an_operation_is_estimated_in_the_address,
+    what_can_not_be_afforded_leads_to_a_purchase,
     a_stranger_sees_the_sign_in_page,
 );
 
@@ -110,8 +112,64 @@ async fn server_functions_have_no_address(app: TestApp) {
         assert_eq!(customer.post(path, &form).await.status, StatusCode::NOT_FOUND, "{path}");
         assert_eq!(customer.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
         let foreign = customer.post_from("cross-site", path, &form).await;
-        assert_eq!(foreign.status, StatusCode::FORBIDDEN, "{path}");
+        assert_eq!(foreign.status, StatusCode::NOT_FOUND, "{path}");
     }
+}
+
+/// The field with this name, as the page has it.
+fn input<'p>(page: &'p str, name: &str) -> &'p str {
+    let at = page.find(&format!("name=\"{name}\"")).unwrap_or_else(|| panic!("{name} in {page}"));
+    let start = page[..at].rfind('<').unwrap();
+    &page[start..start + page[start..].find('>').unwrap()]
+}
+
+/// What a figure of the estimator says.
+fn figure<'p>(page: &'p str, name: &str) -> &'p str {
+    let page = &page[page.find("panel estimate").unwrap()..];
+    let at = page.find(&format!("data-figure=\"{name}\"")).unwrap();
+    let text = &page[at + page[at..].find('>').unwrap() + 1..];
+    &text[..text.find('<').unwrap()]
+}
+
+async fn an_operation_is_estimated_in_the_address(app: TestApp) {
+    let mut customer = app.customer().await;
+    credits_for(&app, &customer).await;
+    let page = customer.get("/settings/credits").await.body;
+    assert!(input(&page, "backtest.assets").contains("value=\"10\""), "the typical one at first");
+    assert_eq!((figure(&page, "cost"), figure(&page, "after")), ("12.5", "467"));
+
+    let asked = "cycle=2026-01-15&estimate=backtest&backtest.assets=20&backtest.years=3\
+                 &backtest.resolution=minute&inference.model=frontier";
+    let page = customer.get(&format!("/settings/credits?{asked}")).await.body;
+    assert_eq!((figure(&page, "cost"), figure(&page, "after")), ("240", "239.5"));
+    assert_eq!(figure(&page, "detail"), "20 assets × 3 years, minute bars");
+    assert_eq!(figure(&page, "rates"), "4 credits per asset × year, at least 0.5, at most 5,000");
+    assert!(input(&page, "backtest.assets").contains("value=\"20\""));
+    let kept = page.split("action=\"/settings/credits#estimate\"").nth(1).unwrap();
+    assert!(input(kept, "cycle").contains("2026-01-15"), "the chosen cycle is kept");
+
+    let asked = "estimate=backtest&backtest.assets=%22%3E%3Cu%3E&backtest.years=1";
+    let page = customer.get(&format!("/settings/credits?{asked}")).await.body;
+    assert!(input(&page, "backtest.assets").contains("aria-invalid=\"true\""));
+    assert!(figure(&page, "fault-backtest-assets").starts_with("Assets must be a number"));
+    assert!(!page.contains("\"><u>"), "what was sent is escaped");
+    let page = customer.get("/settings/credits?estimate=dance&dance.steps=1").await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert_eq!(figure(&page.body, "cost"), "12.5");
+}
+
+async fn what_can_not_be_afforded_leads_to_a_purchase(app: TestApp) {
+    let mut customer = app.customer().await;
+    credits_for(&app, &customer).await;
+    let asked = "estimate=strategy&strategy.iterations=200&strategy.model=standard";
+    let page = customer.get(&format!("/settings/credits?{asked}")).await.body;
+    assert_eq!((figure(&page, "cost"), figure(&page, "missing")), ("1,250", "770.5"));
+    assert!(page.contains("href=\"/settings/credits?package=starter#buy\""), "{page}");
+    let chosen = customer.get("/settings/credits?package=desk").await.body;
+    let desk = &chosen[chosen.find("value=\"desk\"").unwrap()..];
+    assert!(desk[..desk.find('>').unwrap()].contains("checked"), "{chosen}");
+    let unknown = customer.get("/settings/credits?package=none").await;
+    assert_eq!(unknown.status, StatusCode::OK);
 }
 
 async fn a_stranger_sees_the_sign_in_page(app: TestApp) {

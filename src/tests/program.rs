@@ -12,30 +12,30 @@ use sea_orm::ConnectionTrait;
 use tempfile::TempDir;
 
 /// The program with nothing from the environment of the test run.
-fn recharge(folder: &Path) -> Command {
+pub fn recharge(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_recharge"));
     command.env_clear().current_dir(folder).stdin(Stdio::null());
     command
 }
 
-fn run(folder: &Path, arguments: &[&str]) -> Output {
+pub fn run(folder: &Path, arguments: &[&str]) -> Output {
     recharge(folder).args(arguments).output().unwrap()
 }
 
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
 /// Holds that the program ends with 1 and one sentence that contains this.
 #[track_caller]
-fn fails_with(output: &Output, part: &str) {
+pub fn fails_with(output: &Output, part: &str) {
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert_eq!(said.lines().count(), 1, "one sentence: {said}");
     assert!(said.starts_with("recharge: ") && said.contains(part), "{said}");
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -58,8 +58,18 @@ fn help_explains_every_setting() {
     ] {
         assert!(help.contains(&format!("[env: {setting}")), "{setting} in {help}");
     }
-    let commands =
-        ["serve", "migrate", "seed", "verify", "reconcile", "user", "api-key", "catalogue"];
+    let commands = [
+        "serve",
+        "migrate",
+        "seed",
+        "verify",
+        "reconcile",
+        "user",
+        "api-key",
+        "catalogue",
+        "openapi",
+        "simulate-load",
+    ];
     for command in commands {
         assert!(help.contains(&format!("\n  {command}")), "{command} in {help}");
     }
@@ -87,6 +97,21 @@ fn what_is_wrong_at_the_start_is_one_sentence() {
         fails_with(&output, part);
         assert!(!text(&output.stderr).contains("canary"), "no secret is shown");
     }
+}
+
+#[test]
+fn load_is_not_driven_where_nobody_answers() {
+    let folder = TempDir::new().unwrap();
+    let url = format!("http://127.0.0.1:{}", free_port());
+    let output = recharge(folder.path())
+        .args(["simulate-load", "--url", &url])
+        .env("RECHARGE_KEY", "rcg_canary_canary")
+        .output()
+        .unwrap();
+    fails_with(&output, "GET /catalogue had no answer: Connection refused");
+    let without_key = run(folder.path(), &["simulate-load"]);
+    assert_eq!(without_key.status.code(), Some(2));
+    assert!(text(&without_key.stderr).contains("--key"), "{}", text(&without_key.stderr));
 }
 
 #[test]
@@ -134,66 +159,6 @@ fn a_person_is_added_once_and_the_books_verify() {
     assert!(verified.status.success());
     assert_eq!(text(&verified.stdout).lines().count(), 1);
     assert!(text(&verified.stdout).contains("1 account"), "{}", text(&verified.stdout));
-}
-
-#[test]
-fn a_key_is_printed_once_and_ends_when_it_is_revoked() {
-    let folder = TempDir::new().unwrap();
-    let key = |arguments: &[&str]| run(folder.path(), &[&["api-key"], arguments].concat());
-    let add = |arguments: &[&str]| key(&[&["add", "--name=Worker"], arguments].concat());
-    let service = add(&["--service", "--scope=read", "--scope=grant", "--ceiling=100"]);
-    assert!(service.status.success(), "{}", text(&service.stderr));
-    let printed = text(&service.stdout);
-    let parts: Vec<_> = printed.trim_end().split('_').collect();
-    assert_eq!((parts.len(), parts[0], parts[2].len()), (3, "rcg", 64), "{printed}");
-    assert!(!text(&service.stderr).contains(parts[2]), "the log doesn't tell the secret");
-
-    let customer = ["--email=ada@recharge.test", "--scope=read"];
-    fails_with(&add(&customer), "ada@recharge.test has no account");
-    let mut user = recharge(folder.path());
-    user.args(["user", "add", "--name=Ada", "--email=ada@recharge.test"]);
-    assert!(user.env("RECHARGE_PASSWORD", "a long password").output().unwrap().status.success());
-    assert!(add(&customer).status.success());
-    fails_with(&add(&[&customer, ["--scope=grant"].as_slice()].concat()), "scope grant");
-    fails_with(&add(&["--service", "--scope=read", "--ceiling=0"]), "more than 0");
-    for wrong in [["--scope=read"].as_slice(), &["--service"], &["--service", "--scope=buy"]] {
-        assert_eq!(add(wrong).status.code(), Some(2), "{wrong:?}");
-    }
-
-    fails_with(&key(&["revoke", "unknown"]), "no key unknown");
-    let revoked = key(&["revoke", parts[1]]);
-    assert!(revoked.status.success() && text(&revoked.stdout).contains(parts[1]));
-}
-
-#[test]
-fn a_catalogue_is_published_once_and_never_changed() {
-    let folder = TempDir::new().unwrap();
-    let embedded = include_str!("../server/catalogue/catalogue.toml");
-    let write = |name: &str, content: String| {
-        std::fs::write(folder.path().join(name), content).unwrap();
-    };
-    write("new.toml", embedded.replace("2026-11", "2027-01"));
-    write("changed.toml", embedded.replace("2026-11", "2027-01").replace("6.25", "6.5"));
-    write("bad.toml", embedded.replace("price = \"6.25\"", "price = \"-6.25\""));
-    let publish =
-        |arguments: &[&str]| run(folder.path(), &[&["catalogue", "publish"], arguments].concat());
-
-    let start = "--effective-from=2099-01-01T00:00:00+01:00";
-    let published = publish(&["new.toml", start]);
-    let said = text(&published.stdout);
-    assert_eq!(said, "published version 2027-01, in effect from 2098-12-31T23:00:00Z\n");
-    let again = text(&publish(&["new.toml"]).stdout);
-    assert!(again.ends_with("nothing was written\n") && again.lines().count() == 1, "{again}");
-    fails_with(&publish(&["changed.toml"]), "published already with other content");
-    fails_with(&publish(&["bad.toml"]), "operation strategy can't be priced");
-    fails_with(&publish(&["missing.toml"]), "missing.toml");
-    let past = "--effective-from=2020-01-01T00:00:00Z";
-    fails_with(&publish(&["new.toml", past]), "2098-12-31T23:00:00Z");
-    write("third.toml", embedded.replace("2026-11", "third"));
-    fails_with(&publish(&["third.toml", past]), "which is past");
-    let port = format!("--site-addr=127.0.0.1:{}", free_port());
-    let start = run(folder.path(), &["--catalogue=changed.toml", &port]);
-    fails_with(&start, "give this one a new version");
 }
 
 #[tokio::test]

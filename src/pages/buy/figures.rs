@@ -4,16 +4,11 @@
 //! and writes them in the same places. So the markup exists once, on the server, and the browser
 //! needs none of it.
 
-use leptos::prelude::*;
-
 use super::pricing::{Pricing, about, count, grouped, step_price};
 use crate::{
-    components::{plural, tenths},
+    components::{Figure, plural, tenths},
     credits::AmountError,
 };
-
-/// A figure's name, and what it says; none where it has nothing to say, and its row goes.
-pub type Figure = (String, Option<String>);
 
 /// All figures of an amount; without one, those that say so.
 #[must_use]
@@ -89,54 +84,12 @@ pub fn expiry_in_days(pricing: &Pricing) -> String {
     format!(" (in {})", plural(pricing.expiry_days(), "day", "days"))
 }
 
-/// One row of a sum: a term and a figure, gone while the figure has nothing to say.
-#[component]
-pub fn FigureRow(
-    /// Among these.
-    figures: Vec<Figure>,
-    /// Its name.
-    #[prop(into)]
-    name: String,
-    /// What stands beside it: words, or another figure.
-    term: AnyView,
-    /// How the row looks.
-    #[prop(optional)]
-    class: &'static str,
-) -> impl IntoView {
-    let is_silent = said(&figures, &name).is_none();
-    view! {
-        <div class=class data-row="" hidden=is_silent>
-            <dt>{term}</dt>
-            <dd><Said figures name /></dd>
-        </div>
-    }
-}
-
-/// A figure where its name stands.
-#[component]
-pub fn Said(
-    /// Among these.
-    figures: Vec<Figure>,
-    /// Its name.
-    #[prop(into)]
-    name: String,
-) -> impl IntoView {
-    let text = said(&figures, &name);
-    view! { <span data-figure=name>{text}</span> }
-}
-
-/// What a figure says.
-#[must_use]
-pub fn said(figures: &[Figure], name: &str) -> Option<String> {
-    figures.iter().find(|figure| figure.0 == name)?.1.clone()
-}
-
 const MISSING: &str = "Enter how many credits you want: the price appears here.";
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pages::buy::pricing::tests::pricing;
+    use crate::{components::said, pages::buy::pricing::tests::pricing};
 
     #[test]
     fn an_amount_has_its_lines_its_total_and_what_comes_of_it() {

@@ -3,12 +3,12 @@
 use leptos::prelude::*;
 
 use super::{
-    figures::{Figure, FigureRow, Said, expiry_in_days, said},
+    figures::expiry_in_days,
     pricing::{Pricing, grouped, step_price},
     shop::Shop,
 };
 use crate::{
-    components::tenths,
+    components::{Figure, FigureRow, Said, said, tenths},
     credits::{Offer, PriceSchedule},
     pages::operation::OperationName,
 };

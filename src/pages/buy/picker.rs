@@ -29,6 +29,8 @@ pub struct Sale {
 pub fn BuyCredits(
     /// What is for sale.
     sale: Sale,
+    /// What is chosen at first; else the package that fits.
+    choice: Option<Choice>,
 ) -> impl IntoView {
     let introduction = introduction(&sale.shop);
     view! {
@@ -37,7 +39,7 @@ pub fn BuyCredits(
                 <h2 id="buy">"Buy credits"</h2>
                 <p>{introduction}</p>
             </div>
-            <Picker sale choice=None />
+            <Picker sale choice />
         </section>
     }
 }

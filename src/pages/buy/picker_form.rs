@@ -4,7 +4,7 @@
 use leptos::prelude::*;
 
 use super::{
-    figures::{Figure, Said, field_figures, figures, said},
+    figures::{field_figures, figures},
     order::{Outcome, SamePrice, Sums, Terms, WorthList},
     package_cards::PackageCards,
     package_picker::PackagePicker,
@@ -13,7 +13,7 @@ use super::{
     shop::{Choice, Chosen},
     slider::{last_position, position},
 };
-use crate::components::{Glyph, Icon};
+use crate::components::{Figure, Glyph, Icon, Said, said};
 
 /// Packages, amount, sum, terms and the ways on.
 #[component]

@@ -12,22 +12,28 @@ use crate::pages::error::PageError;
 /// Where nobody is signed in, or the database can't be read.
 #[server]
 pub async fn load_credits(cycle: Option<NaiveDate>) -> Result<CreditsPage, PageError> {
+    use super::Rates;
     use crate::{
         pages::{
             buy::{Sale, Shop},
             layout::Viewer,
         },
-        server::{AppState, http::explained::Explained, identity},
+        server::{AppState, clock::in_zone, http::explained::Explained, identity},
     };
     let customer = identity::customer().explained()?;
     let state = expect_context::<AppState>();
     let overview = state.ledger.overview(&customer.account, cycle).await.explained()?;
     let viewer =
         Viewer { name: customer.name, email: customer.email, available: overview.available };
+    let version = state.catalogues.in_effect();
+    let catalogue = &version.catalogue;
     let sale = Sale {
-        shop: Shop::new(&state.catalogues.current(), &overview),
+        shop: Shop::new(catalogue, &overview),
         intent: uuid::Uuid::now_v7().to_string(),
         is_open: state.payments.is_on(),
     };
-    Ok(CreditsPage { viewer, overview, sale })
+    let since = in_zone(version.effective_from, &overview.zone);
+    let (card, version) = (catalogue.rate_card.clone(), catalogue.version.clone());
+    let rates = Rates { card, version, since };
+    Ok(CreditsPage { viewer, overview, sale, rates })
 }

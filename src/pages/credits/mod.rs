@@ -1,9 +1,13 @@
-//! Credits Management: the balance with its reasons, the usage of a cycle, what expires when, and
-//! the latest rows of the history.
+//! Credits Management: the balance with its reasons, the usage of a cycle, what can be bought, what
+//! an operation would cost, what expires when, and the latest rows of the history.
 
 mod api;
 mod balance;
 mod day_chart;
+mod estimate;
+mod estimate_line;
+mod estimator;
+mod estimator_live;
 mod lots;
 mod timeline;
 mod usage;
@@ -18,9 +22,10 @@ pub use lots::Lots;
 pub use usage::Usage;
 
 use api::load_credits;
+use estimator::{Asked, EstimateSection, Rates};
 
 use super::{
-    buy::{BuyCredits, Sale},
+    buy::{BuyCredits, Choice, Sale},
     history::{HistoryPanel, HistoryQuery},
     layout::{MenuEntry, SettingsLayout, Viewer},
     loaded::loaded,
@@ -37,6 +42,8 @@ pub struct CreditsPage {
     pub overview: Overview,
     /// What is for sale.
     pub sale: Sale,
+    /// What operations cost.
+    pub rates: Rates,
 }
 
 /// The route `/settings/credits`.
@@ -45,7 +52,11 @@ pub fn CreditsRoute() -> impl IntoView {
     let query = use_query_map();
     let cycle = move || query.read().get_str("cycle").and_then(|day| day.parse().ok());
     let page = Resource::new_blocking(cycle, load_credits);
-    loaded(page, |page| view! { <CreditsView page/> })
+    loaded(page, move |page| {
+        let query = query.read_untracked();
+        let choice = Choice::read(query.get("package"), query.get("amount"));
+        view! { <CreditsView page asked=Asked::of(&query) choice/> }
+    })
 }
 
 /// The page with its data.
@@ -53,8 +64,14 @@ pub fn CreditsRoute() -> impl IntoView {
 pub fn CreditsView(
     /// What it shows.
     page: CreditsPage,
+    /// What is to be estimated.
+    asked: Asked,
+    /// What is to be bought.
+    choice: Option<Choice>,
 ) -> impl IntoView {
-    let CreditsPage { viewer, overview, sale } = page;
+    let CreditsPage { viewer, overview, sale, rates } = page;
+    let (shop, available) = (sale.shop.clone(), overview.available);
+    let choice = choice.filter(|choice| !choice.is_unknown(&shop));
     let history = overview.history.clone();
     let query = HistoryQuery::of(history.filter.clone());
     view! {
@@ -68,7 +85,8 @@ pub fn CreditsView(
             </div>
             <BalanceCards place=Place::Settings overview=overview.clone()/>
             <Usage place=Place::Settings overview=overview.clone()/>
-            <BuyCredits sale/>
+            <BuyCredits sale choice/>
+            <EstimateSection rates available shop asked/>
             <Lots place=Place::Settings overview=overview.clone()/>
             <section class="section" aria-labelledby="latest">
                 <div class="section-head">

@@ -3,8 +3,8 @@
 use leptos::prelude::*;
 
 use crate::{
-    components::{Column, Day},
-    credits::{EntryKind, Row, RowDetail, RowSource, Source},
+    components::{Column, Day, Moment},
+    credits::{Credits, EntryKind, HoldState, Row, RowDetail, RowHold, RowSource, Source},
     pages::place::Place,
 };
 
@@ -29,6 +29,12 @@ pub fn Detail(
                         <div>
                             <h3>{heading}</h3>
                             <Sources place sources=detail.sources/>
+                        </div>
+                    })}
+                    {detail.hold.map(|hold| view! {
+                        <div>
+                            <h3>"Hold"</h3>
+                            <HoldFacts hold/>
                         </div>
                     })}
                     <div>
@@ -94,6 +100,32 @@ fn source_name(source: Source, at: chrono::DateTime<chrono::FixedOffset>) -> Str
         Source::Purchase => format!("Bought on {day}"),
         Source::Promotion => format!("Promotion of {day}"),
         Source::Goodwill => format!("Goodwill of {day}"),
+    }
+}
+
+/// What was set aside before the work, and what became of it.
+#[component]
+fn HoldFacts(hold: RowHold) -> impl IntoView {
+    let amount = |credits: Credits| format!("{credits} credits");
+    let (state, ending) = match hold.state {
+        HoldState::Open => ("Set aside for work under way", "Lapses"),
+        HoldState::Captured => ("Charged", "Would have lapsed"),
+        HoldState::Released => ("Released", "Would have lapsed"),
+        HoldState::Lapsed => ("Expired, released", "Lapsed"),
+    };
+    let settled = (hold.state != HoldState::Open).then(|| {
+        view! {
+            <dt>"Charged"</dt><dd>{amount(hold.captured)}</dd>
+            <dt>"Returned"</dt><dd>{amount(hold.amount - hold.captured)}</dd>
+        }
+    });
+    view! {
+        <dl class="facts">
+            <dt>"State"</dt><dd>{state}</dd>
+            <dt>"Set aside"</dt><dd>{amount(hold.amount)}", "<Moment at=hold.made_at/>{format!(" (row {})", hold.seq)}</dd>
+            {settled}
+            <dt>{ending}</dt><dd><Moment at=hold.expires_at/></dd>
+        </dl>
     }
 }
 

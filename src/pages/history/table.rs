@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::{HistoryQuery, detail::Detail};
 use crate::{
     components::{Column, Moment},
-    credits::{Credits, EntryKind, HistoryPage, Row},
+    credits::{EntryKind, HistoryPage, Row},
     pages::{operation::OperationBadge, place::Place},
 };
 
@@ -90,12 +90,12 @@ fn Line(row: Row, link: String, is_open: bool, amounts: Column, balances: Column
     }
 }
 
-/// What was priced, and what a hold set aside or gave back: that moves no ownership.
+/// What was priced, and what a hold set aside: that moves no ownership. What a hold gave back
+/// says so itself.
 fn second_line(row: &Row) -> Option<String> {
     let held = match row.kind {
-        EntryKind::Held => format!("{} credits held", row.held_change.abs()),
-        EntryKind::Released if row.held_change != Credits::ZERO => {
-            format!("{} credits released", row.held_change.abs())
+        EntryKind::Held if row.held_change.is_positive() => {
+            format!("{} credits held", row.held_change)
         }
         _ => String::new(),
     };

@@ -1,8 +1,11 @@
 //! What is sold and what operations cost, in versions: [`mod@file`] reads one from TOML (its rate
-//! card in `rates`), [`versions`] keeps all that were ever published and knows which one holds.
+//! card in `rates`), [`publish()`] makes it a version, [`Catalogues`] keeps all that there are and
+//! knows which one holds.
 
 pub mod file;
+mod publish;
 mod rates;
-pub mod versions;
+mod versions;
 
-pub use versions::{Catalogues, PublishError, Published, Version, publish};
+pub use publish::{PublishError, Published, publish};
+pub use versions::{Catalogues, Version};

@@ -35,7 +35,7 @@ pub struct Settings {
     #[arg(long, env, global = true, default_value = STRIPE)]
     pub stripe_api_base: String,
 
-    /// A TOML file with packages and prices; without it the catalogue built into the program
+    /// A TOML file with packages, prices and rates to publish; without it what is published holds
     #[arg(long, env, global = true, value_name = "FILE")]
     pub catalogue: Option<PathBuf>,
 

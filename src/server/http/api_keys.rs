@@ -5,19 +5,14 @@
 
 use axum::{
     Extension, Form, Router,
-    body::Body,
     extract::{Path, State},
-    http::{
-        Method, Request, StatusCode,
-        header::{CONTENT_LENGTH, CONTENT_TYPE},
-        request::Parts,
-    },
+    http::{StatusCode, request::Parts},
     response::{IntoResponse, Redirect, Response},
     routing::post,
 };
 use serde::Deserialize;
-use tower::ServiceExt;
 
+use super::page_answer::answer_with_page;
 use crate::{
     credits::Credits,
     pages::api_keys::{FormOutcome, FormProblem, KeyForm, NewKey},
@@ -66,7 +61,7 @@ async fn make(
             (FormOutcome::Refused(wish.again(problems)), status)
         }
     };
-    let mut response = show(forms.pages, parts, outcome).await;
+    let mut response = answer_with_page(forms.pages, parts, outcome).await;
     if response.status() == StatusCode::OK {
         *response.status_mut() = status;
     }
@@ -87,15 +82,6 @@ async fn revoke(
             StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
     }
-}
-
-/// The page, as if it had been asked for, with what came of its form.
-async fn show(pages: Router, mut parts: Parts, outcome: FormOutcome) -> Response {
-    parts.method = Method::GET;
-    parts.headers.remove(CONTENT_LENGTH);
-    parts.headers.remove(CONTENT_TYPE);
-    parts.extensions.insert(outcome);
-    pages.oneshot(Request::from_parts(parts, Body::empty())).await.into_response()
 }
 
 fn status_of(problems: &[FormProblem]) -> StatusCode {

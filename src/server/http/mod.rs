@@ -1,10 +1,13 @@
 //! Doors for machines and plain forms: each says who, parses, makes one call, translates.
 
+pub mod agent;
 pub mod api;
 pub mod api_keys;
 pub mod buying;
 pub mod explained;
 pub mod health;
 pub mod history_csv;
+mod page_answer;
 pub mod purchase_events;
+pub mod spend_caps;
 pub mod stripe_webhook;

@@ -5,11 +5,30 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, FromQueryResult, Statement, Value};
 
-use super::{rows, rowset::Rowset};
+use super::{Ledger, ReadError, rows, rowset::Rowset};
 use crate::{
-    credits::{Account, AccountId, Allocation, Cycle, Hold, Note, Operation},
+    credits::{AccountId, Allocation, Hold, Note},
     server::{clock::to_millis, entity::hold},
 };
+
+impl Ledger {
+    /// A hold as it is now, whatever has become of it; none where the account has no such hold.
+    ///
+    /// # Errors
+    /// Where the database can't be read.
+    pub async fn hold(&self, account: &AccountId, number: i64) -> Result<Option<Hold>, ReadError> {
+        let (id, now) = (account.clone(), self.now());
+        let read = self.database.snapshot(move |transaction| {
+            let id = id.clone();
+            Box::pin(async move {
+                let named = BTreeSet::from([(&id, number)]);
+                let found = load(transaction, &[], now, &named).await?;
+                Ok(found.into_values().flatten().next())
+            })
+        });
+        Ok(read.await?.map(|hold| hold.as_of(now)))
+    }
+}
 
 /// A hold beside its entry and one of the lots that it has taken from.
 #[derive(FromQueryResult)]
@@ -90,34 +109,4 @@ fn collect(found: Vec<HoldRow>) -> Result<BTreeMap<AccountId, Vec<Hold>>, DbErr>
         }
     }
     Ok(holds)
-}
-
-#[derive(FromQueryResult)]
-struct UsedRow {
-    operation: String,
-    credits: i64,
-}
-
-/// Counts what a capped account has consumed in the billing cycle of a day, and what it holds.
-pub(super) async fn count_use(
-    transaction: &DatabaseTransaction,
-    account: &mut Account,
-    cycle: Cycle,
-) -> Result<(), DbErr> {
-    let sql = "
-        SELECT operation, CAST(SUM(credits) AS BIGINT) AS credits FROM (
-            SELECT operation, credits FROM usage_daily
-            WHERE account_id = $1 AND day >= $2 AND day < $3
-            UNION ALL
-            SELECT operation, amount FROM holds WHERE account_id = $1 AND state = 'open'
-        ) AS used
-        GROUP BY operation";
-    let values: [Value; 3] =
-        [account.id.0.clone().into(), cycle.first.to_string().into(), cycle.end.to_string().into()];
-    let statement = Statement::from_sql_and_values(transaction.get_database_backend(), sql, values);
-    for row in UsedRow::find_by_statement(statement).all(transaction).await? {
-        let operation: Operation = rows::parse("holds.operation", &row.operation)?;
-        account.caps.used[operation as usize] = rows::credits(row.credits);
-    }
-    Ok(())
 }

@@ -14,6 +14,7 @@
 //! - A refused command changes nothing and keeps its key free, so it succeeds after a top-up.
 //! - A caller that goes away changes nothing: the writer is a task of its own.
 
+mod caps;
 mod compare;
 mod detail;
 mod history;
@@ -33,12 +34,11 @@ mod verify;
 mod write;
 mod writes;
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel};
 
+pub use caps::SpendCaps;
 pub use known::RequestKey;
 pub use mismatch::Mismatch;
 pub use outcome::Outcome;
@@ -49,7 +49,7 @@ use super::{
     database::Database,
     entity::account,
 };
-use crate::credits::{AccountId, Caps, Command, Hold, Refusal};
+use crate::credits::{AccountId, Command, Refusal};
 use queue::Queue;
 
 /// The ledger: clones share one queue.
@@ -164,36 +164,6 @@ impl Ledger {
     /// Where the ledger can't be reached, or there is no such account.
     pub async fn advance(&self, account: &AccountId) -> Result<(), LedgerError> {
         self.queue.advance(account).await
-    }
-
-    /// A hold as it is now, whatever has become of it; none where the account has no such hold.
-    ///
-    /// # Errors
-    /// Where the database can't be read.
-    pub async fn hold(&self, account: &AccountId, number: i64) -> Result<Option<Hold>, ReadError> {
-        let (id, now) = (account.clone(), self.now());
-        let read = self.database.snapshot(move |transaction| {
-            let id = id.clone();
-            Box::pin(async move {
-                let named = BTreeSet::from([(&id, number)]);
-                let found = holds::load(transaction, &[], now, &named).await?;
-                Ok(found.into_values().flatten().next())
-            })
-        });
-        Ok(read.await?.map(|hold| hold.as_of(now)))
-    }
-
-    /// Sets what an account lets itself spend in a billing cycle. What is under way goes on.
-    ///
-    /// # Errors
-    /// Where there is no such account, or the database can't be written to.
-    pub async fn set_caps(&self, account: &AccountId, caps: Caps) -> Result<(), ReadError> {
-        let id = account.clone();
-        let written = self.database.write(move |transaction| {
-            let id = id.clone();
-            Box::pin(async move { write::caps(transaction, &id, caps).await })
-        });
-        if written.await? { Ok(()) } else { Err(ReadError::UnknownAccount) }
     }
 
     /// Writes what waits, takes nothing new, and returns when all is on disk.

@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, Statement};
 
 use super::{
-    Outcome, RequestKey, holds, known,
+    Outcome, RequestKey, caps, holds, known,
     queue::{Answer, Keyed, Request},
     rows,
     rowset::Rowset,
@@ -112,7 +112,7 @@ impl Books {
                 let today = now.with_timezone(&zone).date_naive();
                 let anchor = u32::try_from(row.cycle_anchor_day).unwrap_or(1);
                 let cycle = Cycle::containing(today, anchor);
-                holds::count_use(transaction, &mut account, cycle).await?;
+                caps::count_use(transaction, &mut account, cycle).await?;
             }
             books.insert(account.id.clone(), Book::new(account, zone));
         }
@@ -207,7 +207,8 @@ fn named(ids: &BTreeSet<&AccountId>) -> Rowset<'static> {
     Rowset::of_texts(&["id"], ids.iter().map(|id| vec![id.0.clone().into()]).collect())
 }
 
-/// Adds the holds that may have lapsed and those that are named.
+/// Adds the holds that may have lapsed and those that are named. Nothing is looked for where
+/// nothing is held: a hold of zero sets nothing aside, so its row may be written later.
 async fn load_holds(
     transaction: &DatabaseTransaction,
     books: &mut BTreeMap<AccountId, Book>,

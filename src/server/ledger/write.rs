@@ -1,9 +1,6 @@
 //! Writes what a batch has decided, with as few statements as there are tables.
 
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, Statement,
-    Value, sea_query::Expr,
-};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement, Value};
 
 use super::{
     post::{Books, Credited},
@@ -12,10 +9,10 @@ use super::{
     writes::Writes,
 };
 use crate::{
-    credits::{Account, AccountId, Caps, Credits, PurchaseState},
+    credits::{Account, PurchaseState},
     server::{
         clock::to_millis,
-        entity::{account, allocation, entry, hold, hold_allocation, lot, usage_daily},
+        entity::{allocation, entry, hold, hold_allocation, lot, usage_daily},
     },
 };
 
@@ -100,28 +97,6 @@ fn update_accounts<'a>(writes: &mut Writes, accounts: impl Iterator<Item = &'a A
     writes.add(rows, |from| {
         format!("UPDATE accounts SET {changes} FROM {from} WHERE accounts.id = new.id")
     });
-}
-
-/// Whether there is such an account.
-pub(super) async fn caps(
-    transaction: &DatabaseTransaction,
-    id: &AccountId,
-    caps: Caps,
-) -> Result<bool, DbErr> {
-    use account::Column;
-    let [inference, strategy, backtest, analysis] = caps.by_operation;
-    let columns = [
-        (Column::CapAll, caps.all),
-        (Column::CapInference, inference),
-        (Column::CapStrategy, strategy),
-        (Column::CapBacktest, backtest),
-        (Column::CapAnalysis, analysis),
-    ];
-    let mut update = account::Entity::update_many().filter(Column::Id.eq(&id.0));
-    for (column, cap) in columns {
-        update = update.col_expr(column, Expr::value(cap.map(Credits::thousandths)));
-    }
-    Ok(update.exec(transaction).await?.rows_affected == 1)
 }
 
 /// The purchase is credited in the transaction that makes its lot: neither is ever without the

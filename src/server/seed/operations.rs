@@ -54,7 +54,7 @@ impl<'r> Operations<'r> {
         let (class, input_price, output_price) =
             [("Fast", 10, 40), ("Standard", 50, 200)][self.random.random_range(0..2)];
         let (input, output) = (low(self.random, 2, 120), low(self.random, 1, 20));
-        let detail = format!("{class} class, {input}k tokens in, {output}k out");
+        let detail = format!("{input}k tokens in, {output}k out, {class} class");
         let note = note(pick(self.random, &QUESTIONS), detail);
         (Operation::Inference, input * input_price + output * output_price, note)
     }

@@ -84,6 +84,7 @@ const MAY_KNOW: [Rule; 13] = [
             "server::ledger",
             "server::catalogue",
             "server::quotes",
+            "server::config",
             "server::clock",
             "server::database",
             "server::secret",
@@ -91,6 +92,7 @@ const MAY_KNOW: [Rule; 13] = [
             "pages::api_keys",
             "pages::error",
             "pages::history",
+            "pages::spend_caps",
         ],
     ),
 ];

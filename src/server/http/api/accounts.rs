@@ -1,19 +1,20 @@
 //! What programs read of an account.
 
 use axum::{
-    extract::{Path, Query, State, rejection::QueryRejection},
+    extract::{Query, State, rejection::QueryRejection},
     http::{
         HeaderMap, StatusCode,
         header::{ETAG, IF_NONE_MATCH},
     },
     response::{IntoResponse, Response},
 };
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
     amount::Amount,
+    body::{Id, can_be_id},
     caller::Caller,
     describe::{EntryKindId, OperationId, ReadProblems},
     problem::Problem,
@@ -49,14 +50,15 @@ pub struct BalanceAnswer {
 pub async fn read_balance(
     State(state): State<AppState>,
     caller: Caller,
-    Path(id): Path<String>,
+    Id(id): Id,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let account = caller.account(Scope::Read, Some(&id))?;
     let (available, held) = state.ledger.balance(&account).await?;
     let tag = format!("\"{}-{}\"", available.thousandths(), held.thousandths());
     let known = headers.get(IF_NONE_MATCH).and_then(|known| known.to_str().ok());
-    let is_known = known.is_some_and(|known| known.split(',').any(|it| it.trim() == tag));
+    let is_tag = |it: &str| matches!(it, "*") || it.strip_prefix("W/").unwrap_or(it) == tag;
+    let is_known = known.is_some_and(|known| known.split(',').map(str::trim).any(is_tag));
     if is_known {
         return Ok((StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response());
     }
@@ -141,18 +143,18 @@ pub struct EntryAnswer {
 pub async fn list_entries(
     State(state): State<AppState>,
     caller: Caller,
-    Path(id): Path<String>,
+    Id(id): Id,
     query: Result<Query<EntriesQuery>, QueryRejection>,
 ) -> Result<axum::Json<EntriesAnswer>, Problem> {
     let account = caller.account(Scope::Read, Some(&id))?;
     let Query(query) = query.map_err(unread)?;
     let text = query.text.unwrap_or_default();
-    if text.chars().count() > 100 {
-        return Err(Problem::field(
-            "text",
-            "A text that is searched for has at most 100 characters.",
-        ));
+    if text.chars().count() > 100 || !can_be_id(&text) {
+        let detail = "A text that is searched for has at most 100 printable characters.";
+        return Err(Problem::field("text", detail));
     }
+    check_day("from", query.from)?;
+    check_day("to", query.to)?;
     let filter = HistoryFilter {
         kind: query.kind,
         operation: query.operation,
@@ -237,11 +239,12 @@ pub struct DayAnswer {
 pub async fn read_usage(
     State(state): State<AppState>,
     caller: Caller,
-    Path(id): Path<String>,
+    Id(id): Id,
     query: Result<Query<UsageQuery>, QueryRejection>,
 ) -> Result<axum::Json<CycleAnswer>, Problem> {
     let account = caller.account(Scope::Read, Some(&id))?;
     let Query(query) = query.map_err(unread)?;
+    check_day("cycle", query.cycle)?;
     let overview = state.ledger.overview(&account, query.cycle).await?;
     let usage = overview.usage;
     let of = |operation, consumed| OperationUsage { operation, consumed: Amount(consumed) };
@@ -261,6 +264,16 @@ pub async fn read_usage(
         operations: Operation::ALL.map(|it| of(it, usage.by_operation(it))).into(),
         days: days.collect(),
     }))
+}
+
+/// A day that a calendar of four digits has; the cycles around any other can't be told.
+fn check_day(field: &str, day: Option<NaiveDate>) -> Result<(), Problem> {
+    match day {
+        Some(day) if !(1..=9999).contains(&day.year()) => {
+            Err(Problem::field(field, "A day is in the years 1 to 9999."))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn unread(rejection: QueryRejection) -> Problem {

@@ -3,10 +3,13 @@
 
 use axum::{
     body::Bytes,
-    extract::{FromRequest, FromRequestParts, Request, rejection::BytesRejection},
+    extract::{FromRequest, FromRequestParts, Path, Request, rejection::BytesRejection},
     http::{StatusCode, header::CONTENT_TYPE, request::Parts},
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{
+    Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 
 use super::problem::Problem;
 use crate::server::{AppState, ledger::RequestKey};
@@ -37,7 +40,8 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        if error.inner().is_data() {
+        // Where a name stands for one of several, a number is told as an error of syntax.
+        if error.inner().is_data() || is_json(bytes) {
             let (path, message) = (error.path().to_string(), error.inner().to_string());
             // Where the line and column would stand; the field says it better.
             let message = message.split(" at line ").next().unwrap_or_default().to_owned();
@@ -46,7 +50,16 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         invalid_json()
     })?;
     json.end().map_err(|_| invalid_json())?;
+    // A list would be taken for the fields in their order.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::field(".", "The body must be a JSON object."));
+    }
     Ok(value)
+}
+
+fn is_json(bytes: &[u8]) -> bool {
+    let text = std::str::from_utf8(bytes);
+    text.is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok())
 }
 
 fn invalid_json() -> Problem {
@@ -59,6 +72,26 @@ fn unread(rejection: BytesRejection) -> Problem {
         return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail);
     }
     Problem::new(StatusCode::BAD_REQUEST, "body_unread", "The body could not be read.")
+}
+
+/// An id in the path. What no id can be, because it is no text or has control characters, names
+/// nothing; no database is asked for it.
+pub struct Id(pub String);
+
+impl FromRequestParts<AppState> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        match Path::<String>::from_request_parts(parts, state).await {
+            Ok(Path(id)) if can_be_id(&id) => Ok(Self(id)),
+            _ => Err(Problem::not_found("object")),
+        }
+    }
+}
+
+/// Whether a database can be asked for it: PostgreSQL takes no NUL.
+pub fn can_be_id(text: &str) -> bool {
+    !text.contains(char::is_control)
 }
 
 /// The header `Idempotency-Key`: the same key with the same content is one request.

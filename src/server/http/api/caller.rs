@@ -16,7 +16,7 @@ use governor::{
     clock::{Clock, DefaultClock},
 };
 
-use super::problem::Problem;
+use super::{body::can_be_id, problem::Problem};
 use crate::{
     credits::{AccountId, Credits, Refusal},
     server::{
@@ -60,7 +60,11 @@ impl Caller {
             }
             (_, Some(named)) => {
                 let named = AccountId(named.to_owned());
-                if self.0.acts_for(&named) { Ok(named) } else { Err(Problem::not_found("account")) }
+                if self.0.acts_for(&named) && can_be_id(&named.0) {
+                    Ok(named)
+                } else {
+                    Err(Problem::not_found("account"))
+                }
             }
         }
     }

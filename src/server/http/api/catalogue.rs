@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::{amount::Amount, caller::Caller, describe::OperationId, problem::Problem};
 use crate::{
-    credits::{Credits, Operation, OperationRates, QuantityKind, nano_credits},
+    credits::{Credits, Operation, OperationRates, PricedQuantity, QuantityKind, nano_credits},
     server::{AppState, identity::Scope},
 };
 
@@ -66,6 +66,15 @@ pub struct QuantityAnswer {
     /// The ids that can be chosen; left out where it is a number.
     #[serde(skip_serializing_if = "Option::is_none")]
     options: Option<Vec<String>>,
+    /// The least that it may be, where it is a number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    minimum: Option<String>,
+    /// The most that it may be, where it is a number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    maximum: Option<String>,
+    /// How many decimals it may have, where it is a number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decimals: Option<u32>,
 }
 
 /// The price of one unit, or of a product of several.
@@ -102,16 +111,6 @@ pub async fn read_catalogue(
 }
 
 fn operation(rates: &OperationRates) -> OperationAnswer {
-    let quantities = rates.quantities.iter().map(|quantity| QuantityAnswer {
-        id: quantity.id.clone(),
-        name: quantity.name.clone(),
-        options: match &quantity.kind {
-            QuantityKind::Number(_) => None,
-            QuantityKind::Choice(options) => {
-                Some(options.iter().map(|option| option.id.clone()).collect())
-            }
-        },
-    });
     let price = |rate: &crate::credits::Rate| RateAnswer {
         price: nano_credits(rate.price),
         of: rate.of.clone(),
@@ -122,7 +121,31 @@ fn operation(rates: &OperationRates) -> OperationAnswer {
         base: nano_credits(rates.base),
         minimum: Amount(rates.minimum.max(Credits::ZERO)),
         maximum: rates.maximum.map(Amount),
-        quantities: quantities.collect(),
+        quantities: rates.quantities.iter().map(quantity).collect(),
         rates: rates.rates.iter().map(price).collect(),
     }
+}
+
+fn quantity(priced: &PricedQuantity) -> QuantityAnswer {
+    let mut answer = QuantityAnswer {
+        id: priced.id.clone(),
+        name: priced.name.clone(),
+        options: None,
+        minimum: None,
+        maximum: None,
+        decimals: None,
+    };
+    match &priced.kind {
+        QuantityKind::Choice(options) => {
+            answer.options = Some(options.iter().map(|option| option.id.clone()).collect());
+        }
+        QuantityKind::Number(number) => {
+            // Written for people, with separators.
+            let plain = |value| number.written(value).replace(',', "");
+            answer.minimum = Some(plain(number.minimum));
+            answer.maximum = Some(plain(number.maximum));
+            answer.decimals = Some(number.decimals);
+        }
+    }
+    answer
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{amount::Amount, problem::Problem};
+use super::{amount::Amount, body::can_be_id, problem::Problem};
 use crate::{
     credits::{AccountId, Command, Credits, Note, Operation, Priced, Quantities, Quote, RateCard},
     server::{
@@ -90,7 +90,7 @@ impl Asked<'_> {
         let actual = match (self.quantities, self.amount) {
             (None, None) => Priced { cost: quote.cost, detail: quote.detail.clone() },
             (Some(quantities), None) => {
-                rate_card(state, &quote.rate_card)?.price(quote.operation, quantities)?
+                rate_card(state, &quote.rate_card).await?.price(quote.operation, quantities)?
             }
             (None, Some(Amount(cost))) => Priced { cost, detail: quote.detail.clone() },
             (Some(_), Some(_)) => {
@@ -131,6 +131,9 @@ pub fn text(field: &str, value: Option<&str>, default: &str) -> Result<String, P
 
 /// The account's quote with this id.
 pub async fn find_quote(state: &AppState, account: &AccountId, id: &str) -> Result<Quote, Problem> {
+    if !can_be_id(id) {
+        return Err(Problem::not_found("quote"));
+    }
     let found = state.quotes.find(account, id).await.map_err(|error| {
         tracing::error!(%error, "a quote could not be read");
         Problem::unavailable()
@@ -139,8 +142,11 @@ pub async fn find_quote(state: &AppState, account: &AccountId, id: &str) -> Resu
 }
 
 /// The rate card of a version, which stays whatever was published later.
-pub fn rate_card(state: &AppState, version: &str) -> Result<RateCard, Problem> {
-    let catalogue = state.catalogues.version(version);
+pub async fn rate_card(state: &AppState, version: &str) -> Result<RateCard, Problem> {
+    let catalogue = state.catalogues.find(version).await.map_err(|error| {
+        tracing::error!(%error, "a catalogue could not be read");
+        Problem::unavailable()
+    })?;
     let catalogue = catalogue.ok_or_else(|| {
         tracing::error!(version, "a row names a catalogue that is not published");
         Problem::unavailable()

@@ -1,9 +1,7 @@
-//! The description of the API: OpenAPI 3.1, and the page that shows it.
+//! The description of the API: OpenAPI 3.1.
 
 use std::collections::BTreeMap;
 
-use axum::{Json, Router, http::HeaderValue, routing::get};
-use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::{
     IntoResponses, Modify, OpenApi, PartialSchema, ToSchema,
     openapi::{
@@ -12,18 +10,9 @@ use utoipa::{
         security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
-use utoipa_swagger_ui::SwaggerUi;
 
 use super::{described, problem::Problem};
-use crate::{
-    credits::{EntryKind, HoldState, Operation},
-    server::AppState,
-};
-
-/// The page's own program draws with styles of its own making; nothing else may be loaded.
-const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
-                           img-src 'self' data:; connect-src 'self'; base-uri 'none'; \
-                           form-action 'none'; frame-ancestors 'none'";
+use crate::credits::{EntryKind, HoldState, Operation};
 
 /// What is told of the whole API.
 #[derive(OpenApi)]
@@ -67,20 +56,11 @@ pub fn description() -> utoipa::openapi::OpenApi {
     described().into_openapi()
 }
 
-/// The description as a file and as a page.
-pub fn routes() -> Router<AppState> {
-    let policy = HeaderValue::from_static(DOCS_POLICY);
-    let docs = SwaggerUi::new("/api/docs").config(
-        utoipa_swagger_ui::Config::new(["/api/v1/openapi.json"])
-            .try_it_out_enabled(false)
-            .validator_url("none"),
-    );
-    Router::<AppState>::from(docs)
-        .layer(SetResponseHeaderLayer::overriding(
-            axum::http::header::CONTENT_SECURITY_POLICY,
-            policy,
-        ))
-        .route("/api/v1/openapi.json", get(|| async { Json(description()) }))
+/// The whole description as the file that is kept with the sources.
+#[must_use]
+pub fn description_text() -> String {
+    let text = serde_json::to_string_pretty(&description()).unwrap_or_default();
+    text + "\n"
 }
 
 /// A set of problems that some routes share, by status and cause.

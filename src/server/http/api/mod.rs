@@ -11,17 +11,19 @@ mod caller;
 mod catalogue;
 mod charge;
 mod describe;
+mod docs;
 mod holds;
 mod platform;
 mod problem;
 mod quotes;
 mod usage;
 
-use axum::{Router, extract::DefaultBodyLimit, http::StatusCode};
+use axum::{Router, extract::DefaultBodyLimit, http::StatusCode, routing::any};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use caller::Pacemaker;
-pub use describe::{description, routes as description_routes};
+pub use describe::{description, description_text};
+pub use docs::routes as description_routes;
 pub use problem::Problem;
 
 use crate::server::AppState;
@@ -54,10 +56,19 @@ fn described() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(describe::base()).nest("/api/v1", one.merge(batch))
 }
 
-/// The routes.
+/// The routes. What is asked below `/api/v1` and is not there is told as a problem too.
 pub fn routes() -> Router<AppState> {
-    described().split_for_parts().0.method_not_allowed_fallback(|| async {
-        let detail = "This address does not know this method.";
-        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
-    })
+    let nothing = || any(|| async { Problem::not_found("address") });
+    described()
+        .split_for_parts()
+        .0
+        .method_not_allowed_fallback(method_not_allowed)
+        .route("/api/v1", nothing())
+        .route("/api/v1/", nothing())
+        .route("/api/v1/{*rest}", nothing())
+}
+
+async fn method_not_allowed() -> Problem {
+    let detail = "This address does not know this method.";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
 }

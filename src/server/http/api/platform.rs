@@ -1,9 +1,6 @@
 //! What the platform's own services do for its users: bring them along, let them in, give credits.
 
-use axum::{
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -11,7 +8,7 @@ use utoipa::ToSchema;
 use super::{
     accounts::named,
     amount::Amount,
-    body::{IdempotencyKey, Json},
+    body::{Id, IdempotencyKey, Json},
     caller::Caller,
     charge::{carry_out, instant},
     describe::AccountProblems,
@@ -123,7 +120,7 @@ pub struct LinkAnswer {
 pub async fn make_sign_in_link(
     State(state): State<AppState>,
     caller: Caller,
-    Path(id): Path<String>,
+    Id(id): Id,
     _key: IdempotencyKey,
     Json(LinkRequest {}): Json<LinkRequest>,
 ) -> Result<(StatusCode, axum::Json<LinkAnswer>), Problem> {
@@ -185,7 +182,7 @@ pub struct GrantAnswer {
 pub async fn grant_credits(
     State(state): State<AppState>,
     caller: Caller,
-    Path(id): Path<String>,
+    Id(id): Id,
     key: IdempotencyKey,
     Json(asked): Json<GrantRequest>,
 ) -> Result<(StatusCode, axum::Json<GrantAnswer>), Problem> {

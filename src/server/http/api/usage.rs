@@ -25,6 +25,9 @@ use crate::{
 
 /// The most charges in one batch.
 const LARGEST_BATCH: usize = 1_000;
+/// Charges of a batch that are priced at a time: quotes are read from the database, and others
+/// read too.
+const PRICED_AT_ONCE: usize = 8;
 /// Charges of a batch that wait for the ledger at a time.
 const AT_ONCE: usize = 256;
 
@@ -90,18 +93,32 @@ pub async fn charge_usage(
 ) -> Result<axum::Json<UsageAnswer>, Problem> {
     let account = caller.account(Scope::Spend, asked.account.as_deref())?;
     let key = key.of("usage", &asked);
-    charge(&state, &caller, account, key, &asked).await.map(axum::Json)
+    let priced = price(&state, &caller, account, key, asked).await;
+    charge(&state, priced).await.map(axum::Json)
 }
 
-async fn charge(
+/// A charge of which the cost is known, or why it is not.
+struct PricedUsage {
+    account: AccountId,
+    key: RequestKey,
+    command: Result<Command, Problem>,
+    quote: Option<String>,
+}
+
+async fn price(
     state: &AppState,
     caller: &Caller,
     account: AccountId,
     key: RequestKey,
-    asked: &UsageRequest,
-) -> Result<UsageAnswer, Problem> {
-    let planned = plan(state, caller, &account, asked).await;
-    let outcome = carry_out(state, &account, key, planned, asked.quote.as_deref()).await?;
+    asked: UsageRequest,
+) -> PricedUsage {
+    let command = plan(state, caller, &account, &asked).await;
+    PricedUsage { account, key, command, quote: asked.quote }
+}
+
+async fn charge(state: &AppState, priced: PricedUsage) -> Result<UsageAnswer, Problem> {
+    let PricedUsage { account, key, command, quote } = priced;
+    let outcome = carry_out(state, &account, key, command, quote.as_deref()).await?;
     Ok(answer(account, &outcome))
 }
 
@@ -192,12 +209,17 @@ pub async fn charge_batch(
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "batch_too_large", detail));
     }
     let (state, caller, key) = (&state, &caller, &key);
-    let charges = items.into_iter().enumerate().map(|(index, asked)| async move {
+    let prices = items.into_iter().enumerate().map(|(index, asked)| async move {
         let account = caller.account(Scope::Spend, asked.account.as_deref())?;
         let key = key.of_item("usage/batch", index, &asked);
-        charge(state, caller, account, key, &asked).await
+        Ok(price(state, caller, account, key, asked).await)
     });
-    let results = stream::iter(charges).buffered(AT_ONCE).map(|result| match result {
+    // Some take longer to price than others: only when all are priced do they take their places in
+    // the queue of the ledger, in the order of the request.
+    let priced: Vec<Result<_, Problem>> =
+        stream::iter(prices).buffered(PRICED_AT_ONCE).collect().await;
+    let charges = stream::iter(priced).map(|priced| async move { charge(state, priced?).await });
+    let results = charges.buffered(AT_ONCE).map(|result| match result {
         Ok(usage) => BatchResult { status: 200, usage: Some(usage), problem: None },
         Err(problem) => {
             BatchResult { status: problem.status(), usage: None, problem: Some(problem) }

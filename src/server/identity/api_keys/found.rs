@@ -1,7 +1,9 @@
 //! Keys that were just found, so that a busy program doesn't ask the database each time.
 //!
 //! A key is believed for [`BELIEVED`] after it was read: that is how long a revocation in another
-//! process takes to be known here. Keys that are unknown or revoked are never kept.
+//! process takes to be known here. Before that ends, one of those who use the key reads it again
+//! beside their request, so that nobody waits for the database while a key is in use. Keys that
+//! are unknown or revoked are never kept.
 
 use std::{
     collections::HashMap,
@@ -15,6 +17,8 @@ use super::ApiKey;
 
 /// How long a key is believed after it was read. Revoking is promised within a second.
 pub const BELIEVED: Duration = Duration::from_millis(500);
+/// From this age on a key is read again by whoever uses it next.
+const FRESH: Duration = Duration::from_millis(200);
 /// That a key is used is written down this rarely.
 pub const USED_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// Beyond this many keys, old ones are dropped.
@@ -33,29 +37,42 @@ pub struct Found {
 
 /// The keys that were found lately. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct FoundKeys(Arc<Mutex<HashMap<String, (Instant, Found)>>>);
+pub struct FoundKeys(Arc<Mutex<HashMap<String, Kept>>>);
+
+#[derive(Debug)]
+struct Kept {
+    /// The instant before it was read.
+    read_at: Instant,
+    /// Whether somebody reads it again.
+    is_read_again: bool,
+    found: Found,
+}
 
 impl FoundKeys {
-    /// The key with this id, where it was read a moment ago.
+    /// The key with this id, where it was read a moment ago, and whether it is on the caller to
+    /// read it again.
     #[must_use]
-    pub fn get(&self, id: &str) -> Option<Found> {
-        let keys = self.keys();
-        let (read_at, found) = keys.get(id)?;
-        (read_at.elapsed() < BELIEVED).then(|| found.clone())
+    pub fn get(&self, id: &str) -> Option<(Found, bool)> {
+        let mut keys = self.keys();
+        let kept = keys.get_mut(id).filter(|kept| kept.read_at.elapsed() < BELIEVED)?;
+        let is_due = !kept.is_read_again && kept.read_at.elapsed() >= FRESH;
+        kept.is_read_again |= is_due;
+        Some((kept.found.clone(), is_due))
     }
 
     /// Keeps a key; `read_at` is the instant before it was read.
     pub fn put(&self, read_at: Instant, mut found: Found) {
         let mut keys = self.keys();
-        if let Some((_, before)) = keys.get(&found.key.id) {
-            found.used_at = found.used_at.max(before.used_at);
+        if let Some(before) = keys.get(&found.key.id) {
+            found.used_at = found.used_at.max(before.found.used_at);
         } else if keys.len() >= KEPT {
-            keys.retain(|_, (read_at, _)| read_at.elapsed() < BELIEVED);
+            keys.retain(|_, kept| kept.read_at.elapsed() < BELIEVED);
             if keys.len() >= KEPT {
                 keys.clear();
             }
         }
-        keys.insert(found.key.id.clone(), (read_at, found));
+        let id = found.key.id.clone();
+        keys.insert(id, Kept { read_at, is_read_again: false, found });
     }
 
     /// Forgets a key, so that it is read again.
@@ -67,7 +84,7 @@ impl FoundKeys {
     #[must_use]
     pub fn is_news(&self, id: &str, now: DateTime<Utc>) -> bool {
         let mut keys = self.keys();
-        let Some((_, found)) = keys.get_mut(id) else { return false };
+        let Some(Kept { found, .. }) = keys.get_mut(id) else { return false };
         let is_news = found.used_at.is_none_or(|at| now - at >= USED_EVERY);
         if is_news {
             found.used_at = Some(now);
@@ -75,7 +92,7 @@ impl FoundKeys {
         is_news
     }
 
-    fn keys(&self) -> MutexGuard<'_, HashMap<String, (Instant, Found)>> {
+    fn keys(&self) -> MutexGuard<'_, HashMap<String, Kept>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -102,6 +119,16 @@ mod tests {
         assert!(keys.get("new").is_some() && keys.get("old").is_none());
         keys.forget("new");
         assert!(keys.get("new").is_none());
+    }
+
+    #[test]
+    fn one_of_many_reads_an_ageing_key_again() {
+        let keys = FoundKeys::default();
+        keys.put(Instant::now(), found("key"));
+        assert!(matches!(keys.get("key"), Some((_, false))), "it is fresh");
+        keys.put(Instant::now().checked_sub(FRESH).unwrap(), found("key"));
+        assert!(matches!(keys.get("key"), Some((_, true))));
+        assert!(matches!(keys.get("key"), Some((_, false))), "somebody is on it");
     }
 
     #[test]

@@ -186,9 +186,16 @@ impl ApiKeys {
 
     /// A key that works, with what proves it.
     async fn find(&self, id: &str) -> Result<Option<Found>, DbErr> {
-        if let Some(found) = self.found.get(id) {
-            return Ok(Some(found));
+        let Some((found, is_due)) = self.found.get(id) else { return self.read(id).await };
+        if is_due {
+            let (keys, id) = (self.clone(), id.to_owned());
+            // Where it fails, the next request reads the key itself.
+            tokio::spawn(async move { keys.read(&id).await });
         }
+        Ok(Some(found))
+    }
+
+    async fn read(&self, id: &str) -> Result<Option<Found>, DbErr> {
         let read_at = Instant::now();
         let row = api_key::Entity::find_by_id(id).one(self.database.reader()).await?;
         let Some(row) = row.filter(|row| row.revoked_at.is_none()) else {

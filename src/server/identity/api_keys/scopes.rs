@@ -9,7 +9,7 @@ pub enum Scope {
     Read,
     /// Quote, hold, capture, release and report usage.
     Spend,
-    /// Bring users along, sign them in, and give credits away; for services only.
+    /// Give credits away; for services only.
     Grant,
 }
 

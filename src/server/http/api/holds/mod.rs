@@ -2,10 +2,7 @@
 
 mod settle;
 
-use axum::{
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -13,7 +10,7 @@ pub use settle::*;
 
 use super::{
     amount::Amount,
-    body::{IdempotencyKey, Json},
+    body::{Id, IdempotencyKey, Json},
     caller::Caller,
     charge::{Asked, Words, carry_out, instant},
     describe::{MoneyProblems, OperationId, QuantityMap},
@@ -148,7 +145,7 @@ async fn plan(
 pub async fn read_hold(
     State(state): State<AppState>,
     caller: Caller,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<axum::Json<HoldAnswer>, Problem> {
     caller.may(Scope::Read)?;
     let (account, number) = parse(&id).ok_or_else(|| Problem::not_found("hold"))?;

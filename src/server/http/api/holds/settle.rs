@@ -1,13 +1,13 @@
 //! How a hold ends, or goes on.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
     super::{
         amount::Amount,
-        body::{IdempotencyKey, Json},
+        body::{Id, IdempotencyKey, Json},
         caller::Caller,
         charge::{carry_out, rate_card},
         describe::{ExtendProblems, HoldProblems, QuantityMap, ReleaseReasonId},
@@ -41,7 +41,7 @@ pub struct CaptureRequest {
 pub async fn capture_hold(
     State(state): State<AppState>,
     caller: Caller,
-    Path(id): Path<String>,
+    Id(id): Id,
     key: IdempotencyKey,
     Json(asked): Json<CaptureRequest>,
 ) -> Result<axum::Json<HoldAnswer>, Problem> {
@@ -69,7 +69,7 @@ async fn plan_capture(
                 let detail = "The hold was made by an amount: capture an amount.";
                 return Err(Problem::field("quantities", detail));
             }
-            let rates = rate_card(state, &hold.note.rate_card)?;
+            let rates = rate_card(state, &hold.note.rate_card).await?;
             let priced = rates.price(hold.operation, quantities)?;
             Ok(capture(priced.cost.min(hold.amount), Some(priced.detail)))
         }
@@ -100,7 +100,7 @@ pub struct ReleaseRequest {
 pub async fn release_hold(
     State(state): State<AppState>,
     caller: Caller,
-    Path(id): Path<String>,
+    Id(id): Id,
     key: IdempotencyKey,
     Json(asked): Json<ReleaseRequest>,
 ) -> Result<axum::Json<HoldAnswer>, Problem> {
@@ -110,7 +110,13 @@ pub async fn release_hold(
     let command = Command::Release { hold: number, reason };
     let outcome = carry_out(&state, &account, key, Ok(command), None).await?;
     let amount = -outcome.held_change;
-    Ok(axum::Json(answer(&account, &outcome, HoldState::Released, amount)))
+    // What was given back before may have been so by the clock.
+    let end = if outcome.replayed {
+        find(&state, &account, number).await?.state
+    } else {
+        HoldState::Released
+    };
+    Ok(axum::Json(answer(&account, &outcome, end, amount)))
 }
 
 /// How a hold outlasts or outgrows what was thought.
@@ -134,7 +140,7 @@ pub struct ExtendRequest {
 pub async fn extend_hold(
     State(state): State<AppState>,
     caller: Caller,
-    Path(id): Path<String>,
+    Id(id): Id,
     key: IdempotencyKey,
     Json(asked): Json<ExtendRequest>,
 ) -> Result<axum::Json<HoldAnswer>, Problem> {

@@ -1,0 +1,149 @@
+//! What programs were told stays true when the server dies, or the database under it.
+
+use std::{
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use sea_orm::ConnectionTrait;
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::{net::TcpListener, task::JoinHandle};
+
+use crate::{
+    api_load::{Log, Worker},
+    databases::{TestDatabase, on_both_databases},
+};
+
+on_both_databases!(killed_under_load_all_that_was_acknowledged_is_there_once);
+
+/// Workers that ask at the same time.
+const WORKERS: usize = 4;
+/// A restarted server takes requests within this.
+const READY: Duration = Duration::from_secs(2);
+/// After the database is back, requests succeed within this.
+const RECOVERED: Duration = Duration::from_secs(5);
+
+/// The program itself, which can be killed.
+struct Served {
+    address: String,
+    url: String,
+    folder: TempDir,
+    process: Option<Child>,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+impl Served {
+    async fn new(test: &TestDatabase) -> Self {
+        // A port that was free a moment ago.
+        let probe = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = probe.local_addr().unwrap().to_string();
+        Self { address, url: test.url.clone(), folder: TempDir::new().unwrap(), process: None }
+    }
+
+    /// Starts it, and tells how long it took until it was ready.
+    async fn start(&mut self) -> Duration {
+        let started = Instant::now();
+        let process = Command::new(env!("CARGO_BIN_EXE_recharge"))
+            .env_clear()
+            .current_dir(self.folder.path())
+            .args(["--database-url", &self.url, "--site-addr", &self.address])
+            .args(["--log", "off"])
+            .stdin(Stdio::null())
+            .spawn();
+        self.process = Some(process.unwrap());
+        let ready = format!("http://{}/readyz", self.address);
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        loop {
+            let answer = client.get(&ready).send().await;
+            if answer.is_ok_and(|answer| answer.status() == 200) {
+                return started.elapsed();
+            }
+            assert!(started.elapsed() < Duration::from_secs(20), "it does not start");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// SIGKILL: nothing is finished, nothing is told.
+    fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+}
+
+fn work(worker: &Worker, round: usize, stop: &Arc<AtomicBool>) -> Vec<JoinHandle<Log>> {
+    (0..WORKERS).map(|number| worker.work(format!("{round}-{number}"), stop)).collect()
+}
+
+async fn logs(working: Vec<JoinHandle<Log>>) -> Vec<Log> {
+    let mut logs = Vec::new();
+    for worker in working {
+        logs.push(worker.await.unwrap());
+    }
+    logs
+}
+
+async fn killed_under_load_all_that_was_acknowledged_is_there_once(test: TestDatabase) {
+    let mut served = Served::new(&test).await;
+    let worker = Worker::new(&test, &served.address).await;
+    served.start().await;
+    let mut all = Vec::new();
+    for round in 0..10 {
+        let stop = Arc::default();
+        let working = work(&worker, round, &stop);
+        worker.has_done(20).await;
+        // The rounds end at different moments of a commit.
+        tokio::time::sleep(Duration::from_millis(3 * round as u64)).await;
+        served.kill();
+        stop.store(true, Ordering::SeqCst);
+        let logs = logs(working).await;
+        worker.check(&test, &logs).await;
+        let ready = served.start().await;
+        assert!(ready < READY, "ready after {ready:?}");
+        all.extend(logs);
+    }
+    worker.settle(&test, &all).await;
+    let unknown: usize = all.iter().map(|log| log.unknown.len()).sum();
+    assert!(unknown > 0, "no kill met a request");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn without_its_connections_to_the_database_all_that_was_acknowledged_is_there_once() {
+    let test = TestDatabase::postgres().await;
+    let mut served = Served::new(&test).await;
+    let worker = Worker::new(&test, &served.address).await;
+    served.start().await;
+    let stop = Arc::default();
+    let working = work(&worker, 0, &stop);
+    for round in 0..3 {
+        worker.has_done(50).await;
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        test.database.writer().execute_unprepared(end).await.unwrap();
+        let ended = Instant::now();
+        let charge = json!({"account": worker.account.0, "operation": "backtest", "amount": "1"});
+        let sent = ("/usage".to_owned(), format!("after-{round}"), charge);
+        while worker.send(&sent).await.is_none() {
+            assert!(ended.elapsed() < RECOVERED, "nothing works any more");
+        }
+    }
+    stop.store(true, Ordering::SeqCst);
+    let mut logs = logs(working).await;
+    worker.check(&test, &logs).await;
+    let after = worker.entries(&test).await;
+    let own = (0..3).map(|round| format!("after-{round}"));
+    let acknowledged = own.map(|key| (key.clone(), after[&key][0])).collect();
+    logs.push(Log { acknowledged, unknown: Vec::new() });
+    worker.settle(&test, &logs).await;
+}

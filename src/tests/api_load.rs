@@ -1,0 +1,176 @@
+//! Workers that drive the served API and write down what was acknowledged.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use recharge::{
+    credits::{AccountId, Command, Credits, Note, Source, Validity},
+    server::{
+        clock::Clock,
+        entity::entry,
+        identity::{ApiKeys, Scope, api_keys::NewApiKey},
+        ledger::{Ledger, open_account},
+    },
+};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use crate::databases::TestDatabase;
+
+/// A service of the platform that asks over the network, and the account it charges.
+#[derive(Clone)]
+pub struct Worker {
+    pub account: AccountId,
+    pub key: String,
+    address: String,
+    client: reqwest::Client,
+    acknowledged: Arc<AtomicUsize>,
+}
+
+/// A request: its address, its idempotency key, its body.
+pub type Sent = (String, String, Value);
+
+/// What one worker knows: the entry of each key that was acknowledged, in the order in which it
+/// asked, and what it sent without being told what became of it.
+#[derive(Debug, Default)]
+pub struct Log {
+    pub acknowledged: Vec<(String, i64)>,
+    pub unknown: Vec<Sent>,
+}
+
+impl Worker {
+    /// A worker of an account with a million credits.
+    pub async fn new(test: &TestDatabase, address: &str) -> Self {
+        let (database, clock) = (test.database.clone(), Clock::default());
+        let opened = open_account(database.writer(), chrono_tz::UTC, 1, clock.now()).await;
+        let account = opened.unwrap();
+        let grant = Command::Grant {
+            source: Source::Promotion,
+            amount: Credits::try_from_whole(1_000_000).unwrap(),
+            validity: Validity::OneYear,
+            purchase: None,
+            note: Note::default(),
+        };
+        let ledger = Ledger::start(database.clone(), clock.clone());
+        ledger.execute(&account, "grant", grant).await.unwrap();
+        ledger.close().await;
+        let new = NewApiKey {
+            name: "Worker".to_owned(),
+            account: None,
+            scopes: [Scope::Read, Scope::Spend].into_iter().collect(),
+            ceiling: None,
+            intent: None,
+        };
+        let made = ApiKeys::new(database, clock).make(new).await.unwrap();
+        let key = format!("Bearer {}", made.text.reveal());
+        // Nobody waits long for a server that was killed.
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy();
+        let (address, client) = (address.to_owned(), client.build().unwrap());
+        Self { account, key, address, client, acknowledged: Arc::default() }
+    }
+
+    /// Sends a request once: the answer, or none where nobody knows what became of it.
+    pub async fn send(&self, sent: &Sent) -> Option<Value> {
+        let (path, key, body) = sent;
+        let request = self.client.post(format!("http://{}/api/v1{path}", self.address));
+        let request = request.header("authorization", &self.key).header("idempotency-key", key);
+        let answer = request.json(body).send().await.ok()?;
+        let status = answer.status().as_u16();
+        let body: Value = answer.json().await.ok()?;
+        match status {
+            200 | 201 => {
+                self.acknowledged.fetch_add(1, Ordering::SeqCst);
+                Some(body)
+            }
+            503 => None,
+            _ => panic!("{path} was answered with {status}: {body}"),
+        }
+    }
+
+    /// Until so much more was acknowledged.
+    pub async fn has_done(&self, more: usize) {
+        let (before, started) = (self.acknowledged.load(Ordering::SeqCst), Instant::now());
+        while self.acknowledged.load(Ordering::SeqCst) < before + more {
+            assert!(started.elapsed() < Duration::from_secs(20), "nothing is done");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Charges, holds and captures in turn until it is told to stop.
+    pub fn work(&self, name: String, stop: &Arc<AtomicBool>) -> JoinHandle<Log> {
+        let (worker, stop) = (self.clone(), Arc::clone(stop));
+        tokio::spawn(async move {
+            let (mut log, mut hold) = (Log::default(), None);
+            for number in 0.. {
+                if stop.load(Ordering::SeqCst) {
+                    break;
+                }
+                let charge =
+                    json!({"account": worker.account.0, "operation": "backtest", "amount": "1"});
+                let (path, body) = match (number % 3, hold.take()) {
+                    (2, Some(hold)) => (format!("/holds/{hold}/capture"), json!({"amount": "0.5"})),
+                    (1, _) => ("/holds".to_owned(), charge),
+                    _ => ("/usage".to_owned(), charge),
+                };
+                let sent = (path, format!("{name}-{number}"), body);
+                match worker.send(&sent).await {
+                    Some(told) => {
+                        log.acknowledged.push((sent.1, told["entry"].as_i64().unwrap()));
+                        hold =
+                            (sent.0 == "/holds").then(|| told["id"].as_str().unwrap().to_owned());
+                    }
+                    None => log.unknown.push(sent),
+                }
+            }
+            log
+        })
+    }
+
+    /// The entries of the account by the key of their request.
+    pub async fn entries(&self, test: &TestDatabase) -> BTreeMap<String, Vec<i64>> {
+        let rows = entry::Entity::find().filter(entry::Column::AccountId.eq(&self.account.0));
+        let mut entries: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+        for row in rows.all(test.database.reader()).await.unwrap() {
+            let key = row.request_key.unwrap_or_default();
+            let key = key.trim_start_matches("api:").to_owned();
+            entries.entry(key).or_default().push(row.seq);
+        }
+        entries
+    }
+
+    /// Holds what was acknowledged against what is there: exactly once, in the order in which it
+    /// was asked; and what is unknown at most once.
+    pub async fn check(&self, test: &TestDatabase, logs: &[Log]) {
+        let entries = self.entries(test).await;
+        for log in logs {
+            for (key, entry) in &log.acknowledged {
+                assert_eq!(entries.get(key), Some(&vec![*entry]), "{key} was acknowledged");
+            }
+            assert!(log.acknowledged.is_sorted_by_key(|(_, entry)| entry), "not in their order");
+            for (_, key, _) in &log.unknown {
+                assert!(entries.get(key).is_none_or(|found| found.len() == 1), "{key} twice");
+            }
+        }
+    }
+
+    /// Sends again what is unknown: then all of it is there once, and the books add up.
+    pub async fn settle(&self, test: &TestDatabase, logs: &[Log]) {
+        for sent in logs.iter().flat_map(|log| &log.unknown) {
+            assert!(self.send(sent).await.is_some(), "{sent:?} has no outcome");
+        }
+        let mut entries = self.entries(test).await;
+        entries.remove("grant");
+        let asked = logs.iter().map(|log| log.acknowledged.len() + log.unknown.len());
+        assert_eq!(entries.len(), asked.sum::<usize>());
+        assert!(entries.values().all(|found| found.len() == 1), "{entries:?}");
+        let ledger = Ledger::start(test.database.clone(), Clock::default());
+        ledger.verify().await.unwrap();
+    }
+}
