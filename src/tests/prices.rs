@@ -16,6 +16,8 @@ on_both_databases!(
     where_more_costs_the_same_the_page_says_so,
 );
 
+/// What operations cost is as ever.
+const EMBEDDED: &str = include_str!("../server/catalogue/catalogue.toml");
 const BUY: &str = "/settings/credits/buy";
 /// 5,000 credits cost $300.00 instead of $230.00.
 const DEARER: &str = "version = \"dearer\"\n[[price]]\nup_to = 100000\nper_credit = \"6.0\"\n";
@@ -42,7 +44,9 @@ pub fn agreed() -> Agreed {
 async fn selling(app: &TestApp, prices: &str, stripe: &Simulator) -> TestApp {
     let (version, steps) = prices.split_once('\n').unwrap();
     let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), format!("{version}\n{REST}{steps}{PACKAGES}")).unwrap();
+    let operations = &EMBEDDED[EMBEDDED.find("[[operation]]").unwrap()..];
+    let text = format!("{version}\n{REST}{steps}{PACKAGES}{operations}");
+    std::fs::write(file.path(), text).unwrap();
     let catalogue = format!("--catalogue={}", file.path().display());
     app.with_settings(&[&catalogue, &stripe_at(stripe), KEY, &signed()]).await
 }
