@@ -83,10 +83,9 @@ pub struct Posting {
 
 /// What has come of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "nearly every command is posted: a box helps none")]
 pub enum Applied {
     /// It was carried out.
-    Posted(Posting),
+    Posted(Box<Posting>),
     /// Its hold had been settled just so before, by another request: nothing happened now.
     Settled(Hold),
 }
@@ -211,7 +210,7 @@ impl Account {
                 self.extend(*hold, lasts.ends(now), *more, *ceiling, now)?
             }
         };
-        Ok(Applied::Posted(posting))
+        Ok(Applied::Posted(Box::new(posting)))
     }
 
     /// Whether so much can be spent or set aside now.

@@ -39,7 +39,7 @@ pub(super) fn spend(whole: i64) -> Command {
 impl Applied {
     pub(super) fn posted(self) -> Posting {
         match self {
-            Self::Posted(posting) => posting,
+            Self::Posted(posting) => *posting,
             Self::Settled(hold) => panic!("settled before: {hold:?}"),
         }
     }

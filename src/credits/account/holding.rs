@@ -69,7 +69,7 @@ impl Account {
         }
         self.totals.spent += amount;
         let settling = Settling { state: HoldState::Captured, amount, note, at };
-        Ok(Applied::Posted(self.settle(index, settling)))
+        Ok(Applied::Posted(Box::new(self.settle(index, settling))))
     }
 
     /// Whoever releases twice, or what has lapsed, is told what the first time has led to.
@@ -88,7 +88,7 @@ impl Account {
         }
         let note = costs_nothing(hold, reason.word());
         let settling = Settling { state: HoldState::Released, amount: Credits::ZERO, note, at };
-        Ok(Applied::Posted(self.settle(index, settling)))
+        Ok(Applied::Posted(Box::new(self.settle(index, settling))))
     }
 
     /// What the clock gives back.

@@ -159,7 +159,7 @@ impl Books {
             hash_map::Entry::Vacant(free) => free,
         };
         let posting = match book.account.apply(command, now)? {
-            Applied::Posted(posting) => posting,
+            Applied::Posted(posting) => *posting,
             Applied::Settled(hold) => return Ok(Outcome::settled_before(&hold, &book.account)),
         };
         let outcome = Outcome::of(&posting.entry, false);
