@@ -24,8 +24,6 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections that read, and that write on PostgreSQL.
 const READERS: u32 = 12;
 const WRITERS: u32 = 8;
-/// After such a rest, a connection is asked whether it still lives.
-const RESTED: Duration = Duration::from_secs(1);
 /// Names the lock under which only one process migrates: "recharge" in ASCII.
 const MIGRATION_LOCK: i64 = 0x7265_6368_6172_6765;
 
@@ -106,22 +104,11 @@ impl Database {
                         postgres
                     }
                 })
-                // sqlx #4385: a connection may come back inside a transaction. Ended when it
-                // comes back, not when somebody waits for it.
-                .map_sqlx_postgres_pool_opts(|pool| {
-                    pool.after_release(|connection, _| {
-                        Box::pin(async move {
-                            connection.execute(sqlx::AssertSqlSafe("ROLLBACK")).await.map(|_| true)
-                        })
-                    })
-                })
-                // One that has rested may be dead.
-                .map_sqlx_postgres_before_acquire(|connection, state| {
+                // sqlx #4385: a connection may come back inside a transaction. This also finds
+                // out whether it still lives.
+                .map_sqlx_postgres_before_acquire(|connection, _| {
                     Box::pin(async move {
-                        if state.idle_for >= RESTED {
-                            connection.execute(sqlx::AssertSqlSafe("ROLLBACK")).await?;
-                        }
-                        Ok(true)
+                        connection.execute(sqlx::AssertSqlSafe("ROLLBACK")).await.map(|_| true)
                     })
                 });
             options
