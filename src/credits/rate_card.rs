@@ -11,7 +11,7 @@ use super::{Choosable, Credits, Number, Operation, Quantities, QuantityError, am
 /// Billionths of a credit in one thousandth: the unit of rates in that of amounts.
 const NANO: i128 = 1_000_000;
 /// Millionths in one: the unit of factors.
-const FACTOR: i128 = 1_000_000;
+pub(super) const FACTOR: i128 = 1_000_000;
 
 /// The prices of all operations, in the order of [`Operation::ALL`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

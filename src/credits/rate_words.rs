@@ -1,9 +1,6 @@
 //! The rates of an operation in words, as they are for the options that were chosen.
 
-use super::{OperationRates, Value, nano_credits};
-
-/// Millionths in one: the unit of factors.
-const FACTOR: i128 = 1_000_000;
+use super::{OperationRates, Value, nano_credits, rate_card::FACTOR};
 
 impl OperationRates {
     /// What each unit costs: "1.25 credits per asset × year, at most 5,000", "0.05 credits per 1k

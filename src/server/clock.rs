@@ -40,9 +40,15 @@ pub fn from_millis(millis: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(millis).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
-/// An instant with the offset that a zone has then; in UTC where nobody knows the zone's name.
+/// An instant with the offset that a zone has then.
 #[must_use]
-pub fn in_zone(at: DateTime<Utc>, zone: &str) -> DateTime<FixedOffset> {
-    let local = at.with_timezone(&zone.parse().unwrap_or(Tz::UTC));
+pub fn in_zone(at: DateTime<Utc>, zone: Tz) -> DateTime<FixedOffset> {
+    let local = at.with_timezone(&zone);
     at.with_timezone(&local.offset().fix())
+}
+
+/// The same where the zone is known by its name; in UTC where nobody knows the name.
+#[must_use]
+pub fn in_named_zone(at: DateTime<Utc>, zone: &str) -> DateTime<FixedOffset> {
+    in_zone(at, zone.parse().unwrap_or(Tz::UTC))
 }

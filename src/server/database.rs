@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
     AccessMode, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction,
-    DbBackend, DbErr, IsolationLevel, RuntimeErr, SqliteTransactionMode, TransactionOptions,
+    DbBackend, DbErr, IsolationLevel, RuntimeErr, SqlErr, SqliteTransactionMode, TransactionOptions,
     TransactionTrait,
     sqlx::{self, Executor, sqlite},
 };
@@ -264,6 +264,12 @@ pub fn is_outage(error: &DbErr) -> bool {
 fn is_broken_connection(cause: &sqlx::Error) -> bool {
     use sqlx::Error::{Io, PoolClosed, PoolTimedOut, Protocol, Tls, WorkerCrashed};
     matches!(cause, Io(_) | PoolClosed | PoolTimedOut | Protocol(_) | Tls(_) | WorkerCrashed)
+}
+
+/// Whether a row is there already that may be there only once.
+#[must_use]
+pub fn is_taken(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }
 
 /// Whether the work lost against other work and can simply be run again: serialization failure

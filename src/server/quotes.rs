@@ -1,14 +1,14 @@
 //! Binding prices: made from the rate card in effect, kept with its version, found by their id.
 
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, SqlErr,
+    ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
 };
 use sha2::{Digest, Sha256};
 
 use super::{
     catalogue::Catalogues,
     clock::{Clock, from_millis, to_millis},
-    database::Database,
+    database::{Database, is_taken},
     entity::quote,
 };
 use crate::credits::{AccountId, Credits, Operation, Quantities, QuantityError, Quote};
@@ -77,7 +77,7 @@ impl Quotes {
         match insert.exec_without_returning(self.database.writer()).await {
             Ok(_) => Ok(quote),
             // The same request, sent twice at once.
-            Err(error) if is_known(&error) => match self.find(account, &quote.id).await? {
+            Err(error) if is_taken(&error) => match self.find(account, &quote.id).await? {
                 Some(known) => same(known, operation, quantities),
                 None => Err(error.into()),
             },
@@ -107,10 +107,6 @@ fn id(account: &AccountId, key: &str) -> String {
 fn same(known: Quote, operation: Operation, quantities: &Quantities) -> Result<Quote, QuoteError> {
     let is_same = known.operation == operation && known.quantities == *quantities;
     if is_same { Ok(known) } else { Err(QuoteError::KeyReused) }
-}
-
-fn is_known(error: &DbErr) -> bool {
-    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }
 
 fn row(account: &AccountId, quote: &Quote) -> Result<quote::Model, DbErr> {

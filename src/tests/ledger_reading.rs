@@ -231,7 +231,11 @@ async fn hold(ledger: &Ledger, account: &AccountId, key: &str, whole: i64) -> i6
         operation: Operation::Backtest,
         amount: credits(whole),
         lasts: HoldTime::DEFAULT,
-        note: Note { description: "Momentum v8".to_owned(), ..Note::default() },
+        note: Note {
+            description: "Momentum v8".to_owned(),
+            rate_card: "2026-11".to_owned(),
+            ..Note::default()
+        },
     };
     ledger.execute(account, key, command).await.unwrap().seq
 }

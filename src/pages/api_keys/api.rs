@@ -14,7 +14,7 @@ pub async fn load_api_keys(revoked: Option<String>) -> Result<ApiKeysPage, PageE
     use super::{FormOutcome, KeyForm, KeyLine};
     use crate::{
         pages::layout::Viewer,
-        server::{AppState, clock::in_zone, http::explained::Explained, identity},
+        server::{AppState, clock::in_named_zone, http::explained::Explained, identity},
     };
     use axum::http::request::Parts;
     let customer = identity::customer().explained()?;
@@ -29,9 +29,9 @@ pub async fn load_api_keys(revoked: Option<String>) -> Result<ApiKeysPage, PageE
             id: listed.key.id,
             name: listed.key.name,
             ceiling: listed.key.ceiling,
-            made_at: in_zone(listed.created_at, &overview.zone),
-            last_used_at: listed.last_used_at.map(|at| in_zone(at, &overview.zone)),
-            revoked_at: listed.revoked_at.map(|at| in_zone(at, &overview.zone)),
+            made_at: in_named_zone(listed.created_at, &overview.zone),
+            last_used_at: listed.last_used_at.map(|at| in_named_zone(at, &overview.zone)),
+            revoked_at: listed.revoked_at.map(|at| in_named_zone(at, &overview.zone)),
         })
         .collect();
     let outcome = use_context::<Parts>().and_then(|parts| parts.extensions.get().cloned());

@@ -18,7 +18,7 @@ pub async fn load_credits(cycle: Option<NaiveDate>) -> Result<CreditsPage, PageE
             buy::{Sale, Shop},
             layout::Viewer,
         },
-        server::{AppState, clock::in_zone, http::explained::Explained, identity},
+        server::{AppState, clock::in_named_zone, http::explained::Explained, identity},
     };
     let customer = identity::customer().explained()?;
     let state = expect_context::<AppState>();
@@ -32,7 +32,7 @@ pub async fn load_credits(cycle: Option<NaiveDate>) -> Result<CreditsPage, PageE
         intent: uuid::Uuid::now_v7().to_string(),
         is_open: state.payments.is_on(),
     };
-    let since = in_zone(version.effective_from, &overview.zone);
+    let since = in_named_zone(version.effective_from, &overview.zone);
     let (card, version) = (catalogue.rate_card.clone(), catalogue.version.clone());
     let rates = Rates { card, version, since };
     Ok(CreditsPage { viewer, overview, sale, rates })

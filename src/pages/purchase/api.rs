@@ -25,7 +25,7 @@ pub async fn load_purchase(id: String, landing: Landing) -> Result<PurchasePage,
     let catalogue = state.catalogues.current();
     let offer = catalogue.schedule.offer(purchase.credits.whole());
     let is_todays_price = offer.total == purchase.total;
-    let in_zone = |at| crate::server::clock::in_zone(at, &overview.zone);
+    let in_zone = |at| crate::server::clock::in_named_zone(at, &overview.zone);
     Ok(PurchasePage {
         viewer: Viewer {
             name: customer.name,

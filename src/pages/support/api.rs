@@ -54,7 +54,7 @@ pub async fn load_account(id: String, address: String) -> Result<SupportAccountP
     let HistoryQuery { filter, cursor, open, cycle } = HistoryQuery::parse(&address);
     let overview = state.ledger.overview(&id, cycle).await.explained()?;
     let history = state.ledger.history(&id, filter, cursor, open).await.explained()?;
-    let in_zone = |at| crate::server::clock::in_zone(at, &overview.zone);
+    let in_zone = |at| crate::server::clock::in_named_zone(at, &overview.zone);
     let purchases = state.payments.purchases(&id).await.explained()?;
     let purchases = purchases.into_iter().map(|purchase| DatedPurchase {
         started_at: in_zone(purchase.created_at),

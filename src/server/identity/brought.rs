@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait,
-    ExprTrait, IntoActiveModel, QueryFilter, SqlErr,
+    ExprTrait, IntoActiveModel, QueryFilter,
 };
 
 use super::{
@@ -18,7 +18,7 @@ use crate::{
     credits::AccountId,
     server::{
         clock::to_millis,
-        database::Database,
+        database::{Database, is_taken},
         entity::{external_account, user},
     },
 };
@@ -199,8 +199,4 @@ async fn is_another(database: &Database, wanted: &Wanted) -> Result<bool, DbErr>
     let known = external_account::Entity::find_by_id(&wanted.external_id);
     let known = known.one(database.writer()).await?;
     Ok(known.is_none_or(|known| known.user_id != user.id))
-}
-
-fn is_taken(error: &DbErr) -> bool {
-    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }

@@ -11,11 +11,10 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, JoinType, QueryFilter, QuerySelect, SqlErr,
+    ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, JoinType, QueryFilter, QuerySelect,
     sea_query::OnConflict,
 };
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use tower_sessions::{
     SessionStore,
@@ -23,10 +22,10 @@ use tower_sessions::{
     session_store::{Error, Result},
 };
 
-use super::{Person, sign_in_links};
+use super::{Person, random::hash_of, sign_in_links};
 use crate::server::{
     clock::{Clock, from_millis, to_millis},
-    database::Database,
+    database::{Database, is_taken},
     entity::{session, user},
 };
 
@@ -188,11 +187,7 @@ fn signed_in_at(row: &session::Model) -> Option<DateTime<Utc>> {
 }
 
 fn hash(id: &Id) -> String {
-    hex::encode(Sha256::digest(id.to_string()))
-}
-
-fn is_taken(error: &DbErr) -> bool {
-    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+    hash_of(&id.to_string())
 }
 
 fn backend(error: DbErr) -> Error {

@@ -6,14 +6,14 @@ use chrono::{DateTime, Datelike, Utc};
 use chrono_tz::Tz;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
-    QueryFilter, SqlErr,
+    QueryFilter,
 };
 use uuid::Uuid;
 
 use super::{Customer, Staff, password::PasswordError};
 use crate::{
     credits::AccountId,
-    server::{clock::to_millis, database::Database, entity::user, ledger::open_account},
+    server::{clock::to_millis, database::{Database, is_taken}, entity::user, ledger::open_account},
 };
 
 /// What somebody may do.
@@ -131,9 +131,8 @@ pub async fn add(
         let user = user.clone();
         Box::pin(async move { insert(transaction, user, role, zone, now).await })
     });
-    added.await.map_err(|error| match error.sql_err() {
-        Some(SqlErr::UniqueConstraintViolation(_)) => AddUserError::Taken(new.email),
-        _ => error.into(),
+    added.await.map_err(|error| {
+        if is_taken(&error) { AddUserError::Taken(new.email) } else { error.into() }
     })
 }
 

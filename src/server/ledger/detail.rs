@@ -3,12 +3,12 @@
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, FromQueryResult, Statement};
 
 use super::{
-    load::{Loaded, in_zone},
+    load::Loaded,
     rows,
 };
 use crate::{
     credits::{Allocation, Entry, HoldState, Posting, RowDetail, RowHold, RowSource, Source},
-    server::clock::from_millis,
+    server::clock::{from_millis, in_zone},
 };
 
 /// A lot that a row took from, or that it made, beside the hold that it belongs to. A row without

@@ -12,12 +12,12 @@ use sea_orm::{
 use super::{
     Ledger, ReadError,
     detail::detail,
-    load::{Loaded, in_zone, load},
+    load::{Loaded, load},
     rows,
 };
 use crate::{
     credits::{AccountId, Cursor, Entry, EntryKind, HistoryFilter, HistoryPage, Row, start_of_day},
-    server::{clock::to_millis, entity::entry},
+    server::{clock::{in_zone, to_millis}, entity::entry},
 };
 
 /// Rows of one page.

@@ -30,7 +30,8 @@ impl RequestKey {
     }
 }
 
-/// The outcomes of the keys that were found, with the digest of what was asked.
+/// The outcomes of keys, with the digest of what was asked.
+#[derive(Default)]
 pub(super) struct Known(HashMap<(AccountId, String), (String, Outcome)>);
 
 /// Reads what the keys of a batch have led to before. One query.
@@ -66,7 +67,7 @@ pub(super) async fn find<'a>(
     // A key that is asked for twice is found once.
     let keys: BTreeSet<_> = keys.map(|(account, key)| (&account.0, &key.key)).collect();
     if keys.is_empty() {
-        return Ok(Known(HashMap::new()));
+        return Ok(Known::default());
     }
     let row = |(account, key): (&String, &String)| vec![account.clone().into(), key.clone().into()];
     let asked = Rowset::of_texts(&["account", "key"], keys.into_iter().map(row).collect());
@@ -96,6 +97,12 @@ impl Known {
     ) -> Option<Result<Outcome, Refusal>> {
         let (digest, outcome) = self.0.get(&(account.clone(), key.key.clone()))?;
         Some(if *digest == key.digest { Ok(outcome.clone()) } else { Err(Refusal::KeyReused) })
+    }
+
+    /// Remembers what a key has led to just now.
+    pub(super) fn remember(&mut self, account: &AccountId, key: &RequestKey, outcome: &Outcome) {
+        let outcome = Outcome { replayed: true, ..outcome.clone() };
+        self.0.insert((account.clone(), key.key.clone()), (key.digest.clone(), outcome));
     }
 
     /// Answers who asks for what is known; the others are left.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, FixedOffset, Offset, Utc};
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, Statement, Value,
@@ -53,6 +53,7 @@ struct OpenLotRow {
     due_at: Option<i64>,
     due_description: Option<String>,
     due_reference: Option<String>,
+    due_rate_card: Option<String>,
 }
 
 /// A lot has a row for each hold that has lapsed and that nobody has written down yet.
@@ -66,7 +67,8 @@ const OPEN_LOTS: &str = "
         SELECT hold_allocations.lot AS due_lot, hold_allocations.amount AS due_part,
                holds.number AS due, holds.operation AS due_operation,
                holds.amount AS due_amount, holds.expires_at AS due_at,
-               entries.description AS due_description, entries.reference AS due_reference
+               entries.description AS due_description, entries.reference AS due_reference,
+               entries.rate_card AS due_rate_card
         FROM holds
         JOIN hold_allocations ON hold_allocations.account_id = holds.account_id
              AND hold_allocations.hold = holds.number
@@ -127,7 +129,9 @@ fn due_holds(found: &[OpenLotRow]) -> Result<Vec<Hold>, DbErr> {
             note: Note {
                 description: row.due_description.clone().unwrap_or_default(),
                 reference: row.due_reference.clone().unwrap_or_default(),
-                ..Note::default()
+                rate_card: row.due_rate_card.clone().unwrap_or_default(),
+                // The row of a lapse says in its own words what came of the hold.
+                detail: String::new(),
             },
             parts: vec![part],
         };
@@ -149,10 +153,4 @@ fn open_lot(row: OpenLotRow) -> Result<OpenLot, DbErr> {
         granted_at: from_millis(row.granted_at),
         paid,
     })
-}
-
-/// An instant with the offset that the zone has then.
-pub(super) fn in_zone(at: DateTime<Utc>, zone: Tz) -> DateTime<FixedOffset> {
-    let local = at.with_timezone(&zone);
-    at.with_timezone(&local.offset().fix())
 }

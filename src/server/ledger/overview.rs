@@ -5,7 +5,7 @@ use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, Q
 
 use super::{
     Ledger, ReadError, history,
-    load::{Loaded, OpenLot, in_zone, load},
+    load::{Loaded, OpenLot, load},
     rows,
 };
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
         AccountId, Credits, Cycle, CycleUsage, DayUsage, HistoryFilter, Lot, LotLine, Operation,
         Overview, Pace,
     },
-    server::entity::usage_daily,
+    server::{clock::in_zone, entity::usage_daily},
 };
 
 /// Days that the pace is taken from.

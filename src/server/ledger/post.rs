@@ -1,13 +1,14 @@
 //! Load, apply, write: one batch in one transaction.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, Statement};
 
 use super::{
-    Outcome, RequestKey, caps, holds, known,
+    Outcome, caps, holds,
+    known::{self, Known},
     queue::{Answer, Keyed, Request},
     rows,
     rowset::Rowset,
@@ -49,8 +50,8 @@ pub(super) struct Credited {
 /// All accounts of a batch.
 pub(super) struct Books {
     pub books: BTreeMap<AccountId, Book>,
-    /// What a key has led to within this batch: its digest and its outcome.
-    known: HashMap<(AccountId, String), (String, Outcome)>,
+    /// What keys have led to within this batch.
+    known: Known,
     pub entries: Vec<entry::Model>,
     pub allocations: Vec<allocation::Model>,
     pub credited: Vec<Credited>,
@@ -118,7 +119,7 @@ impl Books {
         }
         load_holds(transaction, &mut books, requests, now).await?;
         let (entries, allocations, credited) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { books, known: HashMap::new(), entries, allocations, credited })
+        Ok(Self { books, known: Known::default(), entries, allocations, credited })
     }
 
     fn answer(&mut self, request: &Request, now: DateTime<Utc>) -> Answer {
@@ -148,27 +149,22 @@ impl Books {
         keyed: &Keyed,
         now: DateTime<Utc>,
     ) -> Result<Outcome, Refusal> {
-        let Keyed { key: RequestKey { key, digest }, command } = keyed;
+        let Keyed { key, command } = keyed;
         let book = self.books.get_mut(id).ok_or(Refusal::UnknownAccount)?;
-        let known = match self.known.entry((id.clone(), key.clone())) {
-            hash_map::Entry::Occupied(known) => {
-                let (first_digest, outcome) = known.get();
-                let is_same = first_digest == digest;
-                return if is_same { Ok(outcome.clone()) } else { Err(Refusal::KeyReused) };
-            }
-            hash_map::Entry::Vacant(free) => free,
-        };
+        if let Some(known) = self.known.outcome(id, key) {
+            return known;
+        }
         let posting = match book.account.apply(command, now)? {
             Applied::Posted(posting) => *posting,
             Applied::Settled(hold) => return Ok(Outcome::settled_before(&hold, &book.account)),
         };
         let outcome = Outcome::of(&posting.entry, false);
-        known.insert((digest.clone(), Outcome { replayed: true, ..outcome.clone() }));
+        self.known.remember(id, key, &outcome);
         if let Command::Grant { purchase: Some(purchase), .. } = command {
             let (purchase, lot, at) = (purchase.clone(), outcome.seq, outcome.at);
             self.credited.push(Credited { purchase, lot, at });
         }
-        self.take_note(id, posting, Some((key, digest)));
+        self.take_note(id, posting, Some((&key.key, &key.digest)));
         Ok(outcome)
     }
 

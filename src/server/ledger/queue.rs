@@ -10,7 +10,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use sea_orm::{DbErr, SqlErr};
+use sea_orm::DbErr;
 use tokio::{
     sync::{broadcast, mpsc, mpsc::error::TrySendError, oneshot},
     task::JoinHandle,
@@ -21,7 +21,7 @@ use crate::{
     credits::{AccountId, Command, Refusal},
     server::{
         clock::Clock,
-        database::{Database, is_outage},
+        database::{Database, is_outage, is_taken},
     },
 };
 
@@ -30,7 +30,7 @@ const LARGEST_BATCH: usize = 128;
 /// Commands that may wait for a writer; one more is told to come back.
 const WAITING: usize = 4_096;
 /// How often another process may be quicker with the keys of a batch.
-const RACES: u32 = 4;
+const RACES: u32 = 3;
 /// Writers on PostgreSQL.
 const WRITERS: usize = 2;
 
@@ -179,8 +179,8 @@ impl Writer {
     /// rest is posted. Where another process was quicker with one of the keys, its row stops the
     /// batch, and what is known is read again.
     async fn try_commit(&self, batch: Vec<Waiting>) -> Result<(), (Vec<Waiting>, DbErr)> {
-        let mut batch = batch;
-        for attempt in 1.. {
+        let (mut batch, mut races) = (batch, 0);
+        loop {
             let known = match known::load(self.database.finder(), &batch).await {
                 Ok(known) => known,
                 Err(error) => return Err((batch, error)),
@@ -190,11 +190,11 @@ impl Writer {
                 return Ok(());
             }
             match self.try_post(batch).await {
-                Err((rest, error)) if attempt < RACES && was_quicker(&error) => batch = rest,
+                Err((rest, error)) if races < RACES && is_taken(&error) => batch = rest,
                 outcome => return outcome,
             }
+            races += 1;
         }
-        Ok(())
     }
 
     async fn try_post(&self, batch: Vec<Waiting>) -> Result<(), (Vec<Waiting>, DbErr)> {
@@ -216,11 +216,6 @@ impl Writer {
             Err(error) => Err((requests.iter().cloned().zip(senders).collect(), error)),
         }
     }
-}
-
-/// Whether a row of the batch is there already.
-fn was_quicker(error: &DbErr) -> bool {
-    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }
 
 fn fail(batch: Vec<Waiting>, error: &DbErr) {

@@ -3,14 +3,14 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, IntoActiveModel,
-    PaginatorTrait, QueryFilter, SqlErr,
+    PaginatorTrait, QueryFilter,
 };
 use uuid::Uuid;
 
 use super::{super::random::NoRandomness, ApiKey, ApiKeys, Scope, Scopes, Token, hash_of, listed};
 use crate::{
     credits::{AccountId, Credits},
-    server::{clock::to_millis, entity::api_key, secret::Secret},
+    server::{clock::to_millis, database::is_taken, entity::api_key, secret::Secret},
 };
 
 /// The longest name of a key.
@@ -131,12 +131,12 @@ impl ApiKeys {
         let insert = api_key::Entity::insert(row.clone().into_active_model().reset_all());
         match insert.exec_without_returning(self.database.writer()).await {
             Ok(_) => {}
-            Err(error) => match (error.sql_err(), self.made_with(&new).await?) {
-                (Some(SqlErr::UniqueConstraintViolation(_)), Some(before)) => {
-                    return self.made_before(before).await;
-                }
-                _ => return Err(error.into()),
+            // The same form, sent twice at once.
+            Err(error) if is_taken(&error) => match self.made_with(&new).await? {
+                Some(before) => return self.made_before(before).await,
+                None => return Err(error.into()),
             },
+            Err(error) => return Err(error.into()),
         }
         let key = listed(row).key;
         tracing::info!(key = key.id, scopes = ?key.scopes, "key made");
