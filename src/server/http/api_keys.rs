@@ -12,9 +12,8 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::page_answer::answer_with_page;
+use super::page_answer::{answer_with_page, entered_amount};
 use crate::{
-    credits::Credits,
     pages::api_keys::{FormOutcome, FormProblem, KeyForm, NewKey},
     server::identity::{
         ApiKeys, Customer, Scope,
@@ -61,11 +60,7 @@ async fn make(
             (FormOutcome::Refused(wish.again(problems)), status)
         }
     };
-    let mut response = answer_with_page(forms.pages, parts, outcome).await;
-    if response.status() == StatusCode::OK {
-        *response.status_mut() = status;
-    }
-    response
+    answer_with_page(forms.pages, parts, status, outcome).await
 }
 
 async fn revoke(
@@ -96,7 +91,8 @@ impl Wish {
     async fn make(&self, keys: &ApiKeys, customer: Customer) -> Result<NewKey, Vec<FormProblem>> {
         let scopes = [(&self.read, Scope::Read), (&self.spend, Scope::Spend)];
         let ticked = scopes.into_iter().filter(|(value, _)| !value.is_empty());
-        let ceiling = self.ceiling();
+        let ceiling = entered_amount(&self.ceiling);
+        let is_amount = ceiling.is_ok();
         let new = NewApiKey {
             name: self.name.clone(),
             account: Some(customer.account),
@@ -105,7 +101,7 @@ impl Wish {
             intent: self.intent.parse().ok(),
         };
         let mut problems: Vec<_> = new.problems().iter().map(problem).collect();
-        if ceiling.is_err() {
+        if !is_amount {
             problems.push(FormProblem::Ceiling);
         }
         if !problems.is_empty() {
@@ -118,15 +114,6 @@ impl Wish {
             }
             Err(error) => Err(vec![problem(&error)]),
         }
-    }
-
-    /// None where the field is empty.
-    fn ceiling(&self) -> Result<Option<Credits>, FormProblem> {
-        let text = self.ceiling.trim().replace([',', ' '], "");
-        if text.is_empty() {
-            return Ok(None);
-        }
-        text.parse().map(Some).map_err(|_| FormProblem::Ceiling)
     }
 
     /// The form with what was entered.

@@ -9,9 +9,9 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::page_answer::answer_with_page;
+use super::page_answer::{answer_with_page, entered_amount};
 use crate::{
-    credits::{Caps, Credits},
+    credits::Caps,
     pages::spend_caps::EnteredCaps,
     server::{identity::Customer, ledger::Ledger},
 };
@@ -46,33 +46,21 @@ async fn save(
 ) -> Response {
     let Entered { all, inference, strategy, backtest, analysis } = entered;
     let texts = [all, inference, strategy, backtest, analysis];
-    let caps = texts.each_ref().map(|text| cap(text));
+    let caps = texts.each_ref().map(|text| entered_amount(text));
     let fields = texts.map(|text| text.chars().take(24).collect::<String>());
-    let mut again = EnteredCaps { is_away: false, ..EnteredCaps::default() };
+    let mut again = EnteredCaps::default();
     for (field, (text, cap)) in again.fields.iter_mut().zip(fields.into_iter().zip(&caps)) {
         *field = (text, cap.is_err());
     }
     let [Ok(all), Ok(inference), Ok(strategy), Ok(backtest), Ok(analysis)] = caps else {
-        let mut response = answer_with_page(forms.pages, parts, again).await;
-        *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-        return response;
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        return answer_with_page(forms.pages, parts, status, again).await;
     };
     let caps = Caps { all, by_operation: [inference, strategy, backtest, analysis] };
     if forms.ledger.set_caps(&customer.account, caps).await.is_err() {
         let again = EnteredCaps { is_away: true, ..again };
-        let mut response = answer_with_page(forms.pages, parts, again).await;
-        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-        return response;
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        return answer_with_page(forms.pages, parts, status, again).await;
     }
     Redirect::to("/settings/spend-caps?saved=1").into_response()
-}
-
-/// None where the field is empty; separators of thousands are understood.
-fn cap(text: &str) -> Result<Option<Credits>, ()> {
-    let text = text.trim().replace([',', ' '], "");
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let cap: Credits = text.parse().map_err(|_| ())?;
-    if cap < Credits::ZERO { Err(()) } else { Ok(Some(cap)) }
 }

@@ -13,7 +13,12 @@ use uuid::Uuid;
 use super::{Customer, Staff, password::PasswordError};
 use crate::{
     credits::AccountId,
-    server::{clock::to_millis, database::{Database, is_taken}, entity::user, ledger::open_account},
+    server::{
+        clock::to_millis,
+        database::{Database, is_taken},
+        entity::user,
+        ledger::open_account,
+    },
 };
 
 /// What somebody may do.

@@ -2,10 +2,7 @@
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, FromQueryResult, Statement};
 
-use super::{
-    load::Loaded,
-    rows,
-};
+use super::{load::Loaded, rows};
 use crate::{
     credits::{Allocation, Entry, HoldState, Posting, RowDetail, RowHold, RowSource, Source},
     server::clock::{from_millis, in_zone},

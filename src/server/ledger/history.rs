@@ -17,7 +17,10 @@ use super::{
 };
 use crate::{
     credits::{AccountId, Cursor, Entry, EntryKind, HistoryFilter, HistoryPage, Row, start_of_day},
-    server::{clock::{in_zone, to_millis}, entity::entry},
+    server::{
+        clock::{in_zone, to_millis},
+        entity::entry,
+    },
 };
 
 /// Rows of one page.

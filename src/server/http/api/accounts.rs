@@ -20,7 +20,7 @@ use super::{
     problem::Problem,
 };
 use crate::{
-    credits::{AccountId, Cursor, EntryKind, HistoryFilter, Operation, Row},
+    credits::{Cursor, EntryKind, HistoryFilter, Operation, Row},
     server::{AppState, identity::Scope},
 };
 
@@ -279,9 +279,4 @@ fn check_day(field: &str, day: Option<NaiveDate>) -> Result<(), Problem> {
 fn unread(rejection: QueryRejection) -> Problem {
     let detail = rejection.body_text();
     Problem::new(StatusCode::BAD_REQUEST, "invalid_query", detail)
-}
-
-/// Names the account of a path.
-pub fn named(id: &str) -> AccountId {
-    AccountId(id.to_owned())
 }

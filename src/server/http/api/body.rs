@@ -10,6 +10,7 @@ use serde::{
     Serialize,
     de::{DeserializeOwned, IgnoredAny},
 };
+use utoipa::IntoParams;
 
 use super::problem::Problem;
 use crate::server::{AppState, ledger::RequestKey};
@@ -95,7 +96,13 @@ pub fn can_be_id(text: &str) -> bool {
 }
 
 /// The header `Idempotency-Key`: the same key with the same content is one request.
-pub struct IdempotencyKey(String);
+#[derive(IntoParams)]
+#[into_params(names("Idempotency-Key"), parameter_in = Header)]
+pub struct IdempotencyKey(
+    /// Your own key; the same when you repeat the request.
+    #[param(min_length = 1, max_length = 200)]
+    String,
+);
 
 impl FromRequestParts<AppState> for IdempotencyKey {
     type Rejection = Problem;

@@ -103,7 +103,7 @@ pub struct Pacemaker {
     keys: Arc<Mutex<HashMap<String, Arc<DefaultDirectRateLimiter>>>>,
 }
 
-/// Keys that are kept in mind; above it, those that rest are forgotten.
+/// Keys that are kept in mind; beyond it, all of them begin anew.
 const KEPT: usize = 10_000;
 
 impl fmt::Debug for Pacemaker {

@@ -1,52 +1,74 @@
 //! What a request costs, and the command that it becomes.
 
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
-use super::{amount::Amount, body::can_be_id, problem::Problem};
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+
+use super::{amount::Amount, body::can_be_id, caller::Caller, problem::Problem};
 use crate::{
-    credits::{AccountId, Command, Credits, Note, Operation, Priced, Quantities, Quote, RateCard},
+    credits::{AccountId, Catalogue, Command, Credits, Note, Operation, Priced, Quantities, Quote},
     server::{
         AppState,
         ledger::{LedgerError, Outcome, RequestKey},
     },
 };
-use axum::http::StatusCode;
 
 /// The longest text that a row takes from a program.
 const LONGEST_TEXT: usize = 200;
 
-/// How a program says what something costs: by a quote, by quantities, or by an amount.
+/// How a program says what something costs: by a quote, by quantities, or by an amount; and what
+/// the row says in its own words.
 #[derive(Clone, Copy)]
 pub struct Asked<'a> {
     pub operation: Option<Operation>,
     pub quote: Option<&'a str>,
     pub quantities: Option<&'a Quantities>,
     pub amount: Option<Amount>,
-}
-
-/// What it costs, and on what grounds.
-pub struct Cost {
-    pub operation: Operation,
-    pub amount: Credits,
-    /// What was priced, as a row says it.
-    pub detail: String,
-    /// The version of the rate card; empty where the program named the amount.
-    pub rate_card: String,
-}
-
-/// What the row says in the program's own words.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-pub struct Words<'a> {
     pub description: Option<&'a str>,
     pub detail: Option<&'a str>,
     pub reference: Option<&'a str>,
 }
 
+/// What is asked for, priced.
+pub struct Planned {
+    pub operation: Operation,
+    pub amount: Credits,
+    pub note: Note,
+}
+
+/// What it costs, and on what grounds.
+struct Cost {
+    operation: Operation,
+    amount: Credits,
+    /// What was priced, as a row says it.
+    detail: String,
+    /// The version of the rate card; empty where the program named the amount.
+    rate_card: String,
+}
+
 impl Asked<'_> {
+    /// Prices it, within the ceiling of the program.
+    pub async fn plan(
+        &self,
+        state: &AppState,
+        caller: &Caller,
+        account: &AccountId,
+    ) -> Result<Planned, Problem> {
+        let Cost { operation, amount, detail, rate_card } = self.cost(state, account).await?;
+        caller.check_ceiling(amount)?;
+        let note = Note {
+            description: text("description", self.description, operation.name())?,
+            detail: text("detail", self.detail, &detail)?,
+            reference: text("reference", self.reference, "")?,
+            rate_card,
+        };
+        Ok(Planned { operation, amount, note })
+    }
+
     /// The cost. A quote is a ceiling: what the work came to is charged up to it, at the prices
     /// that it was made with.
-    pub async fn cost(&self, state: &AppState, account: &AccountId) -> Result<Cost, Problem> {
+    async fn cost(&self, state: &AppState, account: &AccountId) -> Result<Cost, Problem> {
         if let Some(id) = self.quote {
             return self.quoted(state, account, id).await;
         }
@@ -90,7 +112,8 @@ impl Asked<'_> {
         let actual = match (self.quantities, self.amount) {
             (None, None) => Priced { cost: quote.cost, detail: quote.detail.clone() },
             (Some(quantities), None) => {
-                rate_card(state, &quote.rate_card).await?.price(quote.operation, quantities)?
+                let catalogue = catalogue(state, &quote.rate_card).await?;
+                catalogue.rate_card.price(quote.operation, quantities)?
             }
             (None, Some(Amount(cost))) => Priced { cost, detail: quote.detail.clone() },
             (Some(_), Some(_)) => {
@@ -107,18 +130,6 @@ impl Asked<'_> {
     }
 }
 
-impl Cost {
-    /// What the row says.
-    pub fn note(&self, words: &Words<'_>) -> Result<Note, Problem> {
-        Ok(Note {
-            description: text("description", words.description, self.operation.name())?,
-            detail: text("detail", words.detail, &self.detail)?,
-            reference: text("reference", words.reference, "")?,
-            rate_card: self.rate_card.clone(),
-        })
-    }
-}
-
 /// A text of a program for a row.
 pub fn text(field: &str, value: Option<&str>, default: &str) -> Result<String, Problem> {
     let value = value.unwrap_or(default);
@@ -130,7 +141,7 @@ pub fn text(field: &str, value: Option<&str>, default: &str) -> Result<String, P
 }
 
 /// The account's quote with this id.
-pub async fn find_quote(state: &AppState, account: &AccountId, id: &str) -> Result<Quote, Problem> {
+async fn find_quote(state: &AppState, account: &AccountId, id: &str) -> Result<Quote, Problem> {
     if !can_be_id(id) {
         return Err(Problem::not_found("quote"));
     }
@@ -141,17 +152,16 @@ pub async fn find_quote(state: &AppState, account: &AccountId, id: &str) -> Resu
     found.ok_or_else(|| Problem::not_found("quote"))
 }
 
-/// The rate card of a version, which stays whatever was published later.
-pub async fn rate_card(state: &AppState, version: &str) -> Result<RateCard, Problem> {
+/// The catalogue of a version, which stays whatever was published later.
+pub async fn catalogue(state: &AppState, version: &str) -> Result<Arc<Catalogue>, Problem> {
     let catalogue = state.catalogues.find(version).await.map_err(|error| {
         tracing::error!(%error, "a catalogue could not be read");
         Problem::unavailable()
     })?;
-    let catalogue = catalogue.ok_or_else(|| {
+    catalogue.ok_or_else(|| {
         tracing::error!(version, "a row names a catalogue that is not published");
         Problem::unavailable()
-    })?;
-    Ok(catalogue.rate_card.clone())
+    })
 }
 
 /// Carries out what was planned. Where it can't be planned any more, because a quote has expired

@@ -1,6 +1,6 @@
 //! The description of the API: OpenAPI 3.1.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use utoipa::{
     IntoResponses, Modify, OpenApi, PartialSchema, ToSchema,
@@ -52,26 +52,60 @@ pub fn base() -> utoipa::openapi::OpenApi {
 
 /// The whole description.
 #[must_use]
-pub fn description() -> utoipa::openapi::OpenApi {
-    described().into_openapi()
+pub fn description() -> &'static utoipa::openapi::OpenApi {
+    static DESCRIPTION: LazyLock<utoipa::openapi::OpenApi> =
+        LazyLock::new(|| described().into_openapi());
+    &DESCRIPTION
 }
 
 /// The whole description as the file that is kept with the sources.
 #[must_use]
 pub fn description_text() -> String {
-    let text = serde_json::to_string_pretty(&description()).unwrap_or_default();
+    let text = serde_json::to_string_pretty(description()).unwrap_or_default();
     text + "\n"
 }
 
-/// A set of problems that some routes share, by status and cause.
+/// Problems by status and cause.
+type Causes = [(&'static str, &'static str)];
+
+/// Of every route: each asks for a key.
+const KEY: &Causes = &[
+    ("401", "No key, a wrong one, or one that was revoked."),
+    ("429", "The key asks too fast; `Retry-After` says when to come back."),
+];
+/// Of every route that takes a body.
+const BODY: &Causes = &[
+    ("400", "No `Idempotency-Key`, or a body that is no JSON."),
+    ("415", "The body is not announced as JSON."),
+];
+/// Of every route with one thing in its body, which an `Idempotency-Key` stands for.
+const ONE: &Causes = &[
+    ("413", "The body is too long."),
+    (
+        "422",
+        "A field that can't be meant, named by `field`; or an `Idempotency-Key` that was used for something else.",
+    ),
+];
+/// Of every route that only reads the ledger, and of those that write to it.
+const READS: &Causes =
+    &[("503", "The ledger can't be reached; `Retry-After` says when to come back.")];
+const WRITES: &Causes = &[(
+    "503",
+    "The ledger can't be reached or has too much to write; `Retry-After` says when to come back.",
+)];
+
+/// The problems of some routes: those that they share with others, and their own.
 macro_rules! problems {
-    ($(#[$doc:meta])* $name:ident: $($status:literal $cause:literal),+ $(,)?) => {
+    ($(#[$doc:meta])* $name:ident: $($shared:ident)+, $($status:literal $cause:literal),+ $(,)?) => {
         $(#[$doc])*
         pub struct $name;
 
         impl IntoResponses for $name {
             fn responses() -> BTreeMap<String, RefOr<Response>> {
-                BTreeMap::from([$((stringify!($status).to_owned(), problem($cause).into())),+])
+                let shared = [$($shared),+].into_iter().flatten().copied();
+                let own = [$((stringify!($status), $cause)),+];
+                let told = |(status, cause): (&str, &str)| (status.to_owned(), problem(cause).into());
+                shared.chain(own).map(told).collect()
             }
         }
     };
@@ -85,113 +119,68 @@ fn problem(cause: &str) -> Response {
 
 problems!(
     /// Of every route.
-    KeyProblems:
-    401 "No key, a wrong one, or one that was revoked.",
+    KeyProblems: KEY READS,
     403 "The key lacks the scope.",
-    429 "The key asks too fast; `Retry-After` says when to come back.",
-    503 "The ledger can't be reached; `Retry-After` says when to come back.",
 );
 problems!(
     /// Of routes that read one thing.
-    ReadProblems:
-    401 "No key, a wrong one, or one that was revoked.",
+    ReadProblems: KEY READS,
     403 "The key lacks the scope.",
     404 "There is no such thing, or it is another account's.",
-    429 "The key asks too fast; `Retry-After` says when to come back.",
-    503 "The ledger can't be reached; `Retry-After` says when to come back.",
 );
 problems!(
     /// Of routes that read what a query selects.
-    QueryProblems:
+    QueryProblems: KEY READS,
     400 "A parameter that is unknown or can't be read.",
-    401 "No key, a wrong one, or one that was revoked.",
     403 "The key lacks the scope.",
     404 "There is no such account, or the key is another account's.",
     422 "A parameter that can't be meant.",
-    429 "The key asks too fast; `Retry-After` says when to come back.",
-    503 "The ledger can't be reached; `Retry-After` says when to come back.",
 );
 problems!(
     /// Of routes that write for an account.
-    AccountProblems:
-    400 "No `Idempotency-Key`, or a body that is no JSON.",
-    401 "No key, a wrong one, or one that was revoked.",
+    AccountProblems: KEY BODY ONE WRITES,
     403 "The key lacks the scope.",
     404 "There is no such account, or the key is another account's.",
-    413 "The body is too long.",
-    415 "The body is not announced as JSON.",
-    422 "A field that can't be meant, named by `field`; or an `Idempotency-Key` that was used for something else.",
-    429 "The key asks too fast; `Retry-After` says when to come back.",
-    503 "The ledger can't be reached or has too much to write; `Retry-After` says when to come back.",
 );
 problems!(
     /// Of routes that bring users along.
-    PlatformProblems:
-    400 "No `Idempotency-Key`, or a body that is no JSON.",
-    401 "No key, a wrong one, or one that was revoked.",
+    PlatformProblems: KEY BODY,
     403 "The key lacks the scope, or is not a service's.",
     409 "The e-mail address belongs to another account.",
     413 "The body is too long.",
-    415 "The body is not announced as JSON.",
     422 "A field that can't be meant, named by `field`.",
-    429 "The key asks too fast; `Retry-After` says when to come back.",
     503 "The accounts can't be reached; `Retry-After` says when to come back.",
 );
 problems!(
     /// Of routes that charge or set aside.
-    MoneyProblems:
-    400 "No `Idempotency-Key`, or a body that is no JSON.",
-    401 "No key, a wrong one, or one that was revoked.",
+    MoneyProblems: KEY BODY ONE WRITES,
     402 "Too little to spend (`insufficient_credits`), or a spend cap would be passed (`spend_cap`). The same key succeeds once there is enough.",
     403 "The key lacks the scope, or its ceiling would be passed.",
     404 "There is no such account or quote, or it is another account's.",
     409 "The quote has expired.",
-    413 "The body is too long.",
-    415 "The body is not announced as JSON.",
-    422 "A field that can't be meant, named by `field`; or an `Idempotency-Key` that was used for something else.",
-    429 "The key asks too fast; `Retry-After` says when to come back.",
-    503 "The ledger can't be reached or has too much to write; `Retry-After` says when to come back.",
 );
 problems!(
     /// Of the batch.
-    BatchProblems:
-    400 "No `Idempotency-Key`, or a body that is no JSON.",
-    401 "No key, a wrong one, or one that was revoked.",
+    BatchProblems: KEY BODY,
     403 "The key lacks the scope.",
     413 "The body is too long, or the batch has over 1,000 charges.",
-    415 "The body is not announced as JSON.",
     422 "A field that can't be meant, named by `field`.",
-    429 "The key asks too fast; `Retry-After` says when to come back.",
     503 "The key can't be checked at the moment; `Retry-After` says when to come back.",
 );
 problems!(
     /// Of routes that settle a hold.
-    HoldProblems:
-    400 "No `Idempotency-Key`, or a body that is no JSON.",
-    401 "No key, a wrong one, or one that was revoked.",
+    HoldProblems: KEY BODY ONE WRITES,
     403 "The key lacks the scope.",
     404 "There is no such hold, or it is another account's.",
     409 "The hold was settled in another way (`hold_captured`, `hold_released`, `hold_expired`), or more would be captured than is held (`capture_above_hold`).",
-    413 "The body is too long.",
-    415 "The body is not announced as JSON.",
-    422 "A field that can't be meant, named by `field`; or an `Idempotency-Key` that was used for something else.",
-    429 "The key asks too fast; `Retry-After` says when to come back.",
-    503 "The ledger can't be reached or has too much to write; `Retry-After` says when to come back.",
 );
 problems!(
     /// Of the extension of a hold.
-    ExtendProblems:
-    400 "No `Idempotency-Key`, or a body that is no JSON.",
-    401 "No key, a wrong one, or one that was revoked.",
+    ExtendProblems: KEY BODY ONE WRITES,
     402 "Too little to spend (`insufficient_credits`), or a spend cap would be passed (`spend_cap`).",
     403 "The key lacks the scope, or its ceiling would be passed.",
     404 "There is no such hold, or it is another account's.",
     409 "The hold was settled before.",
-    413 "The body is too long.",
-    415 "The body is not announced as JSON.",
-    422 "A field that can't be meant, named by `field`; or an `Idempotency-Key` that was used for something else.",
-    429 "The key asks too fast; `Retry-After` says when to come back.",
-    503 "The ledger can't be reached or has too much to write; `Retry-After` says when to come back.",
 );
 
 /// The ids of a closed set, as the description names them.

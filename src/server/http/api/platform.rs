@@ -6,16 +6,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    accounts::named,
     amount::Amount,
     body::{Id, IdempotencyKey, Json},
     caller::Caller,
-    charge::{carry_out, instant},
+    charge::{carry_out, instant, text},
     describe::AccountProblems,
     problem::Problem,
 };
 use crate::{
-    credits::{Command, Note, Source, Validity},
+    credits::{AccountId, Command, Note, Source, Validity},
     server::{
         AppState,
         identity::{self, Bring, BringError, Scope, sign_in_links},
@@ -53,7 +52,7 @@ pub struct AccountAnswer {
 /// Open an account for a user of the platform, or bring their e-mail address and name up to date.
 #[utoipa::path(
     post, path = "/accounts", tag = "Platform", security(("api_key" = [])),
-    params(("Idempotency-Key" = String, Header, description = "Your own key; the same when you repeat the request.", min_length = 1, max_length = 200)),
+    params(IdempotencyKey),
     request_body = AccountRequest,
     responses(
         (status = 201, description = "Opened.", body = AccountAnswer),
@@ -125,7 +124,7 @@ pub async fn make_sign_in_link(
     Json(LinkRequest {}): Json<LinkRequest>,
 ) -> Result<(StatusCode, axum::Json<LinkAnswer>), Problem> {
     caller.service(Scope::Spend)?;
-    let made = sign_in_links::make(&state.database, &named(&id), state.clock.now()).await;
+    let made = sign_in_links::make(&state.database, &AccountId(id), state.clock.now()).await;
     let link = made.map_err(|error| {
         tracing::error!(%error, "a sign-in link could not be made");
         Problem::unavailable()
@@ -175,7 +174,7 @@ pub struct GrantAnswer {
 /// Give credits to promote the platform.
 #[utoipa::path(
     post, path = "/accounts/{id}/grants", tag = "Platform", security(("api_key" = [])),
-    params(("id" = String, Path, description = "The account."), ("Idempotency-Key" = String, Header, description = "Your own key; the same when you repeat the request.", min_length = 1, max_length = 200)),
+    params(("id" = String, Path, description = "The account."), IdempotencyKey),
     request_body = GrantRequest,
     responses((status = 201, description = "Given.", body = GrantAnswer), AccountProblems),
 )]
@@ -187,7 +186,7 @@ pub async fn grant_credits(
     Json(asked): Json<GrantRequest>,
 ) -> Result<(StatusCode, axum::Json<GrantAnswer>), Problem> {
     caller.service(Scope::Grant)?;
-    let account = named(&id);
+    let account = AccountId(id);
     let key = key.of("grants", &asked);
     let outcome = carry_out(&state, &account, key, plan(&asked), None).await?;
     let answer = GrantAnswer {
@@ -203,8 +202,8 @@ pub async fn grant_credits(
 
 fn plan(asked: &GrantRequest) -> Result<Command, Problem> {
     let note = Note {
-        description: super::charge::text("description", Some(&asked.description), "")?,
-        reference: super::charge::text("reference", asked.reference.as_deref(), "")?,
+        description: text("description", Some(&asked.description), "")?,
+        reference: text("reference", asked.reference.as_deref(), "")?,
         ..Note::default()
     };
     if note.description.trim().is_empty() {

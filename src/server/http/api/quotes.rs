@@ -65,7 +65,7 @@ pub struct QuoteAnswer {
 /// Price an operation. Nothing is set aside.
 #[utoipa::path(
     post, path = "/quotes", tag = "Quotes", security(("api_key" = [])),
-    params(("Idempotency-Key" = String, Header, description = "Your own key; the same when you repeat the request.", min_length = 1, max_length = 200)),
+    params(IdempotencyKey),
     request_body = QuoteRequest,
     responses((status = 201, description = "The quote.", body = QuoteAnswer), AccountProblems),
 )]

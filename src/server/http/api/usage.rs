@@ -1,7 +1,6 @@
 //! Charges for work that is done: one, or up to a thousand.
 
-use axum::extract::State;
-use axum::http::StatusCode;
+use axum::{extract::State, http::StatusCode};
 use futures::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -10,7 +9,7 @@ use super::{
     amount::Amount,
     body::{IdempotencyKey, Json},
     caller::Caller,
-    charge::{Asked, Words, carry_out, instant},
+    charge::{Asked, Planned, carry_out, instant},
     describe::{MoneyProblems, OperationId, QuantityMap},
     problem::Problem,
 };
@@ -81,7 +80,7 @@ pub struct UsageAnswer {
 /// Charge work that is done.
 #[utoipa::path(
     post, path = "/usage", tag = "Usage", security(("api_key" = [])),
-    params(("Idempotency-Key" = String, Header, description = "Your own key; the same when you repeat the request.", min_length = 1, max_length = 200)),
+    params(IdempotencyKey),
     request_body = UsageRequest,
     responses((status = 200, description = "The charge.", body = UsageAnswer), MoneyProblems),
 )]
@@ -128,22 +127,22 @@ async fn plan(
     account: &AccountId,
     asked: &UsageRequest,
 ) -> Result<Command, Problem> {
-    let UsageRequest { operation, quote, quantities, amount, .. } = asked;
-    let cost = Asked {
-        operation: *operation,
-        quote: quote.as_deref(),
-        quantities: quantities.as_ref(),
-        amount: *amount,
-    };
-    let cost = cost.cost(state, account).await?;
-    caller.check_ceiling(cost.amount)?;
-    let words = Words {
-        description: asked.description.as_deref(),
-        detail: asked.detail.as_deref(),
-        reference: asked.reference.as_deref(),
-    };
-    let note = cost.note(&words)?;
-    Ok(Command::Spend { operation: cost.operation, amount: cost.amount, note })
+    let Planned { operation, amount, note } = asked.asked().plan(state, caller, account).await?;
+    Ok(Command::Spend { operation, amount, note })
+}
+
+impl UsageRequest {
+    fn asked(&self) -> Asked<'_> {
+        Asked {
+            operation: self.operation,
+            quote: self.quote.as_deref(),
+            quantities: self.quantities.as_ref(),
+            amount: self.amount,
+            description: self.description.as_deref(),
+            detail: self.detail.as_deref(),
+            reference: self.reference.as_deref(),
+        }
+    }
 }
 
 fn answer(account: AccountId, outcome: &Outcome) -> UsageAnswer {

@@ -12,7 +12,7 @@ use super::{
     amount::Amount,
     body::{Id, IdempotencyKey, Json},
     caller::Caller,
-    charge::{Asked, Words, carry_out, instant},
+    charge::{Asked, Planned, carry_out, instant},
     describe::{MoneyProblems, OperationId, QuantityMap},
     problem::Problem,
 };
@@ -85,7 +85,7 @@ pub struct HoldAnswer {
 /// Set credits aside for an operation that is about to start.
 #[utoipa::path(
     post, path = "/holds", tag = "Holds", security(("api_key" = [])),
-    params(("Idempotency-Key" = String, Header, description = "Your own key; the same when you repeat the request.", min_length = 1, max_length = 200)),
+    params(IdempotencyKey),
     request_body = HoldRequest,
     responses((status = 201, description = "The hold.", body = HoldAnswer), MoneyProblems),
 )]
@@ -101,10 +101,7 @@ pub async fn make_hold(
     let planned = plan(&state, &caller, &account, &asked, lasts).await;
     let outcome = carry_out(&state, &account, key, planned, asked.quote.as_deref()).await?;
     let expires_at = Some(instant(lasts.ends(outcome.at)));
-    let answer = HoldAnswer {
-        expires_at,
-        ..answer(&account, &outcome, HoldState::Open, outcome.held_change)
-    };
+    let answer = HoldAnswer { expires_at, ..answer(&account, &outcome, HoldState::Open) };
     Ok((StatusCode::CREATED, axum::Json(answer)))
 }
 
@@ -119,21 +116,22 @@ async fn plan(
         let detail = "A quote says what is set aside: leave quantities and amount out.";
         return Err(Problem::field("quote", detail));
     }
-    let cost = Asked {
-        operation: asked.operation,
-        quote: asked.quote.as_deref(),
-        quantities: asked.quantities.as_ref(),
-        amount: asked.amount,
-    };
-    let cost = cost.cost(state, account).await?;
-    caller.check_ceiling(cost.amount)?;
-    let words = Words {
-        description: asked.description.as_deref(),
-        detail: asked.detail.as_deref(),
-        reference: asked.reference.as_deref(),
-    };
-    let note = cost.note(&words)?;
-    Ok(Command::Hold { operation: cost.operation, amount: cost.amount, lasts, note })
+    let Planned { operation, amount, note } = asked.asked().plan(state, caller, account).await?;
+    Ok(Command::Hold { operation, amount, lasts, note })
+}
+
+impl HoldRequest {
+    fn asked(&self) -> Asked<'_> {
+        Asked {
+            operation: self.operation,
+            quote: self.quote.as_deref(),
+            quantities: self.quantities.as_ref(),
+            amount: self.amount,
+            description: self.description.as_deref(),
+            detail: self.detail.as_deref(),
+            reference: self.reference.as_deref(),
+        }
+    }
 }
 
 /// A hold as it is now.
@@ -147,18 +145,16 @@ pub async fn read_hold(
     caller: Caller,
     Id(id): Id,
 ) -> Result<axum::Json<HoldAnswer>, Problem> {
-    caller.may(Scope::Read)?;
-    let (account, number) = parse(&id).ok_or_else(|| Problem::not_found("hold"))?;
-    caller.account(Scope::Read, Some(&account.0)).map_err(|_| Problem::not_found("hold"))?;
+    let (account, number) = named(&caller, Scope::Read, &id)?;
     let hold = find(&state, &account, number).await?;
     Ok(axum::Json(read(&account, &hold)))
 }
 
-/// The account and number of a hold that this program may settle; a foreign one isn't there.
-fn named(caller: &Caller, id: &str) -> Result<(AccountId, i64), Problem> {
-    caller.may(Scope::Spend)?;
+/// The account and number of a hold that this program may use so; a foreign one isn't there.
+fn named(caller: &Caller, scope: Scope, id: &str) -> Result<(AccountId, i64), Problem> {
+    caller.may(scope)?;
     let (account, number) = parse(id).ok_or_else(|| Problem::not_found("hold"))?;
-    caller.account(Scope::Spend, Some(&account.0)).map_err(|_| Problem::not_found("hold"))?;
+    caller.account(scope, Some(&account.0)).map_err(|_| Problem::not_found("hold"))?;
     Ok((account, number))
 }
 
@@ -186,35 +182,44 @@ fn parse(id: &str) -> Option<(AccountId, i64)> {
     (written(&found.0, found.1) == id).then_some(found)
 }
 
-fn answer(account: &AccountId, outcome: &Outcome, state: HoldState, amount: Credits) -> HoldAnswer {
-    let captured = -outcome.amount();
+/// What has become of a hold by this outcome.
+fn answer(account: &AccountId, outcome: &Outcome, state: HoldState) -> HoldAnswer {
+    let number = outcome.hold.unwrap_or_default();
+    // It moved all that is or was set aside, one way or the other.
+    let (amount, captured) = (outcome.held_change.abs(), -outcome.amount());
+    HoldAnswer {
+        available: Some(Amount(outcome.available_after)),
+        held: Some(Amount(outcome.held_after)),
+        replayed: outcome.replayed,
+        ..told(account, number, state, (amount, captured), outcome.seq)
+    }
+}
+
+fn read(account: &AccountId, hold: &Hold) -> HoldAnswer {
+    let entry = hold.settled.map_or(hold.number, |(seq, _)| seq);
+    HoldAnswer {
+        expires_at: hold.is_open().then(|| instant(hold.expires_at)),
+        ..told(account, hold.number, hold.state, (hold.amount, hold.captured), entry)
+    }
+}
+
+fn told(
+    account: &AccountId,
+    number: i64,
+    state: HoldState,
+    (amount, captured): (Credits, Credits),
+    entry: i64,
+) -> HoldAnswer {
     let is_open = state == HoldState::Open;
     HoldAnswer {
-        id: written(account, outcome.hold.unwrap_or_default()),
+        id: written(account, number),
         account: account.0.clone(),
         state,
         amount: Amount(amount),
         captured: Amount(captured),
         released: Amount(if is_open { Credits::ZERO } else { amount - captured }),
         expires_at: None,
-        entry: outcome.seq,
-        available: Some(Amount(outcome.available_after)),
-        held: Some(Amount(outcome.held_after)),
-        replayed: outcome.replayed,
-    }
-}
-
-fn read(account: &AccountId, hold: &Hold) -> HoldAnswer {
-    let is_open = hold.is_open();
-    HoldAnswer {
-        id: written(account, hold.number),
-        account: account.0.clone(),
-        state: hold.state,
-        amount: Amount(hold.amount),
-        captured: Amount(hold.captured),
-        released: Amount(if is_open { Credits::ZERO } else { hold.amount - hold.captured }),
-        expires_at: is_open.then(|| instant(hold.expires_at)),
-        entry: hold.settled.map_or(hold.number, |(seq, _)| seq),
+        entry,
         available: None,
         held: None,
         replayed: false,

@@ -9,7 +9,7 @@ use super::{
         amount::Amount,
         body::{Id, IdempotencyKey, Json},
         caller::Caller,
-        charge::{carry_out, rate_card},
+        charge::{carry_out, catalogue},
         describe::{ExtendProblems, HoldProblems, QuantityMap, ReleaseReasonId},
         problem::Problem,
     },
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     credits::{AccountId, Command, Credits, HoldState, Quantities, ReleaseReason},
-    server::AppState,
+    server::{AppState, identity::Scope},
 };
 
 /// What the work came to. Neither `amount` nor `quantities`: all that is held.
@@ -34,7 +34,7 @@ pub struct CaptureRequest {
 /// Charge the work and give the rest of the hold back. Capturing twice is capturing once.
 #[utoipa::path(
     post, path = "/holds/{id}/capture", tag = "Holds", security(("api_key" = [])),
-    params(("id" = String, Path, description = "The hold."), ("Idempotency-Key" = String, Header, description = "Your own key; the same when you repeat the request.", min_length = 1, max_length = 200)),
+    params(("id" = String, Path, description = "The hold."), IdempotencyKey),
     request_body = CaptureRequest,
     responses((status = 200, description = "The hold, captured.", body = HoldAnswer), HoldProblems),
 )]
@@ -45,12 +45,11 @@ pub async fn capture_hold(
     key: IdempotencyKey,
     Json(asked): Json<CaptureRequest>,
 ) -> Result<axum::Json<HoldAnswer>, Problem> {
-    let (account, number) = named(&caller, &id)?;
+    let (account, number) = named(&caller, Scope::Spend, &id)?;
     let key = key.of(&id, &("capture", &asked));
     let planned = plan_capture(&state, &account, number, &asked).await;
     let outcome = carry_out(&state, &account, key, planned, None).await?;
-    let amount = -outcome.held_change;
-    Ok(axum::Json(answer(&account, &outcome, HoldState::Captured, amount)))
+    Ok(axum::Json(answer(&account, &outcome, HoldState::Captured)))
 }
 
 async fn plan_capture(
@@ -69,8 +68,8 @@ async fn plan_capture(
                 let detail = "The hold was made by an amount: capture an amount.";
                 return Err(Problem::field("quantities", detail));
             }
-            let rates = rate_card(state, &hold.note.rate_card).await?;
-            let priced = rates.price(hold.operation, quantities)?;
+            let catalogue = catalogue(state, &hold.note.rate_card).await?;
+            let priced = catalogue.rate_card.price(hold.operation, quantities)?;
             Ok(capture(priced.cost.min(hold.amount), Some(priced.detail)))
         }
         (Some(_), Some(_)) => {
@@ -93,7 +92,7 @@ pub struct ReleaseRequest {
 /// is releasing once.
 #[utoipa::path(
     post, path = "/holds/{id}/release", tag = "Holds", security(("api_key" = [])),
-    params(("id" = String, Path, description = "The hold."), ("Idempotency-Key" = String, Header, description = "Your own key; the same when you repeat the request.", min_length = 1, max_length = 200)),
+    params(("id" = String, Path, description = "The hold."), IdempotencyKey),
     request_body = ReleaseRequest,
     responses((status = 200, description = "The hold, released.", body = HoldAnswer), HoldProblems),
 )]
@@ -104,19 +103,18 @@ pub async fn release_hold(
     key: IdempotencyKey,
     Json(asked): Json<ReleaseRequest>,
 ) -> Result<axum::Json<HoldAnswer>, Problem> {
-    let (account, number) = named(&caller, &id)?;
+    let (account, number) = named(&caller, Scope::Spend, &id)?;
     let key = key.of(&id, &("release", &asked));
     let reason = asked.reason.unwrap_or(ReleaseReason::Failed);
     let command = Command::Release { hold: number, reason };
     let outcome = carry_out(&state, &account, key, Ok(command), None).await?;
-    let amount = -outcome.held_change;
     // What was given back before may have been so by the clock.
     let end = if outcome.replayed {
         find(&state, &account, number).await?.state
     } else {
         HoldState::Released
     };
-    Ok(axum::Json(answer(&account, &outcome, end, amount)))
+    Ok(axum::Json(answer(&account, &outcome, end)))
 }
 
 /// How a hold outlasts or outgrows what was thought.
@@ -133,7 +131,7 @@ pub struct ExtendRequest {
 /// Let a hold last longer, or set more aside, for work that outgrows it.
 #[utoipa::path(
     post, path = "/holds/{id}/extend", tag = "Holds", security(("api_key" = [])),
-    params(("id" = String, Path, description = "The hold."), ("Idempotency-Key" = String, Header, description = "Your own key; the same when you repeat the request.", min_length = 1, max_length = 200)),
+    params(("id" = String, Path, description = "The hold."), IdempotencyKey),
     request_body = ExtendRequest,
     responses((status = 200, description = "The hold as it is now.", body = HoldAnswer), ExtendProblems),
 )]
@@ -144,7 +142,7 @@ pub async fn extend_hold(
     key: IdempotencyKey,
     Json(asked): Json<ExtendRequest>,
 ) -> Result<axum::Json<HoldAnswer>, Problem> {
-    let (account, number) = named(&caller, &id)?;
+    let (account, number) = named(&caller, Scope::Spend, &id)?;
     let key = key.of(&id, &("extend", &asked));
     let command = hold_time(asked.ttl_seconds).map(|lasts| Command::Extend {
         hold: number,
@@ -154,9 +152,11 @@ pub async fn extend_hold(
     });
     let outcome = carry_out(&state, &account, key, command, None).await?;
     let hold = find(&state, &account, number).await?;
-    let mut answer = read(&account, &hold);
-    (answer.entry, answer.replayed) = (outcome.seq, outcome.replayed);
-    answer.available = Some(Amount(outcome.available_after));
-    answer.held = Some(Amount(outcome.held_after));
-    Ok(axum::Json(answer))
+    Ok(axum::Json(HoldAnswer {
+        entry: outcome.seq,
+        available: Some(Amount(outcome.available_after)),
+        held: Some(Amount(outcome.held_after)),
+        replayed: outcome.replayed,
+        ..read(&account, &hold)
+    }))
 }
