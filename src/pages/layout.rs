@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use serde::{Deserialize, Serialize};
 
+use super::live::LivePage;
 use crate::{
     components::{Glyph, Icon},
     credits::Credits,
@@ -98,19 +99,28 @@ pub fn SettingsLayout(
     });
     let available = viewer.available.to_string();
     let spoken = format!("Available: {available} credits");
+    let name = spoken.clone();
     view! {
         <Title text=title/>
         <a class="skip visually-hidden" href="#main">"Skip to content"</a>
         <header class="app-header">
             <div>
                 <Brand home="/settings/credits"/>
-                <a class="pill" href="/settings/credits" aria-label=spoken>
+                <a
+                    class="pill"
+                    id="header-balance"
+                    href="/settings/credits"
+                    aria-label=name
+                    data-live=""
+                    data-spoken=spoken
+                >
                     <b id="header-available">{available}</b>
                     " credits"
                 </a>
                 <AccountMenu name=viewer.name email=viewer.email/>
             </div>
         </header>
+        <LivePage/>
         <Frame heading="Settings" current entries=entries.collect_view().into_any()>
             {children()}
         </Frame>

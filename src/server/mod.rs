@@ -17,6 +17,7 @@ pub mod headers;
 pub mod http;
 pub mod identity;
 pub mod ledger;
+pub mod news;
 pub mod observability;
 pub mod outbox;
 mod pages;
@@ -37,6 +38,7 @@ use database::Database;
 use http::api::Pacemaker;
 use identity::{ApiKeys, Passwords, Throttle};
 use ledger::Ledger;
+use news::Newsroom;
 use payments::Payments;
 use quotes::Quotes;
 
@@ -53,6 +55,8 @@ pub struct AppState {
     pub ledger: Ledger,
     /// Sells credits.
     pub payments: Payments,
+    /// Where open pages listen to what is new.
+    pub news: Newsroom,
     /// The database.
     pub database: Database,
     /// The time.
@@ -67,6 +71,12 @@ pub struct AppState {
     pub throttle: Throttle,
     /// Cancelled when the program is asked to end: what would stay open for long ends then.
     pub shutdown: CancellationToken,
+}
+
+impl FromRef<AppState> for Newsroom {
+    fn from_ref(state: &AppState) -> Self {
+        state.news.clone()
+    }
 }
 
 impl FromRef<AppState> for LeptosOptions {

@@ -23,7 +23,7 @@ use super::{
     AppState,
     config::Config,
     headers::SecurityHeaders,
-    http::{agent, api, api_keys, buying, health, history_csv, spend_caps, stripe_webhook},
+    http::{agent, api, api_keys, buying, events, health, history_csv, spend_caps, stripe_webhook},
     identity::{self, Gate, Sessions},
     observability::observed,
     pages::{page_not_found, pages},
@@ -76,6 +76,7 @@ fn people(state: &AppState, headers: &SecurityHeaders) -> Router<AppState> {
         .merge(buying::routes(state.payments.clone()))
         .merge(api_keys::routes(state.api_keys.clone(), pages.clone().with_state(state.clone())))
         .merge(spend_caps::routes(state.ledger.clone(), pages.clone().with_state(state.clone())))
+        .route("/settings/events", get(events::stream))
         .route("/settings/credits/history.csv", get(history_csv::own))
         .route("/support/accounts/{id}/history.csv", get(history_csv::of_account))
         .merge(pages)

@@ -26,6 +26,7 @@ use super::{
     http::api::Pacemaker,
     identity::{ApiKeys, Passwords, Sessions, Throttle, keep_tidy},
     ledger::Ledger,
+    news::Newsroom,
     payments::{self, Payments},
     quotes::Quotes,
     router::router,
@@ -167,7 +168,10 @@ pub async fn start(
         selling(&config),
     )
     .map_err(StartError::System)?;
+    let shutdown = CancellationToken::new();
+    let news = Newsroom::new(database.clone(), clock.clone(), payments.changes(), shutdown.clone());
     Ok(AppState {
+        news,
         pacemaker: Pacemaker::new(config.paces),
         api_keys: ApiKeys::new(database.clone(), clock.clone()),
         quotes: Quotes::new(database.clone(), clock.clone(), catalogues.clone()),
@@ -179,7 +183,7 @@ pub async fn start(
         clock,
         passwords,
         throttle: Throttle::default(),
-        shutdown: CancellationToken::new(),
+        shutdown,
     })
 }
 

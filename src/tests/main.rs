@@ -28,6 +28,8 @@ mod ledger_corruption;
 mod ledger_model;
 mod ledger_reading;
 mod ledger_reference;
+mod live_load;
+mod live_page;
 mod machines;
 mod operating;
 mod pages;

@@ -109,15 +109,7 @@ impl Payments {
 
     /// Reconciles every minute until the token ends it.
     pub fn spawn_jobs(&self, stop: CancellationToken) -> JoinHandle<()> {
-        let (this, stopping) = (self.clone(), self.stopping.clone());
-        // Streams end at once; a run that was begun is finished in its own task.
-        tokio::spawn({
-            let stop = stop.clone();
-            async move {
-                stop.cancelled().await;
-                stopping.cancel();
-            }
-        });
+        let this = self.clone();
         tokio::spawn(async move {
             let mut ticks = tokio::time::interval(INTERVAL);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

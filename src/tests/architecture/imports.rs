@@ -12,7 +12,7 @@ use super::{
 /// A module and what it may name of ours. The longest name that fits is its rule.
 type Rule = (&'static str, &'static [&'static str]);
 
-const MAY_KNOW: [Rule; 15] = [
+const MAY_KNOW: [Rule; 16] = [
     // The program is its command line.
     ("main", &["server::command_line"]),
     ("app", &["pages"]),
@@ -81,6 +81,10 @@ const MAY_KNOW: [Rule; 15] = [
             "server::AppState",
         ],
     ),
+    (
+        "server::news",
+        &["credits", "server::news", "server::identity", "server::clock", "server::database"],
+    ),
     // The pages' errors are how failures are explained to people; a file with a customer's
     // history understands the same address as the page beside it; a form that is answered by its
     // page tells it what came of it.
@@ -90,6 +94,7 @@ const MAY_KNOW: [Rule; 15] = [
             "credits",
             "server::http",
             "server::identity",
+            "server::news",
             "server::payments",
             "server::ledger",
             "server::catalogue",
