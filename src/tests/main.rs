@@ -22,6 +22,7 @@ mod architecture;
 mod catalogues;
 mod databases;
 mod identity;
+mod jobs;
 mod ledger_concurrency;
 mod ledger_corruption;
 mod ledger_model;

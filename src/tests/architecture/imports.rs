@@ -80,6 +80,7 @@ const MAY_KNOW: [Rule; 13] = [
             "credits",
             "server::http",
             "server::identity",
+            "server::jobs",
             "server::payments",
             "server::ledger",
             "server::catalogue",
@@ -109,6 +110,7 @@ const ONLY_KNOWN_TO: [Rule; 9] = [
             "server::identity",
             "server::catalogue",
             "server::quotes",
+            "server::jobs",
             // It writes a past that no verb would.
             "server::seed",
         ],
