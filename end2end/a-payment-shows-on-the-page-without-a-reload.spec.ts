@@ -18,8 +18,11 @@ test("a payment shows on the page without a reload", async ({ page, context, wor
 test("a page that lost its server for a moment shows the payment all the same", async ({ page, context, world, simulator, problems }) => {
   problems.allow(/ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET|Failed to fetch/);
   const session = await order(context, world, "trader");
+  // Before it listens it is a page without a script, which a reload brings up to date.
+  const listens = page.waitForResponse(/\/events$/);
   await page.goto(purchasePath(session));
   await expect(verdict(page)).toContainText("Waiting for your payment.");
+  expect((await listens).status()).toBe(200);
   await world.stopServer("SIGKILL");
   await simulator.pay(session.id, "paid");
   await world.startServer();

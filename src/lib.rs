@@ -16,6 +16,8 @@
 //!   - `identity`: who is asking: a person by their session, a program by its key. What it
 //!     returns is the proof.
 //!   - `ledger`: the only writer of credits.
+//!   - `events`: what somebody should be told of, written with its cause.
+//!   - `outbox`: what is to be sent out, by mail or webhook.
 //!   - `catalogue`: what is sold and what operations cost, in versions that never change.
 //!   - `quotes`: binding prices for operations.
 //!   - `payments`: sells them through Stripe.

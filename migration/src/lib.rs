@@ -16,6 +16,7 @@ mod m20261122_000005_catalogues;
 mod m20261122_000006_programs;
 mod m20261122_000007_payment_details;
 mod m20261122_000008_session_users;
+mod m20261122_000009_events;
 mod m20261122_000010_jobs;
 
 /// Brings a database up to date.
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000006_programs::Migration),
             Box::new(m20261122_000007_payment_details::Migration),
             Box::new(m20261122_000008_session_users::Migration),
+            Box::new(m20261122_000009_events::Migration),
             Box::new(m20261122_000010_jobs::Migration),
         ]
     }

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Allocation, CapUse, Command, Credits, Entry, EntryKind, Hold, Lot, Note, Operation, Refusal,
+    Watch,
 };
 
 mod holding;
@@ -68,6 +69,8 @@ pub struct Account {
     pub holds: Vec<Hold>,
     /// What it lets itself spend.
     pub caps: CapUse,
+    /// What its customer wants to hear of the balance, and heard last.
+    pub watch: Watch,
 }
 
 /// What one command or one expiry has done: to be written down as a whole.
@@ -122,6 +125,7 @@ impl Account {
             lots: Vec::new(),
             holds: Vec::new(),
             caps: CapUse::default(),
+            watch: Watch::default(),
         }
     }
 

@@ -13,6 +13,9 @@ pub struct Caps {
     pub by_operation: [Option<Credits>; 4],
 }
 
+/// The levels of a cap that people are told of, the highest first.
+const TOLD_PERCENT: [u8; 2] = [100, 80];
+
 impl Caps {
     /// Whether there is any.
     #[must_use]
@@ -40,10 +43,38 @@ impl CapUse {
         refuse_above(self.caps.all, self.used.iter().copied().sum(), needed, None)
     }
 
+    /// Which caps have reached one of [`TOLD_PERCENT`] since then: what is capped, the cap, what
+    /// is used of it, and the highest level that is new.
+    #[must_use]
+    pub fn reached_since(&self, before: &Self) -> Vec<(Option<Operation>, Credits, Credits, u8)> {
+        let all = |used: &[Credits; 4]| used.iter().copied().sum::<Credits>();
+        let of_operation = |operation: Operation| {
+            let index = operation as usize;
+            let cap = self.caps.by_operation[index];
+            (Some(operation), cap, before.used[index], self.used[index])
+        };
+        let of_all = (None, self.caps.all, all(&before.used), all(&self.used));
+        let capped = Operation::ALL.into_iter().map(of_operation).chain([of_all]);
+        capped
+            .filter_map(|(operation, cap, before, used)| {
+                let cap = cap.filter(|cap| cap.is_positive())?;
+                let is_new = |percent| is_at(used, cap, percent) && !is_at(before, cap, percent);
+                let percent = TOLD_PERCENT.into_iter().find(|percent| is_new(*percent))?;
+                Some((operation, cap, used, percent))
+            })
+            .collect()
+    }
+
     /// Counts what was used, or given back where negative.
     pub(super) fn count(&mut self, operation: Operation, amount: Credits) {
         self.used[operation as usize] += amount;
     }
+}
+
+/// Whether so much of a cap is used.
+fn is_at(used: Credits, cap: Credits, percent: u8) -> bool {
+    let (used, cap) = (i128::from(used.thousandths()), i128::from(cap.thousandths()));
+    used * 100 >= cap * i128::from(percent)
 }
 
 fn refuse_above(
@@ -57,4 +88,34 @@ fn refuse_above(
     };
     let left = (cap - used).max(Credits::ZERO);
     Err(Refusal::SpendCap { operation, cap, left, needed })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn credits(whole: i64) -> Credits {
+        Credits::try_from_whole(whole).unwrap()
+    }
+
+    #[test]
+    fn a_cap_is_told_of_at_80_and_at_100_percent() {
+        let mut now = CapUse::default();
+        now.caps.all = Some(credits(1_000));
+        now.caps.by_operation[Operation::Backtest as usize] = Some(credits(300));
+        let mut told = Vec::new();
+        for (operation, amount) in [
+            (Operation::Inference, 799),
+            (Operation::Inference, 1),
+            (Operation::Backtest, 100),
+            (Operation::Inference, 100),
+        ] {
+            let before = now;
+            now.count(operation, credits(amount));
+            told.extend(now.reached_since(&before));
+        }
+        let expected =
+            [(None, credits(1_000), credits(800), 80), (None, credits(1_000), credits(1_000), 100)];
+        assert_eq!(told, expected);
+    }
 }

@@ -21,6 +21,7 @@ mod app;
 mod architecture;
 mod catalogues;
 mod databases;
+mod events;
 mod identity;
 mod jobs;
 mod ledger_concurrency;

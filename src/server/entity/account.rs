@@ -24,6 +24,8 @@ pub struct Model {
     pub cap_strategy: Option<i64>,
     pub cap_backtest: Option<i64>,
     pub cap_analysis: Option<i64>,
+    pub low_at: Option<i64>,
+    pub level: String,
 }
 
 /// Joins are written where they are needed.

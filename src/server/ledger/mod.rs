@@ -4,7 +4,7 @@
 //! A verb puts a [`Command`] with its idempotency key into the [`queue`]; the writer takes all
 //! that waits, and [`post`] loads the accounts, asks the state machine for each command in turn,
 //! and writes all rows together in one transaction: [`writes`] are its statements, [`rowset`] what
-//! they carry. [`overview`] and [`history`] show what was
+//! they carry, and [`telling`] what somebody should be told of. [`overview`] and [`history`] show what was
 //! written, and [`verify`] proves that it adds up: [`replay`] lives the entries again, and
 //! [`compare`] and [`replay_holds`] hold every other row against them.
 //!
@@ -30,6 +30,7 @@ mod replay;
 mod replay_holds;
 mod rows;
 mod rowset;
+mod telling;
 mod verify;
 mod write;
 mod writes;
@@ -49,7 +50,7 @@ use super::{
     database::Database,
     entity::account,
 };
-use crate::credits::{AccountId, Command, Refusal};
+use crate::credits::{AccountId, Command, Level, Refusal};
 use queue::Queue;
 
 /// The ledger: clones share one queue.
@@ -204,6 +205,8 @@ pub async fn open_account(
         cap_strategy: None,
         cap_backtest: None,
         cap_analysis: None,
+        low_at: None,
+        level: Level::default().id().to_owned(),
     };
     account::Entity::insert(row.into_active_model().reset_all())
         .exec_without_returning(connection)

@@ -12,6 +12,7 @@ use super::{
     queue::{Answer, Keyed, Request},
     rows,
     rowset::Rowset,
+    telling::CapsBefore,
     write,
 };
 use crate::{
@@ -19,7 +20,7 @@ use crate::{
         Account, AccountId, Applied, Command, Credits, Cycle, EntryKind, Hold, Lot, Operation,
         Posting, Refusal,
     },
-    server::entity::{account, allocation, entry, lot},
+    server::entity::{account, allocation, entry, event, lot},
 };
 
 /// One account while its batch is decided, with what has to be written for it.
@@ -31,6 +32,10 @@ pub(super) struct Book {
     /// Credits and operations by day and type.
     pub usage: BTreeMap<(String, Operation), (Credits, i64)>,
     pub is_changed: bool,
+    /// Its number of entries when the batch began.
+    pub seq_before: i64,
+    /// None where nothing is capped.
+    pub caps_before: Option<CapsBefore>,
 }
 
 /// A hold as its batch leaves it.
@@ -55,6 +60,7 @@ pub(super) struct Books {
     pub entries: Vec<entry::Model>,
     pub allocations: Vec<allocation::Model>,
     pub credited: Vec<Credited>,
+    pub events: Vec<event::Model>,
 }
 
 /// Carries out a batch: each request has its answer, and a refused one doesn't fail the others.
@@ -65,6 +71,9 @@ pub(super) async fn post(
 ) -> Result<Vec<Answer>, DbErr> {
     let mut books = Books::load(transaction, requests, now).await?;
     let mut answers: Vec<_> = requests.iter().map(|it| books.answer(it, now)).collect();
+    for book in books.books.values_mut() {
+        books.events.extend(book.events(now)?);
+    }
     write::write(transaction, books).await?;
     look_again(transaction, requests, &mut answers).await?;
     Ok(answers)
@@ -109,17 +118,22 @@ impl Books {
         for row in &accounts {
             let mut account = rows::account(row, lots.remove(&row.id).unwrap_or_default());
             let zone = rows::parse::<Tz>("accounts.zone", &row.zone)?;
+            let mut caps_before = None;
             if account.caps.caps.is_any() {
                 let today = now.with_timezone(&zone).date_naive();
                 let anchor = u32::try_from(row.cycle_anchor_day).unwrap_or(1);
                 let cycle = Cycle::containing(today, anchor);
                 caps::count_use(transaction, &mut account, cycle).await?;
+                let (caps, refusals) = (account.caps, Vec::new());
+                caps_before = Some(CapsBefore { caps, cycle, refusals });
             }
-            books.insert(account.id.clone(), Book::new(account, zone));
+            let book = Book { caps_before, ..Book::new(account, zone) };
+            books.insert(book.account.id.clone(), book);
         }
         load_holds(transaction, &mut books, requests, now).await?;
         let (entries, allocations, credited) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { books, known: Known::default(), entries, allocations, credited })
+        let (known, events) = (Known::default(), Vec::new());
+        Ok(Self { books, known, entries, allocations, credited, events })
     }
 
     fn answer(&mut self, request: &Request, now: DateTime<Utc>) -> Answer {
@@ -154,7 +168,11 @@ impl Books {
         if let Some(known) = self.known.outcome(id, key) {
             return known;
         }
-        let posting = match book.account.apply(command, now)? {
+        let applied = book.account.apply(command, now);
+        if let (Err(refusal), Some(caps)) = (&applied, &mut book.caps_before) {
+            caps.refusals.push(refusal.clone());
+        }
+        let posting = match applied? {
             Applied::Posted(posting) => *posting,
             Applied::Settled(hold) => return Ok(Outcome::settled_before(&hold, &book.account)),
         };
@@ -226,7 +244,9 @@ async fn load_holds(
 impl Book {
     fn new(account: Account, zone: Tz) -> Self {
         let (lots, holds, usage) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { account, zone, lots, holds, usage, is_changed: false }
+        let seq_before = account.seq;
+        let (is_changed, caps_before) = (false, None);
+        Self { account, zone, lots, holds, usage, is_changed, seq_before, caps_before }
     }
 
     fn take_note(&mut self, posting: Posting) {

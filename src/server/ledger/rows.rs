@@ -7,7 +7,7 @@ use sea_orm::DbErr;
 use crate::{
     credits::{
         Account, AccountId, Allocation, CapUse, Caps, Credits, Entry, EntryKind, Hold, HoldState,
-        Lot, Note, Operation, Source, Totals,
+        Lot, Note, Operation, Source, Totals, Watch,
     },
     server::{
         clock::{from_millis, to_millis},
@@ -25,6 +25,7 @@ pub(super) fn parse<T: FromStr>(column: &str, id: &str) -> Result<T, DbErr> {
 }
 
 pub(super) fn account(row: &account::Model, lots: Vec<Lot>) -> Account {
+    let level = row.level.parse().unwrap_or_default();
     Account {
         id: AccountId(row.id.clone()),
         available: credits(row.available),
@@ -39,6 +40,7 @@ pub(super) fn account(row: &account::Model, lots: Vec<Lot>) -> Account {
         lots,
         holds: Vec::new(),
         caps: CapUse { caps: caps(row), used: [Credits::ZERO; 4] },
+        watch: Watch { low_at: row.low_at.map(credits), level },
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     credits::{Account, PurchaseState},
     server::{
         clock::to_millis,
-        entity::{allocation, entry, hold, hold_allocation, lot, usage_daily},
+        entity::{allocation, entry, event, hold, hold_allocation, lot, usage_daily},
     },
 };
 
@@ -29,12 +29,14 @@ const UPDATE_HOLD: &str = "ON CONFLICT (account_id, number) DO UPDATE SET
 const TAKE_MORE: &str =
     "ON CONFLICT (account_id, hold, lot) DO UPDATE SET amount = excluded.amount";
 
+const TOLD_ALREADY: &str = "ON CONFLICT (account_id, kind, cause) DO NOTHING";
+
 const ADD_USAGE: &str = "ON CONFLICT (account_id, day, operation) DO UPDATE SET
     credits = usage_daily.credits + excluded.credits,
     operations = usage_daily.operations + excluded.operations";
 
 pub(super) async fn write(transaction: &DatabaseTransaction, books: Books) -> Result<(), DbErr> {
-    if books.entries.is_empty() {
+    if books.entries.is_empty() && books.events.is_empty() {
         return Ok(());
     }
     let changed: Vec<_> = books.books.values().filter(|book| book.is_changed).collect();
@@ -67,6 +69,7 @@ pub(super) async fn write(transaction: &DatabaseTransaction, books: Books) -> Re
     writes.insert::<usage_daily::Entity>(&usage, ADD_USAGE);
     writes.insert::<hold::Entity>(&holds, UPDATE_HOLD);
     writes.insert::<hold_allocation::Entity>(&hold_allocations, TAKE_MORE);
+    writes.insert::<event::Entity>(&books.events, TOLD_ALREADY);
     writes.run(transaction).await?;
     for credited in &books.credited {
         mark_credited(transaction, credited).await?;
@@ -89,13 +92,18 @@ fn update_accounts<'a>(writes: &mut Writes, accounts: impl Iterator<Item = &'a A
             totals.expired.thousandths(),
             to_millis(account.latest_at),
         ];
-        std::iter::once(account.id.0.clone().into()).chain(numbers.map(Value::from)).collect()
+        let texts = [account.id.0.as_str(), account.watch.level.id()];
+        texts.map(Value::from).into_iter().chain(numbers.map(Value::from)).collect()
     };
-    let columns = std::iter::once(("id", "text")).chain(BALANCE.map(|name| (name, "bigint")));
+    let texts = [("id", "text"), ("level", "text")];
+    let columns = texts.into_iter().chain(BALANCE.map(|name| (name, "bigint")));
     let rows = Rowset::new(columns.collect(), accounts.map(row).collect());
-    let changes = BALANCE.map(|name| format!("{name} = new.{name}")).join(", ");
+    let changes = BALANCE.map(|name| format!("{name} = new.{name}, ")).concat();
     writes.add(rows, |from| {
-        format!("UPDATE accounts SET {changes} FROM {from} WHERE accounts.id = new.id")
+        format!(
+            "UPDATE accounts SET {changes} level = new.level FROM {from}
+             WHERE accounts.id = new.id"
+        )
     });
 }
 

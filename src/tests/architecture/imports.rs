@@ -12,7 +12,7 @@ use super::{
 /// A module and what it may name of ours. The longest name that fits is its rule.
 type Rule = (&'static str, &'static [&'static str]);
 
-const MAY_KNOW: [Rule; 13] = [
+const MAY_KNOW: [Rule; 15] = [
     // The program is its command line.
     ("main", &["server::command_line"]),
     ("app", &["pages"]),
@@ -26,13 +26,23 @@ const MAY_KNOW: [Rule; 13] = [
     ("server::pages", &["app", "server"]),
     (
         "server::ledger",
-        &["credits", "server::ledger", "server::entity", "server::clock", "server::database"],
+        &[
+            "credits",
+            "server::ledger",
+            "server::events",
+            "server::entity",
+            "server::clock",
+            "server::database",
+        ],
     ),
+    ("server::events", &["credits", "server::entity", "server::clock"]),
+    ("server::outbox", &["server::entity", "server::clock", "server::database"]),
     (
         "server::payments",
         &[
             "credits",
             "server::payments",
+            "server::events",
             "server::ledger",
             "server::catalogue",
             "server::entity",
@@ -111,6 +121,8 @@ const ONLY_KNOWN_TO: [Rule; 9] = [
             "server::catalogue",
             "server::quotes",
             "server::jobs",
+            "server::events",
+            "server::outbox",
             // It writes a past that no verb would.
             "server::seed",
         ],

@@ -1,0 +1,103 @@
+//! What a batch has done that somebody should be told of: events, written with their cause.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr};
+
+use super::{Ledger, ReadError, post::Book};
+use crate::{
+    credits::{AccountId, CapUse, Credits, Cycle, Event, Level, Lot, Operation, Refusal},
+    server::{
+        entity::{account, event},
+        events,
+    },
+};
+
+/// The spend caps of an account as its batch found them.
+pub(super) struct CapsBefore {
+    pub caps: CapUse,
+    pub cycle: Cycle,
+    /// What was refused for them since.
+    pub refusals: Vec<Refusal>,
+}
+
+impl Book {
+    /// Looks at what the batch has made of the account.
+    ///
+    /// # Errors
+    /// Where an event can't be written down.
+    pub fn events(&mut self, now: DateTime<Utc>) -> Result<Vec<event::Model>, DbErr> {
+        let account = &mut self.account;
+        let mut found = Vec::new();
+        if self.is_changed {
+            let cause = account.seq.to_string();
+            found.extend(account.watch.look(account.balance()).map(|event| (cause, event)));
+        }
+        for lot in self.lots.values().filter(|lot| lot.number > self.seq_before) {
+            found.extend(credited(lot));
+        }
+        if let Some(before) = &self.caps_before {
+            found.extend(caps_reached(before, &account.caps));
+        }
+        found
+            .into_iter()
+            .map(|(cause, event)| events::row(&account.id, &cause, &event, now))
+            .collect()
+    }
+}
+
+/// A purchase that has become a lot.
+fn credited(lot: &Lot) -> Option<(String, Event)> {
+    let purchase = lot.purchase.clone()?;
+    let (credits, expires_at) = (lot.granted, lot.expires_at);
+    Some((purchase.clone(), Event::PurchaseCredited { purchase, credits, expires_at }))
+}
+
+/// Each level of a cap is told once in a billing cycle.
+fn caps_reached(before: &CapsBefore, after: &CapUse) -> Vec<(String, Event)> {
+    let refused = before.refusals.iter().filter_map(|refusal| match refusal {
+        Refusal::SpendCap { operation, cap, left, .. } => {
+            Some((*operation, *cap, *cap - *left, 100))
+        }
+        _ => None,
+    });
+    let reached = after.reached_since(&before.caps).into_iter().chain(refused);
+    let tell = |(operation, cap, used, percent): (Option<Operation>, _, _, u8)| {
+        let what = operation.map_or("all", Operation::id);
+        let cause = format!("{what}:{percent}:{}", before.cycle.first);
+        let until = before.cycle.end;
+        (cause, Event::CapReached { operation, cap, used, percent, until })
+    };
+    reached.map(tell).collect()
+}
+
+impl Ledger {
+    /// Sets below which balance the customer wants to hear of it. Who sets it sees their balance:
+    /// they aren't told of it now.
+    ///
+    /// # Errors
+    /// Where there is no such account, or the database can't be written to.
+    pub async fn warn_below(
+        &self,
+        account: &AccountId,
+        low_at: Option<Credits>,
+    ) -> Result<(), ReadError> {
+        let id = account.clone();
+        let written = self.database.write(move |transaction| {
+            let id = id.clone();
+            Box::pin(async move {
+                let found = account::Entity::find_by_id(&id.0).lock_exclusive();
+                let Some(row) = found.one(transaction).await? else { return Ok(false) };
+                let balance = Credits::from_thousandths(row.available + row.held);
+                let level = if row.seq == 0 { Level::Fine } else { Level::of(balance, low_at) };
+                account::Entity::update_many()
+                    .filter(account::Column::Id.eq(&id.0))
+                    .col_expr(account::Column::LowAt, Expr::value(low_at.map(Credits::thousandths)))
+                    .col_expr(account::Column::Level, Expr::value(level.id()))
+                    .exec(transaction)
+                    .await?;
+                Ok(true)
+            })
+        });
+        if written.await? { Ok(()) } else { Err(ReadError::UnknownAccount) }
+    }
+}

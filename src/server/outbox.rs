@@ -1,0 +1,151 @@
+//! What is to be sent out: written with its event, leased by one sender at a time, tried again
+//! with growing pauses, given up in the end.
+//!
+//! A lease is a due time in the future: whoever dies while sending leaves nothing to clean up.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{
+    ColumnTrait, DbBackend, DbErr, EntityTrait, QueryFilter, Statement, Value, sea_query::Expr,
+};
+
+use super::{
+    clock::to_millis,
+    database::Database,
+    entity::{event, outbox},
+};
+
+/// How long one sender may take before another one tries.
+const LEASE: TimeDelta = TimeDelta::minutes(2);
+
+/// The ways out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// To a person's address.
+    Mail,
+    /// To an endpoint of the platform.
+    Webhook,
+}
+
+impl Channel {
+    const fn id(self) -> &'static str {
+        match self {
+            Self::Mail => "mail",
+            Self::Webhook => "webhook",
+        }
+    }
+}
+
+/// A message with the event it tells of.
+pub type Message = (outbox::Model, event::Model);
+
+/// What has become of one attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// It was taken.
+    Sent,
+    /// It was not; it is tried again after the pause, or given up where there is none.
+    Failed {
+        /// Why, for operators.
+        error: String,
+        /// How long to wait.
+        again_after: Option<Duration>,
+    },
+}
+
+/// A message about an event, due at once.
+#[must_use]
+pub fn message(
+    event: &event::Model,
+    channel: Channel,
+    target: &str,
+    now: DateTime<Utc>,
+) -> outbox::Model {
+    outbox::Model {
+        id: format!("msg_{}", uuid::Uuid::now_v7().simple()),
+        account_id: event.account_id.clone(),
+        event_id: event.id.clone(),
+        channel: channel.id().to_owned(),
+        target: target.to_owned(),
+        state: "waiting".to_owned(),
+        attempts: 0,
+        due_at: to_millis(now),
+        last_error: String::new(),
+        created_at: to_millis(now),
+        finished_at: None,
+    }
+}
+
+/// Takes messages that are due, the longest due first; nobody else has them meanwhile.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn lease(
+    database: &Database,
+    channel: Channel,
+    at_most: u32,
+    now: DateTime<Utc>,
+) -> Result<Vec<Message>, DbErr> {
+    let backend = if database.is_sqlite() { DbBackend::Sqlite } else { DbBackend::Postgres };
+    let lock = if database.is_sqlite() { "" } else { "FOR UPDATE SKIP LOCKED" };
+    let sql = format!(
+        "UPDATE outbox SET due_at = $1, attempts = attempts + 1 WHERE id IN (
+             SELECT id FROM outbox WHERE state = 'waiting' AND channel = $2 AND due_at <= $3
+             ORDER BY due_at, id LIMIT $4 {lock})
+         RETURNING *"
+    );
+    let values: [Value; 4] =
+        [to_millis(now + LEASE).into(), channel.id().into(), to_millis(now).into(), at_most.into()];
+    let statement = Statement::from_sql_and_values(backend, sql, values);
+    let mut taken = outbox::Entity::find().from_raw_sql(statement).all(database.writer()).await?;
+    taken.sort_by(|one, other| one.id.cmp(&other.id));
+    let ids = taken.iter().map(|message| message.event_id.clone());
+    let events =
+        event::Entity::find().filter(event::Column::Id.is_in(ids)).all(database.reader()).await?;
+    let with_event = |message: outbox::Model| {
+        let event = events.iter().find(|event| event.id == message.event_id)?.clone();
+        Some((message, event))
+    };
+    Ok(taken.into_iter().filter_map(with_event).collect())
+}
+
+/// Writes down what has become of a leased message.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn settle(
+    database: &Database,
+    message: &outbox::Model,
+    attempt: &Attempt,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    use outbox::Column;
+    let update = outbox::Entity::update_many()
+        .filter(Column::Id.eq(&message.id))
+        .filter(Column::State.eq("waiting"));
+    let finish = |update: sea_orm::UpdateMany<outbox::Entity>, state: &str| {
+        update
+            .col_expr(Column::State, Expr::value(state))
+            .col_expr(Column::FinishedAt, Expr::value(to_millis(now)))
+    };
+    let update = match attempt {
+        Attempt::Sent => finish(update, "sent").col_expr(Column::LastError, Expr::value("")),
+        Attempt::Failed { error, again_after } => {
+            let update = update.col_expr(Column::LastError, Expr::value(error.as_str()));
+            match again_after {
+                Some(pause) => {
+                    let due = to_millis(now).saturating_add(millis(*pause));
+                    update.col_expr(Column::DueAt, Expr::value(due))
+                }
+                None => finish(update, "given_up"),
+            }
+        }
+    };
+    update.exec(database.writer()).await?;
+    Ok(())
+}
+
+fn millis(pause: Duration) -> i64 {
+    i64::try_from(pause.as_millis()).unwrap_or(i64::MAX)
+}
