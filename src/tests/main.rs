@@ -23,6 +23,7 @@ mod catalogues;
 mod databases;
 mod events;
 mod identity;
+mod jobs;
 mod ledger_concurrency;
 mod ledger_corruption;
 mod ledger_model;
