@@ -22,6 +22,7 @@ mod architecture;
 mod catalogues;
 mod databases;
 mod events;
+mod expiry;
 mod identity;
 mod jobs;
 mod ledger_concurrency;

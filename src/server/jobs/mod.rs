@@ -16,6 +16,7 @@
 mod claim;
 mod job;
 mod standing;
+mod sweep;
 mod timetable;
 
 use std::{

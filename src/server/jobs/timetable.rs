@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Done, Job, JobError};
+use super::{Done, Job, JobError, sweep::sweep};
 use crate::server::{
     AppState,
     identity::{Sessions, sign_in_links},
@@ -19,7 +19,10 @@ const NEWS_WITHIN: TimeDelta = TimeDelta::minutes(1);
 
 /// All jobs of this process.
 pub(super) fn all(state: &AppState) -> Vec<Job> {
-    let mut jobs = vec![Job::new("tidy", HOUR, state.clone(), tidy)];
+    let mut jobs = vec![
+        Job::new("sweep", MINUTE, state.clone(), sweep),
+        Job::new("tidy", HOUR, state.clone(), tidy),
+    ];
     if state.payments.is_on() {
         jobs.push(Job::new("reconcile", MINUTE, state.payments.clone(), reconcile));
     }

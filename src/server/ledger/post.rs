@@ -227,16 +227,20 @@ fn named(ids: &BTreeSet<&AccountId>) -> Rowset<'static> {
     Rowset::of_texts(&["id"], ids.iter().map(|id| vec![id.0.clone().into()]).collect())
 }
 
-/// Adds the holds that may have lapsed and those that are named. Nothing is looked for where
-/// nothing is held: a hold of zero sets nothing aside, so its row may be written later.
+/// Adds the holds that may have lapsed and those that are named. Where nothing is held, they are
+/// looked for only when it is asked what time has done: a hold of zero sets nothing aside, so its
+/// row may be written later.
 async fn load_holds(
     transaction: &DatabaseTransaction,
     books: &mut BTreeMap<AccountId, Book>,
     requests: &[Request],
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
-    let holding = books.values().filter(|book| book.account.held.is_positive());
-    let holding: Vec<_> = holding.map(|book| &book.account.id).collect();
+    let advanced = requests.iter().filter(|request| request.keyed.is_none());
+    let advanced: BTreeSet<_> = advanced.map(|request| &request.account).collect();
+    let accounts = books.values().map(|book| &book.account);
+    let holding = accounts.filter(|it| it.held.is_positive() || advanced.contains(&it.id));
+    let holding: Vec<_> = holding.map(|account| &account.id).collect();
     let until = requests.iter().filter_map(|request| request.at).fold(now, DateTime::max);
     let named: BTreeSet<_> = requests.iter().filter_map(Request::named_hold).collect();
     for (id, found) in holds::load(transaction, &holding, until, &named).await? {
