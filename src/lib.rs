@@ -23,6 +23,7 @@
 //!   - `quotes`: binding prices for operations.
 //!   - `payments`: sells them through Stripe.
 //!   - `news`: tells the pages that are open what is new, whoever changed it.
+//!   - `jobs`: what runs by the clock, safe with many processes.
 //!   - `http`: plain forms, files, events, and the doors for machines.
 //!   - `entity`, `database`, `clock`: rows, the two databases, the only source of `now`.
 //!   - `seed`: demo data; it writes a past that no customer could.

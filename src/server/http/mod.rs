@@ -8,6 +8,7 @@ pub mod events;
 pub mod explained;
 pub mod health;
 pub mod history_csv;
+pub mod metrics;
 mod page_answer;
 pub mod spend_caps;
 pub mod stripe_webhook;

@@ -94,6 +94,7 @@ const MAY_KNOW: [Rule; 16] = [
             "credits",
             "server::http",
             "server::identity",
+            "server::jobs",
             "server::news",
             "server::payments",
             "server::ledger",
@@ -124,6 +125,7 @@ const ONLY_KNOWN_TO: [Rule; 9] = [
             "server::identity",
             "server::catalogue",
             "server::quotes",
+            "server::jobs",
             "server::events",
             "server::outbox",
             // It writes a past that no verb would.
