@@ -10,6 +10,7 @@ use leptos_router::{
 
 use crate::pages::{
     api_keys::ApiKeysRoute,
+    billing_cycle::BillingCycleRoute,
     buy::BuyRoute,
     credits::CreditsRoute,
     error::NotFoundPage,
@@ -70,6 +71,11 @@ pub fn App() -> impl IntoView {
                     ssr=SsrMode::Async
                 />
                 <Route path=path!("/settings/api-keys") view=ApiKeysRoute ssr=SsrMode::Async/>
+                <Route
+                    path=path!("/settings/billing-cycle")
+                    view=BillingCycleRoute
+                    ssr=SsrMode::Async
+                />
                 <Route path=path!("/settings/spend-caps") view=SpendCapsRoute ssr=SsrMode::Async/>
                 <Route path=path!("/support") view=SupportSearchRoute ssr=SsrMode::Async/>
                 <Route

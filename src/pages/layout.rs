@@ -37,6 +37,8 @@ pub enum MenuEntry {
     Credits,
     /// The whole history.
     History,
+    /// When a billing cycle begins.
+    BillingCycle,
     /// What may be spent in a billing cycle.
     SpendCaps,
     /// The keys of programs.
@@ -44,12 +46,14 @@ pub enum MenuEntry {
 }
 
 impl MenuEntry {
-    const ALL: [Self; 4] = [Self::Credits, Self::History, Self::SpendCaps, Self::ApiKeys];
+    const ALL: [Self; 5] =
+        [Self::Credits, Self::History, Self::SpendCaps, Self::BillingCycle, Self::ApiKeys];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Credits => "Credits Management",
             Self::History => "History",
+            Self::BillingCycle => "Billing cycle",
             Self::SpendCaps => "Spend caps",
             Self::ApiKeys => "API keys",
         }
@@ -59,6 +63,7 @@ impl MenuEntry {
         match self {
             Self::Credits => "/settings/credits",
             Self::History => "/settings/credits/history",
+            Self::BillingCycle => "/settings/billing-cycle",
             Self::SpendCaps => "/settings/spend-caps",
             Self::ApiKeys => "/settings/api-keys",
         }
@@ -68,6 +73,7 @@ impl MenuEntry {
         match self {
             Self::Credits => Glyph::Coin,
             Self::History => Glyph::History,
+            Self::BillingCycle => Glyph::Calendar,
             Self::SpendCaps => Glyph::Gauge,
             Self::ApiKeys => Glyph::Key,
         }

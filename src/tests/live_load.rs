@@ -21,7 +21,7 @@ use time::OffsetDateTime;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    sync::Barrier,
+    sync::{Barrier, Semaphore},
 };
 use tower_sessions::{
     SessionStore,
@@ -37,6 +37,8 @@ use crate::{
 on_both_databases!(five_hundred_open_pages_cost_little_and_learn_of_a_change_within_a_second);
 
 const PAGES: usize = 500;
+/// So many arrive at the same time: what is answered costs more than what stays open.
+const ARRIVING: usize = 16;
 const MOST_MEMORY_KB: u64 = 40_000;
 
 /// The memory of this process: the server's, and that of the readers too.
@@ -67,7 +69,13 @@ async fn customer(app: &TestApp, number: usize) -> (AccountId, String) {
 }
 
 /// Listens; says when its first word was there, and how late it heard of the change.
-async fn page(address: SocketAddr, cookie: String, all: Arc<[Barrier; 2]>) -> Duration {
+async fn page(
+    address: SocketAddr,
+    cookie: String,
+    arrivals: Arc<Semaphore>,
+    all: Arc<[Barrier; 2]>,
+) -> Duration {
+    let arrival = arrivals.acquire().await.unwrap();
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!(
         "GET /settings/events HTTP/1.1\r\nhost: {address}\r\ncookie: session={cookie}\r\n\r\n"
@@ -75,6 +83,7 @@ async fn page(address: SocketAddr, cookie: String, all: Arc<[Barrier; 2]>) -> Du
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut read = Vec::new();
     hear(&mut stream, &mut read, 1).await;
+    drop(arrival);
     all[0].wait().await;
     all[1].wait().await;
     let changed_at = Instant::now();
@@ -97,11 +106,13 @@ async fn five_hundred_open_pages_cost_little_and_learn_of_a_change_within_a_seco
     }
     app.clock.advance(TimeDelta::seconds(1));
     let before = memory_kb();
+    let arrivals = Arc::new(Semaphore::new(ARRIVING));
     let all = Arc::new([Barrier::new(PAGES + 1), Barrier::new(PAGES + 1)]);
     let readers: Vec<_> = customers
         .iter()
         .flat_map(|(_, cookie)| std::iter::repeat_n(cookie.clone(), MOST))
-        .map(|cookie| tokio::spawn(page(server.address, cookie, Arc::clone(&all))))
+        .map(|cookie| (cookie, Arc::clone(&arrivals), Arc::clone(&all)))
+        .map(|(cookie, arrivals, all)| tokio::spawn(page(server.address, cookie, arrivals, all)))
         .collect();
     all[0].wait().await;
     let memory = memory_kb().saturating_sub(before);

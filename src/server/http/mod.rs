@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod api;
 pub mod api_keys;
+pub mod billing_cycle;
 pub mod buying;
 pub mod events;
 pub mod explained;

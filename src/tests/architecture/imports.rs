@@ -106,6 +106,7 @@ const MAY_KNOW: [Rule; 16] = [
             "server::secret",
             "server::AppState",
             "pages::api_keys",
+            "pages::billing_cycle",
             "pages::error",
             "pages::history",
             "pages::spend_caps",
