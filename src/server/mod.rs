@@ -18,6 +18,7 @@ pub mod http;
 pub mod identity;
 pub mod ledger;
 pub mod observability;
+pub mod notices;
 pub mod outbox;
 mod pages;
 pub mod payments;
@@ -37,6 +38,7 @@ use database::Database;
 use http::api::Pacemaker;
 use identity::{ApiKeys, Passwords, Throttle};
 use ledger::Ledger;
+use notices::Notices;
 use payments::Payments;
 use quotes::Quotes;
 
@@ -53,6 +55,8 @@ pub struct AppState {
     pub ledger: Ledger,
     /// Sells credits.
     pub payments: Payments,
+    /// Tells customers what happened.
+    pub notices: Notices,
     /// The database.
     pub database: Database,
     /// The time.
