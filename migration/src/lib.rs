@@ -19,6 +19,7 @@ mod m20261122_000008_session_users;
 mod m20261122_000009_events;
 mod m20261122_000010_jobs;
 mod m20261122_000016_runs;
+mod m20261122_000011_notifications;
 
 /// Brings a database up to date.
 pub struct Migrator;
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000009_events::Migration),
             Box::new(m20261122_000016_runs::Migration),
             Box::new(m20261122_000010_jobs::Migration),
+            Box::new(m20261122_000011_notifications::Migration),
         ]
     }
 }

@@ -17,14 +17,17 @@ mod level;
 mod lot;
 mod money;
 mod operation;
+mod price_change;
 mod price_schedule;
 mod purchase;
 mod quantity;
 mod quote;
 mod rate_card;
 mod rate_card_validity;
+mod rate_reading;
 mod rate_words;
 mod statement;
+mod topic;
 
 pub use account::{Account, AccountId, Applied, Posting, Totals};
 pub use amount::{Credits, ParseCreditsError, grouped};
@@ -40,6 +43,7 @@ pub use level::{Level, Watch};
 pub use lot::{Lot, Source};
 pub use money::{Currency, Money, UnknownCurrency};
 pub use operation::{Operation, UnknownOperation};
+pub use price_change::{PriceChange, Spent};
 pub use price_schedule::{AmountError, Offer, OfferLine, PriceSchedule, PriceStep};
 pub use purchase::{Purchase, PurchaseState, UnknownPurchaseState};
 pub use quantity::{Choosable, Number, Quantities, Quantity, QuantityError};
@@ -51,3 +55,4 @@ pub use statement::{
     Cursor, CycleUsage, DayUsage, HistoryFilter, HistoryPage, LotLine, Overview, Row, RowDetail,
     RowHold, RowSource,
 };
+pub use topic::{Topic, Ways};

@@ -19,6 +19,7 @@ pub mod identity;
 pub mod jobs;
 pub mod ledger;
 pub mod observability;
+pub mod notices;
 pub mod outbox;
 mod pages;
 pub mod payments;
@@ -39,6 +40,7 @@ use http::api::Pacemaker;
 use identity::{ApiKeys, Passwords, Throttle};
 use jobs::JobCounts;
 use ledger::Ledger;
+use notices::Notices;
 use payments::Payments;
 use quotes::Quotes;
 
@@ -55,6 +57,8 @@ pub struct AppState {
     pub ledger: Ledger,
     /// Sells credits.
     pub payments: Payments,
+    /// Tells customers what happened.
+    pub notices: Notices,
     /// The database.
     pub database: Database,
     /// The time.
