@@ -59,6 +59,8 @@ pub struct Config {
     pub client_address_header: Option<HeaderName>,
     /// How fast each program may ask.
     pub paces: Paces,
+    /// Whether webhooks may go to private addresses, and over http.
+    pub webhook_allow_private: bool,
     /// What is logged.
     pub log: String,
     /// What Leptos needs to know.
@@ -105,6 +107,7 @@ impl Config {
             terms_url,
             client_address_header,
             paces: Paces { of_account: settings.api_rate, of_service: settings.api_service_rate },
+            webhook_allow_private: settings.webhook_allow_private,
             log: settings.log,
             leptos,
         })

@@ -28,6 +28,7 @@ pub mod seed;
 pub mod serve;
 pub mod simulate_load;
 mod static_files;
+pub mod webhooks;
 mod words;
 
 use catalogue::Catalogues;
@@ -39,6 +40,7 @@ use identity::{ApiKeys, Passwords, Throttle};
 use ledger::Ledger;
 use payments::Payments;
 use quotes::Quotes;
+use webhooks::Webhooks;
 
 /// What every handler and page may use. Clones share everything.
 #[derive(Clone, Debug)]
@@ -53,6 +55,8 @@ pub struct AppState {
     pub ledger: Ledger,
     /// Sells credits.
     pub payments: Payments,
+    /// Tells the platform's servers what happened.
+    pub webhooks: Webhooks,
     /// The database.
     pub database: Database,
     /// The time.

@@ -1,5 +1,5 @@
 //! The rows of the tables, as SeaORM entities. Seen by `ledger`, `payments`, `identity`,
-//! `catalogue`, `quotes`, `events`, `outbox` and `seed` only.
+//! `catalogue`, `quotes`, `events`, `outbox`, `webhooks` and `seed` only.
 //!
 //! Amounts are thousandths of a credit or minor units of money, instants are milliseconds since
 //! 1970 in UTC: see the migrations for what each column means.
@@ -24,3 +24,6 @@ pub mod sign_in_link;
 pub mod stripe_event;
 pub mod usage_daily;
 pub mod user;
+pub mod webhook_attempt;
+pub mod webhook_endpoint;
+pub mod webhook_request;
