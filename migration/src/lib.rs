@@ -18,6 +18,8 @@ mod m20261122_000007_payment_details;
 mod m20261122_000008_session_users;
 mod m20261122_000009_events;
 mod m20261122_000012_webhooks;
+mod m20261122_000016_runs;
+mod m20261122_000010_jobs;
 
 /// Brings a database up to date.
 pub struct Migrator;
@@ -36,6 +38,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000008_session_users::Migration),
             Box::new(m20261122_000009_events::Migration),
             Box::new(m20261122_000012_webhooks::Migration),
+            Box::new(m20261122_000016_runs::Migration),
+            Box::new(m20261122_000010_jobs::Migration),
         ]
     }
 }
