@@ -16,9 +16,10 @@ pub mod events;
 pub mod headers;
 pub mod http;
 pub mod identity;
+pub mod jobs;
 pub mod ledger;
-pub mod observability;
 pub mod notices;
+pub mod observability;
 pub mod outbox;
 mod pages;
 pub mod payments;
@@ -37,6 +38,7 @@ use config::Config;
 use database::Database;
 use http::api::Pacemaker;
 use identity::{ApiKeys, Passwords, Throttle};
+use jobs::JobCounts;
 use ledger::Ledger;
 use notices::Notices;
 use payments::Payments;
@@ -69,6 +71,8 @@ pub struct AppState {
     pub passwords: Passwords,
     /// Slows down who guesses them.
     pub throttle: Throttle,
+    /// What this process has run by the clock.
+    pub job_counts: JobCounts,
     /// Cancelled when the program is asked to end: what would stay open for long ends then.
     pub shutdown: CancellationToken,
 }
