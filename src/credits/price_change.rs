@@ -40,11 +40,7 @@ struct Sum {
 
 impl PriceChange {
     /// Prices what was spent again. `card` is the rate card that priced a row, by its version.
-    pub fn of<'c>(
-        spent: &[Spent],
-        card: impl Fn(&str) -> &'c RateCard,
-        new: &RateCard,
-    ) -> Self {
+    pub fn of<'c>(spent: &[Spent], card: impl Fn(&str) -> &'c RateCard, new: &RateCard) -> Self {
         let mut found = Self::default();
         let mut sums = [Sum::default(); Operation::ALL.len()];
         for row in spent {
@@ -143,7 +139,10 @@ mod tests {
         let other = Spent { operation: Operation::Analysis, ..unread.clone() };
         let one = known.amount;
         let change = PriceChange::of(&[known, unread, named, other], |_| &old, &dearer());
-        assert_eq!((change.before, change.after), (one + one + one + one, one + one + one + one + one + one));
+        assert_eq!(
+            (change.before, change.after),
+            (one + one + one + one, one + one + one + one + one + one)
+        );
         assert_eq!((change.known, change.operations), (1, 3));
     }
 

@@ -2,7 +2,7 @@
 //! lose nothing.
 
 use super::{
-    Number, OperationRates, Quantities, Quantity, QuantityKind, RateCard, Operation, Value,
+    Number, Operation, OperationRates, Quantities, Quantity, QuantityKind, RateCard, Value,
 };
 
 /// What a row says of a hold that was not used up, behind what was priced.
@@ -39,7 +39,9 @@ impl OperationRates {
     /// As a program would name them.
     fn as_given(&self, values: &[Value<'_>]) -> Quantities {
         let given = |value: &Value<'_>| match value {
-            Value::Number(number, amount) => Quantity::new(number.written(*amount).replace(',', "")),
+            Value::Number(number, amount) => {
+                Quantity::new(number.written(*amount).replace(',', ""))
+            }
             Value::Chosen(option) => Quantity::new(option.id.clone()),
         };
         let ids = self.quantities.iter().map(|quantity| quantity.id.clone());
@@ -75,9 +77,19 @@ mod tests {
     fn what_was_priced_is_read_back_from_its_words() {
         let card = rate_card();
         for (operation, given) in [
-            (Operation::Inference, quantities(&[("input_tokens", "66000"), ("output_tokens", "1234"), ("model", "fast")])),
+            (
+                Operation::Inference,
+                quantities(&[
+                    ("input_tokens", "66000"),
+                    ("output_tokens", "1234"),
+                    ("model", "fast"),
+                ]),
+            ),
             (Operation::Strategy, quantities(&[("iterations", "1"), ("model", "standard")])),
-            (Operation::Backtest, quantities(&[("assets", "1200"), ("years", "1"), ("resolution", "hourly")])),
+            (
+                Operation::Backtest,
+                quantities(&[("assets", "1200"), ("years", "1"), ("resolution", "hourly")]),
+            ),
         ] {
             let priced = card.price(operation, &given).unwrap();
             let read = card.read_back(operation, &priced.detail).unwrap();
@@ -89,7 +101,8 @@ mod tests {
 
     #[test]
     fn other_words_are_not_taken_for_quantities() {
-        for words in ["", "20 assets", "20 assets × 1 year, daily bars and more", "all of it", "1"] {
+        for words in ["", "20 assets", "20 assets × 1 year, daily bars and more", "all of it", "1"]
+        {
             assert_eq!(rate_card().read_back(Operation::Backtest, words), None, "{words}");
         }
     }

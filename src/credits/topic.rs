@@ -95,11 +95,15 @@ impl Topic {
     #[must_use]
     pub const fn explanation(self) -> &'static str {
         match self {
-            Self::LowBalance => "When your balance falls below your threshold, and when it is used up.",
+            Self::LowBalance => {
+                "When your balance falls below your threshold, and when it is used up."
+            }
             Self::Recovered => "When there is enough again after a warning.",
             Self::Expiry => "60, 30, 7 and 1 days before credits expire unused.",
             Self::SpendCaps => "When 80 % of a cap is used, and when it is reached.",
-            Self::Prices => "When operations are to cost something else, with what it means for you.",
+            Self::Prices => {
+                "When operations are to cost something else, with what it means for you."
+            }
             Self::Purchases => "Receipts, and payments that failed.",
             Self::AutoRecharge => "What was bought automatically, and when it could not be.",
         }

@@ -102,10 +102,10 @@ impl Config {
                 name.parse().map_err(|_| fail("CLIENT_ADDRESS_HEADER", "is no name of a header"))
             })
             .transpose()?;
-        let metrics_token = settings.metrics_token.as_deref().filter(|token| !token.is_empty());
         let (smtp, from) = (settings.smtp_url.as_deref(), settings.mail_from.as_deref());
         let mail = MailSettings::new(smtp, from, settings.mail_folder, &public_url)
             .map_err(|(setting, problem)| fail(setting, problem))?;
+        let metrics_token = settings.metrics_token.as_deref().filter(|token| !token.is_empty());
         Ok(Self {
             mail,
             database_url: Secret::new(&settings.database_url),

@@ -2,6 +2,7 @@
 //! `catalogue`, `quotes`, `events`, `outbox`, `webhooks` and `seed` only.
 //! `catalogue`, `quotes`, `events`, `outbox`, `jobs` and `seed` only.
 //! `catalogue`, `quotes`, `events`, `outbox`, `notices` and `seed` only.
+//! `catalogue`, `quotes`, `events`, `outbox`, `jobs` and `seed` only.
 //!
 //! Amounts are thousandths of a credit or minor units of money, instants are milliseconds since
 //! 1970 in UTC: see the migrations for what each column means.

@@ -8,9 +8,11 @@ use super::{Done, Job, JobError, sweep::sweep};
 use crate::server::{
     AppState,
     identity::{Sessions, sign_in_links},
+    notices::Notices,
     payments::Payments,
 };
 
+const MOMENT: Duration = Duration::from_secs(5);
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -22,6 +24,10 @@ pub(super) fn all(state: &AppState) -> Vec<Job> {
     let mut jobs = vec![
         Job::new("sweep", MINUTE, state.clone(), sweep),
         Job::new("tidy", HOUR, state.clone(), tidy),
+        Job::new("notices", MOMENT, state.notices.clone(), tell),
+        Job::new("mail", MOMENT, state.notices.clone(), send_mail),
+        Job::new("paces", 6 * HOUR, state.notices.clone(), follow_paces),
+        Job::new("price-changes", MINUTE, state.notices.clone(), find_price_changes),
     ];
     if state.payments.is_on() {
         jobs.push(Job::new("reconcile", MINUTE, state.payments.clone(), reconcile));
@@ -48,4 +54,24 @@ async fn tidy(state: AppState, now: DateTime<Utc>) -> Result<Done, JobError> {
         tracing::info!(links, sessions, quotes, "what has ended was deleted");
     }
     Ok(Done(links + sessions + quotes))
+}
+
+/// Tells customers what happened.
+async fn tell(notices: Notices, now: DateTime<Utc>) -> Result<Done, JobError> {
+    Ok(Done(notices.tell(now).await?))
+}
+
+/// Sends the mail that is due.
+async fn send_mail(notices: Notices, now: DateTime<Utc>) -> Result<Done, JobError> {
+    Ok(Done(notices.send_mail(now).await?.sent))
+}
+
+/// Turns thresholds in days into credits.
+async fn follow_paces(notices: Notices, now: DateTime<Utc>) -> Result<Done, JobError> {
+    Ok(Done(notices.follow_paces(now).await?))
+}
+
+/// Finds whom new prices concern.
+async fn find_price_changes(notices: Notices, now: DateTime<Utc>) -> Result<Done, JobError> {
+    Ok(Done(notices.find_price_changes(now).await?))
 }

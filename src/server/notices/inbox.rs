@@ -62,6 +62,8 @@ impl Notices {
     /// # Errors
     /// Where the database fails.
     pub async fn inbox(&self, account: &AccountId, place: Option<Place>) -> Result<Inbox, DbErr> {
+        let owner = account::Entity::find_by_id(&account.0).one(self.database.reader()).await?;
+        let zone = owner.map(|owner| owner.zone).unwrap_or_default();
         let mut found = self.rows(account, place.as_ref()).await?;
         let goes_newer = matches!(place, Some(Place::After(_)));
         let has_more = found.len() > PAGE;
@@ -69,18 +71,14 @@ impl Notices {
         if goes_newer {
             found.reverse();
         }
-        let zone = match found.first() {
-            Some((_, _, zone)) => zone.clone(),
-            None => return Ok(Inbox::default()),
-        };
-        let id = |row: Option<&(notice::Model, event::Model, String)>| row.map(|row| row.0.id.clone());
+        let id = |row: Option<&(notice::Model, event::Model)>| row.map(|row| row.0.id.clone());
         let (first, last) = (id(found.first()), id(found.last()));
         let has_newer = if goes_newer { has_more } else { place.is_some() };
         let has_older = goes_newer || has_more;
         Ok(Inbox {
             newer: first.filter(|_| has_newer).map(Place::After),
             older: last.filter(|_| has_older).map(Place::Before),
-            notices: found.into_iter().filter_map(notice_of).collect(),
+            notices: found.into_iter().filter_map(|row| notice_of(row, &zone)).collect(),
             zone,
         })
     }
@@ -89,14 +87,10 @@ impl Notices {
         &self,
         account: &AccountId,
         place: Option<&Place>,
-    ) -> Result<Vec<(notice::Model, event::Model, String)>, DbErr> {
+    ) -> Result<Vec<(notice::Model, event::Model)>, DbErr> {
         use notice::Column;
-        let told = notice::Entity::belongs_to(event::Entity)
-            .from(Column::EventId)
-            .to(event::Column::Id);
-        let owner = notice::Entity::belongs_to(account::Entity)
-            .from(Column::AccountId)
-            .to(account::Column::Id);
+        let told =
+            notice::Entity::belongs_to(event::Entity).from(Column::EventId).to(event::Column::Id);
         let select = notice::Entity::find().filter(Column::AccountId.eq(&account.0));
         let select = match place {
             Some(Place::Before(id)) => select.filter(Column::Id.lt(id)).order_by_desc(Column::Id),
@@ -107,15 +101,10 @@ impl Notices {
         let found = select
             .limit(limit)
             .join(JoinType::InnerJoin, told.into())
-            .join(JoinType::InnerJoin, owner.into())
             .select_also(event::Entity)
-            .select_also(account::Entity)
             .all(self.database.reader())
             .await?;
-        let whole = |(notice, event, account): (_, Option<event::Model>, Option<account::Model>)| {
-            Some((notice, event?, account?.zone))
-        };
-        Ok(found.into_iter().filter_map(whole).collect())
+        Ok(found.into_iter().filter_map(|(notice, event)| Some((notice, event?))).collect())
     }
 
     /// Marks notices as read, up to the newest that the customer has seen.
@@ -141,14 +130,14 @@ impl Notices {
 }
 
 /// None where only a later program can read it.
-fn notice_of((row, event, zone): (notice::Model, event::Model, String)) -> Option<Notice> {
+fn notice_of((row, event): (notice::Model, event::Model), zone: &str) -> Option<Notice> {
     let at = from_millis(event.at);
     let told = events::read(&event).ok()?;
     Some(Notice {
         id: row.id,
         kind: told.kind(),
-        words: Words::of(&told, &event.cause, at, &zone),
-        at: in_named_zone(at, &zone),
+        words: Words::of(&told, &event.cause, at, zone),
+        at: in_named_zone(at, zone),
         is_read: row.read_at.is_some(),
     })
 }

@@ -75,8 +75,8 @@ impl Notices {
         days: u32,
         now: DateTime<Utc>,
     ) -> Result<Option<Credits>, DbErr> {
-        let one = self.watched(&format!("{WATCHED}{ONE}"), vec![account.0.clone().into()]);
-        let mut one = one.await?;
+        let sql = format!("{WATCHED}{ONE}");
+        let mut one = self.watched(&sql, vec![account.0.clone().into()]).await?;
         for watched in &mut one {
             (watched.days, watched.low_at) = (i32::try_from(days).ok(), None);
         }
@@ -130,8 +130,9 @@ impl Watched {
         let today = day(now);
         let first = day(from_millis(self.created_at)).max(today - Days::new(PACE_DAYS));
         let before_today = first.iter_days().take_while(|day: &NaiveDate| *day < today);
-        let days: Vec<_> =
-            before_today.map(|day| used.get(&day.to_string()).copied().unwrap_or_default()).collect();
+        let days: Vec<_> = before_today
+            .map(|day| used.get(&day.to_string()).copied().unwrap_or_default())
+            .collect();
         let pace = Pace::from_days(&days)?;
         let days = self.days.map_or(i64::from(USUAL_DAYS), i64::from);
         let low_at = rounded(pace.per_day.thousandths().checked_mul(days)?);

@@ -129,7 +129,8 @@ impl Notices {
         let written = self.database.write(move |transaction| {
             let id = id.clone();
             Box::pin(async move {
-                let choices = notice_preference::Entity::find_by_id((id.0.clone(), topic.id().to_owned()));
+                let choices =
+                    notice_preference::Entity::find_by_id((id.0.clone(), topic.id().to_owned()));
                 let choices: Vec<_> = choices.one(transaction).await?.into_iter().collect();
                 let ways = Ways { mail: false, ..chosen(topic, &choices) };
                 choose(transaction, &id, topic, ways).await

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult,
-    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Statement, Value,
-    sea_query::OnConflict,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Statement, Value, sea_query::OnConflict,
 };
 
 use super::Notices;
@@ -177,11 +176,8 @@ async fn write(
     for (account, event) in events {
         written += u64::from(events::record(transaction, account, name, event, now).await?);
     }
-    let row = mark::Model {
-        name: name.to_owned(),
-        value: after.to_owned(),
-        updated_at: to_millis(now),
-    };
+    let row =
+        mark::Model { name: name.to_owned(), value: after.to_owned(), updated_at: to_millis(now) };
     let mut instead = OnConflict::column(mark::Column::Name);
     instead.update_columns([mark::Column::Value, mark::Column::UpdatedAt]);
     mark::Entity::insert(row.into_active_model().reset_all())

@@ -4,12 +4,14 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait,
-    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, TryInsertResult,
-    sea_query::{Expr, LockBehavior, LockType, OnConflict},
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict},
 };
 
 use super::{
-    Notices, customers::Customers, relevance::{still_matters, was_warned},
+    Notices,
+    customers::Customers,
+    relevance::{still_matters, was_warned},
 };
 use crate::{
     credits::{EventKind, Topic, Ways},
@@ -158,14 +160,14 @@ async fn latch(
         told_at: to_millis(now),
     };
     let mut again = OnConflict::columns([Column::AccountId, Column::Kind]);
-    again
-        .update_column(Column::ToldAt)
-        .action_and_where(Expr::col((notice_latch::Entity, Column::ToldAt)).lte(to_millis(now - COOLDOWN)));
+    again.update_column(Column::ToldAt).action_and_where(
+        Expr::col((notice_latch::Entity, Column::ToldAt)).lte(to_millis(now - COOLDOWN)),
+    );
     let written = notice_latch::Entity::insert(row.into_active_model().reset_all())
         .on_conflict(again)
         .exec_without_returning(transaction)
         .await?;
-    Ok(matches!(written, TryInsertResult::Inserted(rows) if rows > 0))
+    Ok(written > 0)
 }
 
 async fn latched_at(
@@ -203,13 +205,7 @@ async fn wait(
 }
 
 impl Told {
-    fn add(
-        &mut self,
-        event: &event::Model,
-        customers: &Customers,
-        ways: Ways,
-        now: DateTime<Utc>,
-    ) {
+    fn add(&mut self, event: &event::Model, customers: &Customers, ways: Ways, now: DateTime<Utc>) {
         if ways.inbox {
             self.notices.push(notice::Model {
                 id: format!("ntc_{}", uuid::Uuid::now_v7().simple()),

@@ -89,7 +89,9 @@ fn expiring_title(amount: Credits, days: u32) -> String {
 }
 
 fn expiring_text(moment: &str) -> String {
-    format!("What is still unused on {moment} is forfeited. Credits that expire first are spent first, so whatever you run until then uses these.")
+    format!(
+        "What is still unused on {moment} is forfeited. Credits that expire first are spent first, so whatever you run until then uses these."
+    )
 }
 
 fn cap_reached(
@@ -104,12 +106,16 @@ fn cap_reached(
     if percent < 100 {
         return (
             format!("{percent} % of your spend cap{whose} is used"),
-            format!("{count} Work that would pass the cap will not start before {until}, when the next cycle begins."),
+            format!(
+                "{count} Work that would pass the cap will not start before {until}, when the next cycle begins."
+            ),
         );
     }
     (
         format!("Your spend cap{whose} is reached"),
-        format!("{count} Work that would pass the cap does not start until {until}, when the next cycle begins, or until you raise the cap."),
+        format!(
+            "{count} Work that would pass the cap does not start until {until}, when the next cycle begins, or until you raise the cap."
+        ),
     )
 }
 
@@ -124,17 +130,25 @@ fn price_changed(
     if known == 0 {
         return (
             format!("Our prices {verb} on {from}"),
-            format!("Your last 30 days cost {}. None of their operations could be priced again, so we can\u{2019}t say what they would have cost. The credits that you have stay the same, and so does every price that was quoted to you.", with_unit(before)),
+            format!(
+                "Your last 30 days cost {}. None of their operations could be priced again, so we can\u{2019}t say what they would have cost. The credits that you have stay the same, and so does every price that was quoted to you.",
+                with_unit(before)
+            ),
         );
     }
     let basis = if known == operations {
         "Every operation of these days was priced again.".to_owned()
     } else {
-        format!("{known} of {operations} operations could be priced again; the others are taken to change like those of their type.")
+        format!(
+            "{known} of {operations} operations could be priced again; the others are taken to change like those of their type."
+        )
     };
     (
         format!("Our prices {verb} on {from}: {change} for work like yours"),
-        format!("Your last 30 days cost {}; at the new prices they would have cost {after}. {basis} The credits that you have stay the same, and so does every price that was quoted to you.", with_unit(before)),
+        format!(
+            "Your last 30 days cost {}; at the new prices they would have cost {after}. {basis} The credits that you have stay the same, and so does every price that was quoted to you.",
+            with_unit(before)
+        ),
     )
 }
 
@@ -157,12 +171,15 @@ fn action(event: &Event, cause: &str) -> (&'static str, String) {
     match event {
         Event::Low { .. } | Event::Depleted => to(BUY.0, BUY.1),
         Event::Recovered { .. } => match cause.parse::<i64>() {
-            Ok(row) => ("See what came in", format!("/settings/credits/history?open={row}#row-{row}")),
+            Ok(row) => {
+                ("See what came in", format!("/settings/credits/history?open={row}#row-{row}"))
+            }
             Err(_) => to("See your balance", "/settings/credits"),
         },
         Event::Expiring { .. } => to("See what expires when", "/settings/credits#lots"),
         Event::CapReached { .. } => to("See your spend caps", "/settings/spend-caps"),
-        Event::PurchaseCredited { purchase: id, .. } | Event::AutoRechargeMade { purchase: id, .. } => {
+        Event::PurchaseCredited { purchase: id, .. }
+        | Event::AutoRechargeMade { purchase: id, .. } => {
             purchase("See the purchase and its receipt", id)
         }
         Event::PurchaseFailed { purchase: id, .. } => purchase("See the purchase", id),

@@ -66,7 +66,8 @@ impl MailSettings {
         folder: PathBuf,
         site: &Url,
     ) -> Result<Self, (&'static str, String)> {
-        let given = |text: Option<&str>| text.map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned);
+        let given =
+            |text: Option<&str>| text.map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned);
         let via = match given(smtp_url) {
             Some(url) => Via::Smtp(Server::parse(&url).map_err(|why| ("SMTP_URL", why))?),
             None => Via::Files(folder),
@@ -80,7 +81,10 @@ impl MailSettings {
             }
         };
         let from = from.parse().map_err(|_| {
-            ("MAIL_FROM", format!("({from}) must be an address, such as Recharge <credits@example.com>"))
+            (
+                "MAIL_FROM",
+                format!("({from}) must be an address, such as Recharge <credits@example.com>"),
+            )
         })?;
         Ok(Self { via, from, site: site.origin().ascii_serialization() })
     }
@@ -104,7 +108,9 @@ impl Server {
             // A password goes over no network that can be listened to.
             ("smtp", None) if password.is_some() && !is_here => Encryption::Required,
             ("smtp", None | Some("offered")) => Encryption::Offered,
-            ("smtp" | "smtps", Some(_)) => return Err("may say tls=required or tls=offered".to_owned()),
+            ("smtp" | "smtps", Some(_)) => {
+                return Err("may say tls=required or tls=offered".to_owned());
+            }
             _ => return Err("must start with smtp:// or smtps://".to_owned()),
         };
         let usual = if encryption == Encryption::Always { 465 } else { 587 };
@@ -155,7 +161,8 @@ mod tests {
 
     #[test]
     fn a_password_may_have_any_character_and_is_not_shown() {
-        let server = server("smtps://me%40example.com:p%2Fs+%C3%A9canary@mail.example.com").unwrap();
+        let server =
+            server("smtps://me%40example.com:p%2Fs+%C3%A9canary@mail.example.com").unwrap();
         let password = server.password.as_ref().unwrap().reveal();
         assert_eq!((server.user.as_str(), password), ("me@example.com", "p/s+\u{e9}canary"));
         assert!(!format!("{server:?}").contains("canary"));
@@ -163,7 +170,8 @@ mod tests {
 
     #[test]
     fn what_is_no_mail_server_is_refused_in_one_sentence() {
-        for url in ["", "mail.example.com", "http://mail.example.com", "smtp://", "smtp://h?tls=no"] {
+        for url in ["", "mail.example.com", "http://mail.example.com", "smtp://", "smtp://h?tls=no"]
+        {
             let why = server(url).unwrap_err();
             assert!(!why.is_empty() && !why.ends_with('.'), "{url}: {why}");
         }

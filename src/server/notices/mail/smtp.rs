@@ -9,10 +9,10 @@ use std::time::Duration;
 use lettre::{
     Address,
     transport::smtp::{
+        Error,
         authentication::DEFAULT_MECHANISMS,
         client::{AsyncSmtpConnection, TlsParameters},
         commands::{Data, Mail, Rcpt, Rset},
-        Error,
     },
 };
 use tokio::time::timeout;
@@ -50,7 +50,12 @@ impl Conversation {
     }
 
     /// Hands over a message.
-    pub async fn send(&mut self, from: &Address, to: &Address, letter: &[u8]) -> Result<(), Failure> {
+    pub async fn send(
+        &mut self,
+        from: &Address,
+        to: &Address,
+        letter: &[u8],
+    ) -> Result<(), Failure> {
         match timeout(TO_SEND, self.hand_over(from, to, letter)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Failure::Away("it did not answer in time".to_owned())),
@@ -62,7 +67,12 @@ impl Conversation {
         timeout(TO_OPEN, self.connection.quit()).await.ok();
     }
 
-    async fn hand_over(&mut self, from: &Address, to: &Address, letter: &[u8]) -> Result<(), Failure> {
+    async fn hand_over(
+        &mut self,
+        from: &Address,
+        to: &Address,
+        letter: &[u8],
+    ) -> Result<(), Failure> {
         let connection = &mut self.connection;
         // Who may not send at all is no fault of this message.
         let from = Mail::new(Some(from.clone()), Vec::new());
