@@ -18,6 +18,7 @@ mod m20261122_000007_payment_details;
 mod m20261122_000008_session_users;
 mod m20261122_000009_events;
 mod m20261122_000010_jobs;
+mod m20261122_000016_runs;
 
 /// Brings a database up to date.
 pub struct Migrator;
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000007_payment_details::Migration),
             Box::new(m20261122_000008_session_users::Migration),
             Box::new(m20261122_000009_events::Migration),
+            Box::new(m20261122_000016_runs::Migration),
             Box::new(m20261122_000010_jobs::Migration),
         ]
     }
