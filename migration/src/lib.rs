@@ -17,6 +17,7 @@ mod m20261122_000006_programs;
 mod m20261122_000007_payment_details;
 mod m20261122_000008_session_users;
 mod m20261122_000009_events;
+mod m20261122_000013_auto_recharge;
 
 /// Brings a database up to date.
 pub struct Migrator;
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000007_payment_details::Migration),
             Box::new(m20261122_000008_session_users::Migration),
             Box::new(m20261122_000009_events::Migration),
+            Box::new(m20261122_000013_auto_recharge::Migration),
         ]
     }
 }

@@ -108,7 +108,7 @@ const MAY_KNOW: [Rule; 15] = [
 ];
 
 /// What only some may name, of ours or of others.
-const ONLY_KNOWN_TO: [Rule; 9] = [
+const ONLY_KNOWN_TO: [Rule; 10] = [
     ("app", &["server::pages"]),
     (
         "server::entity",
@@ -128,6 +128,7 @@ const ONLY_KNOWN_TO: [Rule; 9] = [
     ("migration", &["server::database"]),
     ("stripe", &["server::payments::stripe"]),
     ("stripe_checkout", &["server::payments::stripe"]),
+    ("stripe_client_core", &["server::payments::stripe"]),
     ("stripe_core", &["server::payments::stripe"]),
     ("stripe_shared", &["server::payments::stripe"]),
     ("stripe_types", &["server::payments::stripe"]),
