@@ -21,6 +21,7 @@
 //!   - `catalogue`: what is sold and what operations cost, in versions that never change.
 //!   - `quotes`: binding prices for operations.
 //!   - `payments`: sells them through Stripe.
+//!   - `jobs`: what runs by the clock, safe with many processes.
 //!   - `http`: plain forms, files, events, and the doors for machines.
 //!   - `entity`, `database`, `clock`: rows, the two databases, the only source of `now`.
 //!   - `seed`: demo data; it writes a past that no customer could.

@@ -31,6 +31,8 @@ pub enum Glyph {
     Next,
     /// A lens.
     Search,
+    /// A chevron down.
+    Unfold,
     /// A triangle with an exclamation mark.
     Warning,
 }
@@ -53,6 +55,7 @@ impl Glyph {
             Self::Previous => "M10 3.5 5.5 8l4.5 4.5",
             Self::Next => "M6 3.5 10.5 8 6 12.5",
             Self::Search => "M11.5 7a4.5 4.5 0 1 1-9 0 4.5 4.5 0 0 1 9 0zM10.3 10.3l3.5 3.5",
+            Self::Unfold => "M3.5 6 8 10.5 12.5 6",
             Self::Warning => "M8 2.2 14.5 13.5h-13zM8 6.5v3.2M8 11.7v.1",
         }
     }

@@ -111,7 +111,9 @@ pub fn SettingsLayout(
                 <AccountMenu name=viewer.name email=viewer.email/>
             </div>
         </header>
-        <Frame heading="Settings" entries=entries.collect_view().into_any()>{children()}</Frame>
+        <Frame heading="Settings" current entries=entries.collect_view().into_any()>
+            {children()}
+        </Frame>
     }
 }
 
@@ -213,13 +215,31 @@ fn AccountMenu(name: String, email: String) -> impl IntoView {
 }
 
 #[component]
-fn Frame(heading: &'static str, entries: AnyView, children: Children) -> impl IntoView {
+fn Frame(
+    heading: &'static str,
+    #[prop(optional)] current: Option<MenuEntry>,
+    entries: AnyView,
+    children: Children,
+) -> impl IntoView {
+    // A list of several entries folds on a phone: then this opens it, and says where one is.
+    let button = current.map(|entry| {
+        view! {
+            <button class="menu-button" type="button" popovertarget="menu-entries">
+                <span class="visually-hidden">{heading} ": "</span>
+                <Icon glyph=entry.glyph()/>
+                {entry.name()}
+                <Icon glyph=Glyph::Unfold/>
+            </button>
+        }
+    });
+    let folds = current.map(|_| "auto");
     view! {
         <div class="frame">
             <div class="side-menu">
                 <nav aria-label=heading>
                     <h2>{heading}</h2>
-                    <ul>{entries}</ul>
+                    {button}
+                    <ul id="menu-entries" popover=folds>{entries}</ul>
                 </nav>
             </div>
             <main id="main">{children()}</main>

@@ -57,6 +57,8 @@ pub struct Config {
     pub terms_url: Option<Url>,
     /// Where visitors' addresses stand behind a reverse proxy.
     pub client_address_header: Option<HeaderName>,
+    /// Opens the metrics; none: they are open, and absent in production.
+    pub metrics_token: Option<Secret>,
     /// How fast each program may ask.
     pub paces: Paces,
     /// What is logged.
@@ -96,6 +98,7 @@ impl Config {
                 name.parse().map_err(|_| fail("CLIENT_ADDRESS_HEADER", "is no name of a header"))
             })
             .transpose()?;
+        let metrics_token = settings.metrics_token.as_deref().filter(|token| !token.is_empty());
         Ok(Self {
             database_url: Secret::new(&settings.database_url),
             public_url,
@@ -104,6 +107,7 @@ impl Config {
             catalogue: settings.catalogue.filter(|path| !path.as_os_str().is_empty()),
             terms_url,
             client_address_header,
+            metrics_token: metrics_token.map(Secret::new),
             paces: Paces { of_account: settings.api_rate, of_service: settings.api_service_rate },
             log: settings.log,
             leptos,

@@ -16,6 +16,7 @@ pub mod events;
 pub mod headers;
 pub mod http;
 pub mod identity;
+pub mod jobs;
 pub mod ledger;
 pub mod observability;
 pub mod outbox;
@@ -36,6 +37,7 @@ use config::Config;
 use database::Database;
 use http::api::Pacemaker;
 use identity::{ApiKeys, Passwords, Throttle};
+use jobs::JobCounts;
 use ledger::Ledger;
 use payments::Payments;
 use quotes::Quotes;
@@ -65,6 +67,8 @@ pub struct AppState {
     pub passwords: Passwords,
     /// Slows down who guesses them.
     pub throttle: Throttle,
+    /// What this process has run by the clock.
+    pub job_counts: JobCounts,
     /// Cancelled when the program is asked to end: what would stay open for long ends then.
     pub shutdown: CancellationToken,
 }

@@ -23,7 +23,9 @@ use super::{
     AppState,
     config::Config,
     headers::SecurityHeaders,
-    http::{agent, api, api_keys, buying, health, history_csv, spend_caps, stripe_webhook},
+    http::{
+        agent, api, api_keys, buying, health, history_csv, metrics, spend_caps, stripe_webhook,
+    },
     identity::{self, Gate, Sessions},
     observability::observed,
     pages::{page_not_found, pages},
@@ -48,6 +50,7 @@ pub fn router(state: AppState) -> Router {
     let router = Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
+        .route("/metrics", get(metrics::metrics))
         .nest_service("/pkg", package_files(&config))
         .merge(stripe_webhook::routes(state.payments.clone()))
         .merge(api::routes())

@@ -24,7 +24,8 @@ use super::{
     config::{Config, ConfigError},
     database::Database,
     http::api::Pacemaker,
-    identity::{ApiKeys, Passwords, Sessions, Throttle, keep_tidy},
+    identity::{ApiKeys, Passwords, Throttle},
+    jobs::{JobCounts, Jobs},
     ledger::Ledger,
     payments::{self, Payments},
     quotes::Quotes,
@@ -35,7 +36,8 @@ use super::{
 const GRACE: Duration = Duration::from_secs(10);
 /// How much of it requests may take, so that the ledger has the rest.
 const GRACE_FOR_REQUESTS: Duration = Duration::from_secs(7);
-
+/// How much of it jobs may take: what they leave is taken up when their claim has ended.
+const GRACE_FOR_JOBS: Duration = Duration::from_millis(7_500);
 /// How much of it payments may take: what they leave, the reconciler takes up.
 const GRACE_FOR_PAYMENTS: Duration = Duration::from_secs(8);
 
@@ -117,10 +119,8 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     let (shutdown, ledger) = (state.shutdown.clone(), state.ledger.clone());
     let payments = state.payments.clone();
     cancel_on_signal(shutdown.clone())?;
-    let sessions = Sessions::new(state.database.clone(), state.clock.clone());
-    let tidying = tokio::spawn(keep_tidy(Arc::new(sessions)));
     let watching = state.catalogues.watch(shutdown.clone());
-    let reconciling = payments.spawn_jobs(shutdown.clone());
+    let jobs = Jobs::of(&state).start(shutdown.clone());
 
     tracing::info!(%address, "serving at {}", state.config.public_url);
     let app = router(state).into_make_service_with_connect_info::<SocketAddr>();
@@ -128,14 +128,16 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
         axum::serve(listener, app).with_graceful_shutdown(shutdown.clone().cancelled_owned());
     let serving = tokio::spawn(server.into_future());
     shutdown.cancelled().await;
+    payments.end_news();
     let asked_at = Instant::now();
     tracing::info!("ending");
     if timeout_at(asked_at + GRACE_FOR_REQUESTS, serving).await.is_err() {
         tracing::warn!("some requests were not finished in time");
     }
-    tidying.abort();
     watching.await.ok();
-    reconciling.await.ok();
+    if timeout_at(asked_at + GRACE_FOR_JOBS, jobs).await.is_err() {
+        tracing::warn!("a job was left to the next start");
+    }
     if timeout_at(asked_at + GRACE_FOR_PAYMENTS, payments.close()).await.is_err() {
         tracing::warn!("a payment was left to the next start");
     }
@@ -179,6 +181,7 @@ pub async fn start(
         clock,
         passwords,
         throttle: Throttle::default(),
+        job_counts: JobCounts::default(),
         shutdown: CancellationToken::new(),
     })
 }

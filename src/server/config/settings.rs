@@ -92,6 +92,11 @@ pub struct Settings {
     #[arg(long, env, global = true, value_name = "HEADER")]
     pub client_address_header: Option<String>,
 
+    /// What a collector of metrics shows at /metrics as its bearer token; without it they are open,
+    /// and in PROD absent
+    #[arg(long, env, global = true, hide_env_values = true)]
+    pub metrics_token: Option<String>,
+
     /// Requests a second that one API key of an account may make; twice as many after a rest
     #[arg(long, env, global = true, default_value = "50", value_name = "PER_SECOND")]
     pub api_rate: NonZeroU32,

@@ -1,5 +1,5 @@
 //! The rows of the tables, as SeaORM entities. Seen by `ledger`, `payments`, `identity`,
-//! `catalogue`, `quotes`, `events`, `outbox` and `seed` only.
+//! `catalogue`, `quotes`, `events`, `outbox`, `jobs` and `seed` only.
 //!
 //! Amounts are thousandths of a credit or minor units of money, instants are milliseconds since
 //! 1970 in UTC: see the migrations for what each column means.
@@ -16,6 +16,7 @@ pub mod event;
 pub mod external_account;
 pub mod hold;
 pub mod hold_allocation;
+pub mod job;
 pub mod lot;
 pub mod mark;
 pub mod notice;

@@ -8,6 +8,7 @@ pub mod buying;
 pub mod explained;
 pub mod health;
 pub mod history_csv;
+pub mod metrics;
 mod page_answer;
 pub mod purchase_events;
 pub mod spend_caps;

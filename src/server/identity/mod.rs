@@ -37,7 +37,7 @@ pub use local_path::LocalPath;
 pub use owners::{Owner, owner_of, owner_with_email};
 pub use password::Passwords;
 pub use presence::Presence;
-pub use sessions::{Sessions, keep_tidy};
+pub use sessions::Sessions;
 pub use sign_in::{cookie_name, removable_cookie, session_layer, sign_in, sign_out};
 pub use throttle::Throttle;
 pub use users::{AddUserError, Email, NewUser, NoEmail, Person, Role, add};

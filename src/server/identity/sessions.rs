@@ -6,7 +6,7 @@
 //! - Session and user are read in one query: every request asks it.
 //! - Time is the server's clock, not the one of the cookie.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -22,7 +22,7 @@ use tower_sessions::{
     session_store::{Error, Result},
 };
 
-use super::{Person, random::hash_of, sign_in_links};
+use super::{Person, random::hash_of};
 use crate::server::{
     clock::{Clock, from_millis, to_millis},
     database::{Database, is_taken},
@@ -200,21 +200,4 @@ fn encode(error: serde_json::Error) -> Error {
 
 fn decode(error: serde_json::Error) -> Error {
     Error::Decode(error.to_string())
-}
-
-/// Deletes ended sessions and links every hour, for as long as the server runs.
-pub async fn keep_tidy(sessions: Arc<Sessions>) {
-    let mut every_hour = tokio::time::interval(std::time::Duration::from_secs(3_600));
-    loop {
-        every_hour.tick().await;
-        let now = sessions.clock.now();
-        if let Err(error) = sign_in_links::delete_expired(&sessions.database, now).await {
-            tracing::warn!(%error, "expired sign-in links could not be deleted");
-        }
-        match sessions.delete_expired().await {
-            Ok(0) => {}
-            Ok(deleted) => tracing::info!(deleted, "ended sessions deleted"),
-            Err(error) => tracing::warn!(%error, "ended sessions could not be deleted"),
-        }
-    }
 }

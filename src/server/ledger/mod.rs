@@ -30,6 +30,7 @@ mod replay;
 mod replay_holds;
 mod rows;
 mod rowset;
+mod runs;
 mod telling;
 mod verify;
 mod write;

@@ -12,6 +12,7 @@ use super::{
     queue::{Answer, Keyed, Request},
     rows,
     rowset::Rowset,
+    runs::Runs,
     telling::CapsBefore,
     write,
 };
@@ -57,6 +58,8 @@ pub(super) struct Books {
     pub books: BTreeMap<AccountId, Book>,
     /// What keys have led to within this batch.
     known: Known,
+    /// What the runs of programs with a ceiling have cost.
+    runs: Runs,
     pub entries: Vec<entry::Model>,
     pub allocations: Vec<allocation::Model>,
     pub credited: Vec<Credited>,
@@ -133,7 +136,8 @@ impl Books {
         load_holds(transaction, &mut books, requests, now).await?;
         let (entries, allocations, credited) = (Vec::new(), Vec::new(), Vec::new());
         let (known, events) = (Known::default(), Vec::new());
-        Ok(Self { books, known, entries, allocations, credited, events })
+        let runs = Runs::load(transaction, requests, now).await?;
+        Ok(Self { books, known, runs, entries, allocations, credited, events })
     }
 
     fn answer(&mut self, request: &Request, now: DateTime<Utc>) -> Answer {
@@ -168,6 +172,7 @@ impl Books {
         if let Some(known) = self.known.outcome(id, key) {
             return known;
         }
+        self.runs.check(id, keyed)?;
         let applied = book.account.apply(command, now);
         if let (Err(refusal), Some(caps)) = (&applied, &mut book.caps_before) {
             caps.refusals.push(refusal.clone());
@@ -178,16 +183,17 @@ impl Books {
         };
         let outcome = Outcome::of(&posting.entry, false);
         self.known.remember(id, key, &outcome);
+        self.runs.count(id, keyed);
         if let Command::Grant { purchase: Some(purchase), .. } = command {
             let (purchase, lot, at) = (purchase.clone(), outcome.seq, outcome.at);
             self.credited.push(Credited { purchase, lot, at });
         }
-        self.take_note(id, posting, Some((&key.key, &key.digest)));
+        self.take_note(id, posting, Some(keyed));
         Ok(outcome)
     }
 
     /// Keeps what has to be written.
-    fn take_note(&mut self, id: &AccountId, posting: Posting, request: Option<(&str, &str)>) {
+    fn take_note(&mut self, id: &AccountId, posting: Posting, request: Option<&Keyed>) {
         self.entries.push(rows::entry_row(id, &posting.entry, request));
         self.allocations.extend(rows::allocation_rows(id, &posting.entry));
         if let Some(book) = self.books.get_mut(id) {
@@ -221,16 +227,20 @@ fn named(ids: &BTreeSet<&AccountId>) -> Rowset<'static> {
     Rowset::of_texts(&["id"], ids.iter().map(|id| vec![id.0.clone().into()]).collect())
 }
 
-/// Adds the holds that may have lapsed and those that are named. Nothing is looked for where
-/// nothing is held: a hold of zero sets nothing aside, so its row may be written later.
+/// Adds the holds that may have lapsed and those that are named. Where nothing is held, they are
+/// looked for only when it is asked what time has done: a hold of zero sets nothing aside, so its
+/// row may be written later.
 async fn load_holds(
     transaction: &DatabaseTransaction,
     books: &mut BTreeMap<AccountId, Book>,
     requests: &[Request],
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
-    let holding = books.values().filter(|book| book.account.held.is_positive());
-    let holding: Vec<_> = holding.map(|book| &book.account.id).collect();
+    let advanced = requests.iter().filter(|request| request.keyed.is_none());
+    let advanced: BTreeSet<_> = advanced.map(|request| &request.account).collect();
+    let accounts = books.values().map(|book| &book.account);
+    let holding = accounts.filter(|it| it.held.is_positive() || advanced.contains(&it.id));
+    let holding: Vec<_> = holding.map(|account| &account.id).collect();
     let until = requests.iter().filter_map(|request| request.at).fold(now, DateTime::max);
     let named: BTreeSet<_> = requests.iter().filter_map(Request::named_hold).collect();
     for (id, found) in holds::load(transaction, &holding, until, &named).await? {

@@ -169,9 +169,14 @@ impl Payments {
         &self.counters
     }
 
+    /// Ends the streams that wait for news.
+    pub fn end_news(&self) {
+        self.stopping.cancel();
+    }
+
     /// Ends the streams that wait for news, and returns when all work that was begun is done.
     pub async fn close(&self) {
-        self.stopping.cancel();
+        self.end_news();
         self.tasks.close();
         self.tasks.wait().await;
     }

@@ -90,6 +90,7 @@ const MAY_KNOW: [Rule; 15] = [
             "credits",
             "server::http",
             "server::identity",
+            "server::jobs",
             "server::payments",
             "server::ledger",
             "server::catalogue",
@@ -119,6 +120,7 @@ const ONLY_KNOWN_TO: [Rule; 10] = [
             "server::identity",
             "server::catalogue",
             "server::quotes",
+            "server::jobs",
             "server::events",
             "server::outbox",
             // It writes a past that no verb would.
