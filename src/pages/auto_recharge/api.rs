@@ -15,7 +15,9 @@ pub async fn load_auto_recharge(address: String) -> Result<AutoRechargePage, Pag
     use super::{Asked, EnteredRecharge, Said, Step};
     use crate::{
         pages::layout::Viewer,
-        server::{AppState, clock::in_named_zone, http::explained::Explained, identity, payments::Away},
+        server::{
+            AppState, clock::in_named_zone, http::explained::Explained, identity, payments::Away,
+        },
     };
     use axum::http::request::Parts;
     let customer = identity::customer().explained()?;
@@ -35,8 +37,7 @@ pub async fn load_auto_recharge(address: String) -> Result<AutoRechargePage, Pag
     }
     let recharge = state.payments.auto_recharge(&customer.account).await.explained()?;
     let caps = state.ledger.spend_caps(&customer.account).await.explained()?;
-    let viewer =
-        Viewer { name: customer.name, email: customer.email, available: caps.available };
+    let viewer = Viewer { name: customer.name, email: customer.email, available: caps.available };
     let made = recharge.recharges.iter().map(|it| in_named_zone(it.created_at, &caps.zone));
     let made_at = made.collect();
     let catalogue = state.catalogues.current();

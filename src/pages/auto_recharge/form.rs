@@ -24,7 +24,8 @@ pub fn ChooseForm(
         (hours.to_string(), format!("{} apart", plural(hours.into(), "hour", "hours")))
     });
     let focus = first_problem(&problems);
-    let money = view! { <span class="unit" aria-hidden="true">{currency.code().to_uppercase()}</span> };
+    let money =
+        view! { <span class="unit" aria-hidden="true">{currency.code().to_uppercase()}</span> };
     view! {
         <form
             class="panel panel-body recharge-form"

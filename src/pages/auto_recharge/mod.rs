@@ -14,7 +14,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_url;
 use serde::{Deserialize, Serialize};
 
-use super::{layout::Viewer, loaded::loaded};
+use super::{history::decode, layout::Viewer, loaded::loaded};
 use crate::credits::{
     AutoRecharge, Catalogue, Currency, Money, RechargeForm, RechargePlan, RechargeProblems,
 };
@@ -127,25 +127,27 @@ pub struct EnteredRecharge {
 
 /// What the address asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Asked {
+pub struct Asked {
     /// The session that saved a card, on the way back from Stripe.
-    session: Option<String>,
+    pub session: Option<String>,
     /// Whether the amounts are to be changed.
-    change: bool,
+    pub change: bool,
     /// Amounts that were entered.
-    form: Option<RechargeForm>,
-    said: Option<Said>,
+    pub form: Option<RechargeForm>,
+    /// What came of the last wish.
+    pub said: Option<Said>,
 }
 
 impl Asked {
-    fn parse(address: &str) -> Self {
-        let query = leptos_router::location::Url::unescape;
+    /// Reads an address: what stands behind its question mark.
+    #[must_use]
+    pub fn parse(address: &str) -> Self {
         let mut asked = Self::default();
         let mut form = RechargeForm::default();
         let mut has_form = false;
         for pair in address.trim_start_matches('?').split('&') {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let value = query(&value.replace('+', " "));
+            let value = decode(value).into_owned();
             match name {
                 "session_id" => asked.session = Some(value),
                 "change" => asked.change = true,
@@ -166,11 +168,13 @@ impl Asked {
 
 impl AutoRechargePage {
     /// The page for what the address asks for; what was entered is read at today's prices.
-    fn showing(self, asked: Asked, catalogue: &Catalogue) -> Self {
+    #[must_use]
+    pub fn showing(self, asked: Asked, catalogue: &Catalogue) -> Self {
         let Asked { change, form, said, .. } = asked;
         let is_on = self.recharge.is_on;
         let (step, form, problems) = match (form, &self.recharge.plan) {
             (Some(form), _) => match form.read(catalogue) {
+                Ok(_) if change => (Step::Choose, form, RechargeProblems::default()),
                 Ok(plan) => (Step::Agree(plan), form, RechargeProblems::default()),
                 Err(problems) => (Step::Choose, form, *problems),
             },
@@ -200,7 +204,8 @@ mod tests {
 
     #[test]
     fn an_address_says_what_was_entered_and_what_came_of_it() {
-        let asked = Asked::parse("?threshold=1%2C000&package=custom&amount=2+000&monthly_cap=%24690");
+        let asked =
+            Asked::parse("?threshold=1%2C000&package=custom&amount=2+000&monthly_cap=%24690");
         let form = asked.form.unwrap();
         assert_eq!((&*form.threshold, &*form.amount), ("1,000", "2 000"));
         assert_eq!((&*form.package, &*form.monthly_cap), ("custom", "$690"));

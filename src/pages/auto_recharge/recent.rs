@@ -59,9 +59,7 @@ fn line(purchase: Purchase, at: DateTime<FixedOffset>) -> impl IntoView {
     let reason = (!purchase.reason.is_empty())
         .then(|| view! { <span class="sub">{purchase.reason.clone()}</span> });
     let receipt = match purchase.receipt_url {
-        Some(url) => {
-            view! { <a class="link" href=url rel="noreferrer">"Receipt"</a> }.into_any()
-        }
+        Some(url) => view! { <a class="link" href=url rel="noreferrer">"Receipt"</a> }.into_any(),
         None => "none".into_any(),
     };
     let page = format!("/settings/credits/purchases/{}", purchase.id);

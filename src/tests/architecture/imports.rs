@@ -101,6 +101,7 @@ const MAY_KNOW: [Rule; 15] = [
             "server::secret",
             "server::AppState",
             "pages::api_keys",
+            "pages::auto_recharge",
             "pages::error",
             "pages::history",
             "pages::spend_caps",
