@@ -19,6 +19,9 @@ const HOUR: Duration = Duration::from_hours(1);
 /// How long a purchase may be without news before it is looked after.
 const NEWS_WITHIN: TimeDelta = TimeDelta::minutes(1);
 
+/// How soon a balance that fell too low is recharged.
+const RECHARGED_WITHIN: Duration = Duration::from_secs(15);
+
 /// All jobs of this process.
 pub(super) fn all(state: &AppState) -> Vec<Job> {
     let mut jobs = vec![
@@ -32,6 +35,7 @@ pub(super) fn all(state: &AppState) -> Vec<Job> {
     ];
     if state.payments.is_on() {
         jobs.push(Job::new("reconcile", MINUTE, state.payments.clone(), reconcile));
+        jobs.push(Job::new("recharge", RECHARGED_WITHIN, state.payments.clone(), recharge));
     }
     jobs
 }
@@ -43,6 +47,15 @@ async fn reconcile(payments: Payments, _: DateTime<Utc>) -> Result<Done, JobErro
         tracing::error!(%report, "ALERT: not reconciled");
     }
     Ok(Done(u64::try_from(report.purchases + report.events).unwrap_or(u64::MAX)))
+}
+
+/// Buys credits for those who agreed to it and have too little.
+async fn recharge(payments: Payments, now: DateTime<Utc>) -> Result<Done, JobError> {
+    let run = payments.recharge_due(now).await?;
+    if run.looked_at > 0 {
+        tracing::info!(?run, "accounts were recharged");
+    }
+    Ok(Done(run.credited))
 }
 
 /// Deletes what has ended and nobody asks for any more.
