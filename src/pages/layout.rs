@@ -4,7 +4,10 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use serde::{Deserialize, Serialize};
 
-use super::live::LivePage;
+use super::{
+    header::{AccountMenu, Brand},
+    live::LivePage,
+};
 use crate::{
     components::{Glyph, Icon},
     credits::Credits,
@@ -41,13 +44,21 @@ pub enum MenuEntry {
     BillingCycle,
     /// What may be spent in a billing cycle.
     SpendCaps,
+    /// What is bought when the balance falls.
+    AutoRecharge,
     /// The keys of programs.
     ApiKeys,
 }
 
 impl MenuEntry {
-    const ALL: [Self; 5] =
-        [Self::Credits, Self::History, Self::SpendCaps, Self::BillingCycle, Self::ApiKeys];
+    const ALL: [Self; 6] = [
+        Self::Credits,
+        Self::History,
+        Self::AutoRecharge,
+        Self::SpendCaps,
+        Self::BillingCycle,
+        Self::ApiKeys,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
@@ -55,6 +66,7 @@ impl MenuEntry {
             Self::History => "History",
             Self::BillingCycle => "Billing cycle",
             Self::SpendCaps => "Spend caps",
+            Self::AutoRecharge => "Auto-recharge",
             Self::ApiKeys => "API keys",
         }
     }
@@ -65,6 +77,7 @@ impl MenuEntry {
             Self::History => "/settings/credits/history",
             Self::BillingCycle => "/settings/billing-cycle",
             Self::SpendCaps => "/settings/spend-caps",
+            Self::AutoRecharge => "/settings/auto-recharge",
             Self::ApiKeys => "/settings/api-keys",
         }
     }
@@ -75,6 +88,7 @@ impl MenuEntry {
             Self::History => Glyph::History,
             Self::BillingCycle => Glyph::Calendar,
             Self::SpendCaps => Glyph::Gauge,
+            Self::AutoRecharge => Glyph::Repeat,
             Self::ApiKeys => Glyph::Key,
         }
     }
@@ -180,56 +194,6 @@ pub fn PlainLayout(
     }
 }
 
-/// The mark of the product, which leads home.
-#[component]
-pub fn Brand(
-    /// Where home is.
-    home: &'static str,
-    /// Whether staff see it.
-    #[prop(optional)]
-    staff: bool,
-) -> impl IntoView {
-    view! {
-        <a class="brand" href=home>
-            <svg
-                width="22"
-                height="22"
-                viewBox="0 0 22 22"
-                fill="none"
-                stroke="currentColor"
-                stroke-width="2.4"
-                stroke-linecap="round"
-                aria-hidden="true"
-            >
-                <path d="M17.5 6.5A8 8 0 1 0 19 11"></path>
-                <path d="M11 7v4h4"></path>
-            </svg>
-            "Recharge"
-            {staff.then(|| view! { <span class="badge badge-accent">"Staff"</span> })}
-        </a>
-    }
-}
-
-#[component]
-fn AccountMenu(name: String, email: String) -> impl IntoView {
-    let initials = initials(&name);
-    // Who speaks to their computer says what they see: it is part of the name.
-    let spoken = format!("{initials}, account menu of {name}");
-    view! {
-        <details class="menu">
-            <summary aria-label=spoken>
-                <span class="avatar" aria-hidden="true">{initials}</span>
-            </summary>
-            <div>
-                <p class="who"><b>{name}</b>{email}</p>
-                <form method="post" action="/sign-out">
-                    <button type="submit">"Sign out"</button>
-                </form>
-            </div>
-        </details>
-    }
-}
-
 #[component]
 fn Frame(
     heading: &'static str,
@@ -263,25 +227,5 @@ fn Frame(
         <footer class="app-footer">
             <p>"Recharge: credits for AI operations."</p>
         </footer>
-    }
-}
-
-/// The first letters of the first and the last name.
-fn initials(name: &str) -> String {
-    let mut words = name.split_whitespace().filter_map(|word| word.chars().next());
-    let first = words.next();
-    first.into_iter().chain(words.next_back()).flat_map(char::to_uppercase).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::initials;
-
-    #[test]
-    fn initials_are_of_the_first_and_the_last_name() {
-        assert_eq!(initials("Mira Lindqvist"), "ML");
-        assert_eq!(initials("juan de la Cruz"), "JC");
-        assert_eq!(initials("Northgate"), "N");
-        assert_eq!(initials(""), "");
     }
 }

@@ -19,6 +19,7 @@ pub mod identity;
 pub mod jobs;
 pub mod ledger;
 pub mod news;
+pub mod notices;
 pub mod observability;
 pub mod outbox;
 mod pages;
@@ -30,6 +31,7 @@ pub mod seed;
 pub mod serve;
 pub mod simulate_load;
 mod static_files;
+pub mod webhooks;
 mod words;
 
 use catalogue::Catalogues;
@@ -41,8 +43,10 @@ use identity::{ApiKeys, Passwords, Throttle};
 use jobs::JobCounts;
 use ledger::Ledger;
 use news::Newsroom;
+use notices::Notices;
 use payments::Payments;
 use quotes::Quotes;
+use webhooks::Webhooks;
 
 /// What every handler and page may use. Clones share everything.
 #[derive(Clone, Debug)]
@@ -59,6 +63,10 @@ pub struct AppState {
     pub payments: Payments,
     /// Where open pages listen to what is new.
     pub news: Newsroom,
+    /// Tells customers what happened.
+    pub notices: Notices,
+    /// Tells the platform's servers what happened.
+    pub webhooks: Webhooks,
     /// The database.
     pub database: Database,
     /// The time.

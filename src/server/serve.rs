@@ -28,9 +28,11 @@ use super::{
     jobs::{JobCounts, Jobs},
     ledger::Ledger,
     news::Newsroom,
+    notices::Notices,
     payments::{self, Payments},
     quotes::Quotes,
     router::router,
+    webhooks::{self, Webhooks},
 };
 
 /// How long the end may take: less than what supervisors wait before they kill.
@@ -118,7 +120,7 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     migrate(&config, &database).await?;
     let state = start(config, &catalogue, database, Clock::default()).await?;
     let (shutdown, ledger) = (state.shutdown.clone(), state.ledger.clone());
-    let payments = state.payments.clone();
+    let (payments, webhooks) = (state.payments.clone(), state.webhooks.clone());
     cancel_on_signal(shutdown.clone())?;
     let watching = state.catalogues.watch(shutdown.clone());
     let jobs = Jobs::of(&state).start(shutdown.clone());
@@ -140,6 +142,9 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     }
     if timeout_at(asked_at + GRACE_FOR_PAYMENTS, payments.close()).await.is_err() {
         tracing::warn!("a payment was left to the next start");
+    }
+    if timeout_at(asked_at + GRACE_FOR_PAYMENTS, webhooks.close()).await.is_err() {
+        tracing::warn!("what became of some webhooks is not known: they will be sent again");
     }
     if timeout_at(asked_at + GRACE, ledger.close()).await.is_err() {
         tracing::error!("the ledger could not finish writing in time");
@@ -171,8 +176,13 @@ pub async fn start(
     .map_err(StartError::System)?;
     let shutdown = CancellationToken::new();
     let news = Newsroom::new(database.clone(), clock.clone(), payments.changes(), shutdown.clone());
+    let webhooks = open_webhooks(&config, &database, &clock)?;
+    let mail = config.mail.clone();
+    let notices = Notices::new(database.clone(), catalogues.clone(), ledger.clone(), mail);
     Ok(AppState {
         news,
+        webhooks,
+        notices,
         pacemaker: Pacemaker::new(config.paces),
         api_keys: ApiKeys::new(database.clone(), clock.clone()),
         quotes: Quotes::new(database.clone(), clock.clone(), catalogues.clone()),
@@ -187,6 +197,19 @@ pub async fn start(
         job_counts: JobCounts::default(),
         shutdown,
     })
+}
+
+/// The webhooks of a database.
+///
+/// # Errors
+/// Where no secure connections can be made.
+pub fn open_webhooks(
+    config: &Config,
+    database: &Database,
+    clock: &Clock,
+) -> Result<Webhooks, StartError> {
+    let settings = webhooks::Settings::new(config.webhook_allow_private);
+    Webhooks::new(database.clone(), clock.clone(), settings).map_err(StartError::System)
 }
 
 /// What selling depends on.

@@ -38,6 +38,19 @@ const MAY_KNOW: [Rule; 16] = [
     ("server::events", &["credits", "server::entity", "server::clock"]),
     ("server::outbox", &["server::entity", "server::clock", "server::database"]),
     (
+        "server::webhooks",
+        &[
+            "credits",
+            "server::webhooks",
+            "server::events",
+            "server::outbox",
+            "server::entity",
+            "server::clock",
+            "server::database",
+            "server::secret",
+        ],
+    ),
+    (
         "server::payments",
         &[
             "credits",
@@ -100,12 +113,14 @@ const MAY_KNOW: [Rule; 16] = [
             "server::ledger",
             "server::catalogue",
             "server::quotes",
+            "server::webhooks",
             "server::config",
             "server::clock",
             "server::database",
             "server::secret",
             "server::AppState",
             "pages::api_keys",
+            "pages::auto_recharge",
             "pages::billing_cycle",
             "pages::error",
             "pages::history",
@@ -115,7 +130,7 @@ const MAY_KNOW: [Rule; 16] = [
 ];
 
 /// What only some may name, of ours or of others.
-const ONLY_KNOWN_TO: [Rule; 9] = [
+const ONLY_KNOWN_TO: [Rule; 10] = [
     ("app", &["server::pages"]),
     (
         "server::entity",
@@ -129,6 +144,7 @@ const ONLY_KNOWN_TO: [Rule; 9] = [
             "server::jobs",
             "server::events",
             "server::outbox",
+            "server::webhooks",
             // It writes a past that no verb would.
             "server::seed",
         ],
@@ -136,6 +152,7 @@ const ONLY_KNOWN_TO: [Rule; 9] = [
     ("migration", &["server::database"]),
     ("stripe", &["server::payments::stripe"]),
     ("stripe_checkout", &["server::payments::stripe"]),
+    ("stripe_client_core", &["server::payments::stripe"]),
     ("stripe_core", &["server::payments::stripe"]),
     ("stripe_shared", &["server::payments::stripe"]),
     ("stripe_types", &["server::payments::stripe"]),
@@ -154,8 +171,14 @@ const DOORS: [&str; 8] = [
     "tower_sessions",
 ];
 /// Books and sales don't know who asks, nor how they are answered.
-const KNOW_NO_DOOR: [&str; 5] =
-    ["server::ledger", "server::payments", "server::catalogue", "server::quotes", "server::entity"];
+const KNOW_NO_DOOR: [&str; 6] = [
+    "server::ledger",
+    "server::payments",
+    "server::catalogue",
+    "server::quotes",
+    "server::entity",
+    "server::webhooks",
+];
 /// No clock, no database, no I/O: what the rules are written with.
 const PURE: [&str; 4] = ["chrono", "rust_decimal", "serde", "thiserror"];
 
