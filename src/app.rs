@@ -11,6 +11,7 @@ use leptos_router::{
 use crate::pages::{
     api_keys::ApiKeysRoute,
     auto_recharge::AutoRechargeRoute,
+    billing_cycle::BillingCycleRoute,
     buy::BuyRoute,
     credits::CreditsRoute,
     error::NotFoundPage,
@@ -71,6 +72,11 @@ pub fn App() -> impl IntoView {
                     ssr=SsrMode::Async
                 />
                 <Route path=path!("/settings/api-keys") view=ApiKeysRoute ssr=SsrMode::Async/>
+                <Route
+                    path=path!("/settings/billing-cycle")
+                    view=BillingCycleRoute
+                    ssr=SsrMode::Async
+                />
                 <Route path=path!("/settings/spend-caps") view=SpendCapsRoute ssr=SsrMode::Async/>
                 <Route
                     path=path!("/settings/auto-recharge")

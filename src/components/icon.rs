@@ -5,6 +5,8 @@ use leptos::prelude::*;
 /// Which icon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Glyph {
+    /// A leaf of a calendar.
+    Calendar,
     /// A tick.
     Check,
     /// A tick in a circle: done.
@@ -42,6 +44,7 @@ pub enum Glyph {
 impl Glyph {
     const fn path(self) -> &'static str {
         match self {
+            Self::Calendar => "M2.5 4h11v9.5h-11zM2.5 7h11M5.5 2.5V5M10.5 2.5V5",
             Self::Check => "m3.5 8.3 3 3 6-6.5",
             Self::CheckCircle => "M14 8A6 6 0 1 1 2 8a6 6 0 0 1 12 0zM5.3 8.2l1.9 1.9 3.6-4",
             Self::CrossCircle => "M14 8A6 6 0 1 1 2 8a6 6 0 0 1 12 0zM6 6l4 4M10 6l-4 4",

@@ -4,12 +4,14 @@
 
 pub mod api_keys;
 pub mod auto_recharge;
+pub mod billing_cycle;
 pub mod buy;
 pub mod credits;
 pub mod error;
 pub mod history;
 pub mod layout;
-pub mod loaded;
+pub mod live;
+mod loaded;
 pub mod operation;
 pub mod place;
 pub mod purchase;

@@ -202,7 +202,7 @@ impl Payments {
             })
         });
         let kept = kept.await?.unwrap_or(row);
-        self.changed(&kept.id);
+        self.changed();
         let is_ended = [PurchaseState::Cancelled, PurchaseState::Expired]
             .iter()
             .any(|state| kept.state == state.id());
@@ -235,7 +235,7 @@ impl Payments {
             })
         });
         let row = given_up.await?.unwrap_or(row);
-        self.changed(&row.id);
+        self.changed();
         Ok(row)
     }
 }
