@@ -9,8 +9,11 @@ use crate::server::{
     AppState,
     identity::{Sessions, sign_in_links},
     payments::Payments,
+    webhooks::Webhooks,
 };
 
+/// For what somebody waits to hear of.
+const SOON: Duration = Duration::from_secs(5);
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -22,6 +25,7 @@ pub(super) fn all(state: &AppState) -> Vec<Job> {
     let mut jobs = vec![
         Job::new("sweep", MINUTE, state.clone(), sweep),
         Job::new("tidy", HOUR, state.clone(), tidy),
+        Job::new("webhooks", SOON, state.webhooks.clone(), webhooks),
     ];
     if state.payments.is_on() {
         jobs.push(Job::new("reconcile", MINUTE, state.payments.clone(), reconcile));
@@ -36,6 +40,11 @@ async fn reconcile(payments: Payments, _: DateTime<Utc>) -> Result<Done, JobErro
         tracing::error!(%report, "ALERT: not reconciled");
     }
     Ok(Done(u64::try_from(report.purchases + report.events).unwrap_or(u64::MAX)))
+}
+
+/// Sends the platform's servers what they are to be told.
+async fn webhooks(webhooks: Webhooks, _: DateTime<Utc>) -> Result<Done, JobError> {
+    Ok(Done(webhooks.deliver().await?.taken))
 }
 
 /// Deletes what has ended and nobody asks for any more.
