@@ -10,6 +10,7 @@ use leptos_router::{
 
 use crate::pages::{
     api_keys::ApiKeysRoute,
+    auto_recharge::AutoRechargeRoute,
     buy::BuyRoute,
     credits::CreditsRoute,
     error::NotFoundPage,
@@ -71,6 +72,11 @@ pub fn App() -> impl IntoView {
                 />
                 <Route path=path!("/settings/api-keys") view=ApiKeysRoute ssr=SsrMode::Async/>
                 <Route path=path!("/settings/spend-caps") view=SpendCapsRoute ssr=SsrMode::Async/>
+                <Route
+                    path=path!("/settings/auto-recharge")
+                    view=AutoRechargeRoute
+                    ssr=SsrMode::Async
+                />
                 <Route path=path!("/support") view=SupportSearchRoute ssr=SsrMode::Async/>
                 <Route
                     path=path!("/support/accounts/:id")

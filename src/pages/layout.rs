@@ -38,18 +38,22 @@ pub enum MenuEntry {
     History,
     /// What may be spent in a billing cycle.
     SpendCaps,
+    /// What is bought when the balance falls.
+    AutoRecharge,
     /// The keys of programs.
     ApiKeys,
 }
 
 impl MenuEntry {
-    const ALL: [Self; 4] = [Self::Credits, Self::History, Self::SpendCaps, Self::ApiKeys];
+    const ALL: [Self; 5] =
+        [Self::Credits, Self::History, Self::SpendCaps, Self::AutoRecharge, Self::ApiKeys];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Credits => "Credits Management",
             Self::History => "History",
             Self::SpendCaps => "Spend caps",
+            Self::AutoRecharge => "Auto-recharge",
             Self::ApiKeys => "API keys",
         }
     }
@@ -59,6 +63,7 @@ impl MenuEntry {
             Self::Credits => "/settings/credits",
             Self::History => "/settings/credits/history",
             Self::SpendCaps => "/settings/spend-caps",
+            Self::AutoRecharge => "/settings/auto-recharge",
             Self::ApiKeys => "/settings/api-keys",
         }
     }
@@ -68,6 +73,7 @@ impl MenuEntry {
             Self::Credits => Glyph::Coin,
             Self::History => Glyph::History,
             Self::SpendCaps => Glyph::Gauge,
+            Self::AutoRecharge => Glyph::Repeat,
             Self::ApiKeys => Glyph::Key,
         }
     }

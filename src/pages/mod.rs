@@ -3,6 +3,7 @@
 //! Pages know `credits` and `components`; they know `server` only inside `#[server]` bodies.
 
 pub mod api_keys;
+pub mod auto_recharge;
 pub mod buy;
 pub mod credits;
 pub mod error;

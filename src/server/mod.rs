@@ -18,6 +18,7 @@ pub mod http;
 pub mod identity;
 pub mod jobs;
 pub mod ledger;
+pub mod notices;
 pub mod observability;
 pub mod outbox;
 mod pages;
@@ -40,6 +41,7 @@ use http::api::Pacemaker;
 use identity::{ApiKeys, Passwords, Throttle};
 use jobs::JobCounts;
 use ledger::Ledger;
+use notices::Notices;
 use payments::Payments;
 use quotes::Quotes;
 use webhooks::Webhooks;
@@ -57,6 +59,8 @@ pub struct AppState {
     pub ledger: Ledger,
     /// Sells credits.
     pub payments: Payments,
+    /// Tells customers what happened.
+    pub notices: Notices,
     /// Tells the platform's servers what happened.
     pub webhooks: Webhooks,
     /// The database.

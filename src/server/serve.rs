@@ -27,6 +27,7 @@ use super::{
     identity::{ApiKeys, Passwords, Throttle},
     jobs::{JobCounts, Jobs},
     ledger::Ledger,
+    notices::Notices,
     payments::{self, Payments},
     quotes::Quotes,
     router::router,
@@ -174,8 +175,11 @@ pub async fn start(
     )
     .map_err(StartError::System)?;
     let webhooks = open_webhooks(&config, &database, &clock)?;
+    let mail = config.mail.clone();
+    let notices = Notices::new(database.clone(), catalogues.clone(), ledger.clone(), mail);
     Ok(AppState {
         webhooks,
+        notices,
         pacemaker: Pacemaker::new(config.paces),
         api_keys: ApiKeys::new(database.clone(), clock.clone()),
         quotes: Quotes::new(database.clone(), clock.clone(), catalogues.clone()),

@@ -209,7 +209,7 @@ pub async fn tell(app: &TestApp, account: &AccountId, cause: &str, happened: &Ev
         Box::pin(async move {
             let insert = event::Entity::insert(row.clone().into_active_model().reset_all());
             insert.exec_without_returning(transaction).await?;
-            for message in webhooks::messages(transaction, &[row], now).await? {
+            for message in webhooks::messages(transaction, [&row].into_iter(), now).await? {
                 let insert = outbox::Entity::insert(message.into_active_model().reset_all());
                 insert.exec_without_returning(transaction).await?;
             }

@@ -13,6 +13,7 @@ use leptos::prelude::*;
 pub use filters::Filters;
 pub use proof::Proof;
 pub use query::HistoryQuery;
+pub(super) use query::decode;
 pub use table::{HistoryTable, KindBadge};
 pub use view::{HistoryRoute, HistoryRoutePage, HistoryView};
 

@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod api;
 pub mod api_keys;
+pub mod auto_recharge;
 pub mod buying;
 pub mod explained;
 pub mod health;

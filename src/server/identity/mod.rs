@@ -37,6 +37,7 @@ pub use local_path::LocalPath;
 pub use owners::{Owner, owner_of, owner_with_email};
 pub use password::Passwords;
 pub use presence::Presence;
+pub use random::random_hex;
 pub use sessions::Sessions;
 pub use sign_in::{cookie_name, removable_cookie, session_layer, sign_in, sign_out};
 pub use throttle::Throttle;

@@ -8,8 +8,11 @@
 //!  return page ┼→ fulfil(session): read it from Stripe again → judge → the ledger grants → credited
 //!  reconciler ─┘
 //! ```
+//! [`auto_recharge`] ends in the same `fulfil`: its purchase is COMMITTED too before a saved card is
+//! charged, and its payment is judged in the words of a session.
+//!
 //! `judge` decides without a database or network, `answer` reads what Stripe says, `stripe` is
-//! the only file that names async-stripe.
+//! the only module that names async-stripe.
 //!
 //! # What must hold
 //! - Nobody calls Stripe inside a database transaction, and no row is written after a call that
@@ -20,6 +23,7 @@
 //! - A caller that goes away changes nothing: all work runs in tasks of its own.
 
 mod answer;
+mod auto_recharge;
 mod cancel;
 mod checkout;
 mod events;
@@ -46,6 +50,7 @@ use sea_orm::DbErr;
 use tokio::sync::broadcast;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub use auto_recharge::{RechargeAgreed, Recharged, TurnOnError};
 pub use events::Rejection;
 pub use fulfil::Fulfilment;
 pub use page::Progress;

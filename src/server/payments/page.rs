@@ -90,7 +90,10 @@ impl Payments {
         let Some(row) = rows::find(self.database.reader(), account, id).await? else {
             return Ok(None);
         };
-        if let Some(session) = &row.stripe_session {
+        if rows::is_auto(&row) {
+            let (this, row) = (self.clone(), row.clone());
+            self.in_task(async move { this.look_after_recharge(row).await }).await?;
+        } else if let Some(session) = &row.stripe_session {
             let fulfilment = self.fulfil(session).await?;
             if fulfilment == Fulfilment::Missing {
                 tracing::error!(purchase = row.id, session, "Stripe does not know this session");

@@ -115,6 +115,7 @@ const MAY_KNOW: [Rule; 16] = [
             "server::secret",
             "server::AppState",
             "pages::api_keys",
+            "pages::auto_recharge",
             "pages::error",
             "pages::history",
             "pages::spend_caps",
@@ -123,7 +124,7 @@ const MAY_KNOW: [Rule; 16] = [
 ];
 
 /// What only some may name, of ours or of others.
-const ONLY_KNOWN_TO: [Rule; 9] = [
+const ONLY_KNOWN_TO: [Rule; 10] = [
     ("app", &["server::pages"]),
     (
         "server::entity",
@@ -145,6 +146,7 @@ const ONLY_KNOWN_TO: [Rule; 9] = [
     ("migration", &["server::database"]),
     ("stripe", &["server::payments::stripe"]),
     ("stripe_checkout", &["server::payments::stripe"]),
+    ("stripe_client_core", &["server::payments::stripe"]),
     ("stripe_core", &["server::payments::stripe"]),
     ("stripe_shared", &["server::payments::stripe"]),
     ("stripe_types", &["server::payments::stripe"]),
