@@ -46,6 +46,7 @@ mod platform;
 mod prices;
 mod program;
 mod program_publishes;
+mod reminders;
 mod screens;
 mod seed;
 mod sessions;
