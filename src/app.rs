@@ -10,6 +10,8 @@ use leptos_router::{
 
 use crate::pages::{
     api_keys::ApiKeysRoute,
+    auto_recharge::AutoRechargeRoute,
+    billing_cycle::BillingCycleRoute,
     buy::BuyRoute,
     credits::CreditsRoute,
     error::NotFoundPage,
@@ -70,7 +72,17 @@ pub fn App() -> impl IntoView {
                     ssr=SsrMode::Async
                 />
                 <Route path=path!("/settings/api-keys") view=ApiKeysRoute ssr=SsrMode::Async/>
+                <Route
+                    path=path!("/settings/billing-cycle")
+                    view=BillingCycleRoute
+                    ssr=SsrMode::Async
+                />
                 <Route path=path!("/settings/spend-caps") view=SpendCapsRoute ssr=SsrMode::Async/>
+                <Route
+                    path=path!("/settings/auto-recharge")
+                    view=AutoRechargeRoute
+                    ssr=SsrMode::Async
+                />
                 <Route path=path!("/support") view=SupportSearchRoute ssr=SsrMode::Async/>
                 <Route
                     path=path!("/support/accounts/:id")

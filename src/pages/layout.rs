@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use serde::{Deserialize, Serialize};
 
+use super::live::LivePage;
 use crate::{
     components::{Glyph, Icon},
     credits::Credits,
@@ -36,20 +37,33 @@ pub enum MenuEntry {
     Credits,
     /// The whole history.
     History,
+    /// When a billing cycle begins.
+    BillingCycle,
     /// What may be spent in a billing cycle.
     SpendCaps,
+    /// What is bought when the balance falls.
+    AutoRecharge,
     /// The keys of programs.
     ApiKeys,
 }
 
 impl MenuEntry {
-    const ALL: [Self; 4] = [Self::Credits, Self::History, Self::SpendCaps, Self::ApiKeys];
+    const ALL: [Self; 6] = [
+        Self::Credits,
+        Self::History,
+        Self::AutoRecharge,
+        Self::SpendCaps,
+        Self::BillingCycle,
+        Self::ApiKeys,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Credits => "Credits Management",
             Self::History => "History",
+            Self::BillingCycle => "Billing cycle",
             Self::SpendCaps => "Spend caps",
+            Self::AutoRecharge => "Auto-recharge",
             Self::ApiKeys => "API keys",
         }
     }
@@ -58,7 +72,9 @@ impl MenuEntry {
         match self {
             Self::Credits => "/settings/credits",
             Self::History => "/settings/credits/history",
+            Self::BillingCycle => "/settings/billing-cycle",
             Self::SpendCaps => "/settings/spend-caps",
+            Self::AutoRecharge => "/settings/auto-recharge",
             Self::ApiKeys => "/settings/api-keys",
         }
     }
@@ -67,7 +83,9 @@ impl MenuEntry {
         match self {
             Self::Credits => Glyph::Coin,
             Self::History => Glyph::History,
+            Self::BillingCycle => Glyph::Calendar,
             Self::SpendCaps => Glyph::Gauge,
+            Self::AutoRecharge => Glyph::Repeat,
             Self::ApiKeys => Glyph::Key,
         }
     }
@@ -98,19 +116,28 @@ pub fn SettingsLayout(
     });
     let available = viewer.available.to_string();
     let spoken = format!("Available: {available} credits");
+    let name = spoken.clone();
     view! {
         <Title text=title/>
         <a class="skip visually-hidden" href="#main">"Skip to content"</a>
         <header class="app-header">
             <div>
                 <Brand home="/settings/credits"/>
-                <a class="pill" href="/settings/credits" aria-label=spoken>
+                <a
+                    class="pill"
+                    id="header-balance"
+                    href="/settings/credits"
+                    aria-label=name
+                    data-live=""
+                    data-spoken=spoken
+                >
                     <b id="header-available">{available}</b>
                     " credits"
                 </a>
                 <AccountMenu name=viewer.name email=viewer.email/>
             </div>
         </header>
+        <LivePage/>
         <Frame heading="Settings" current entries=entries.collect_view().into_any()>
             {children()}
         </Frame>

@@ -3,12 +3,15 @@
 //! Pages know `credits` and `components`; they know `server` only inside `#[server]` bodies.
 
 pub mod api_keys;
+pub mod auto_recharge;
+pub mod billing_cycle;
 pub mod buy;
 pub mod credits;
 pub mod error;
 pub mod history;
 pub mod layout;
-pub mod loaded;
+pub mod live;
+mod loaded;
 pub mod operation;
 pub mod place;
 pub mod purchase;

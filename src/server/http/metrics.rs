@@ -84,6 +84,14 @@ fn counted(figures: &mut Figures, state: &AppState) {
     figures.one("recharge_rejected_webhooks_total", counter, help, rejected);
     let help = "Payments that a person must look at.";
     figures.one("recharge_purchase_reviews_total", counter, help, payments.reviews());
+    let mail = state.notices.counters();
+    figures.one("recharge_mail_sent_total", counter, "Mails that were taken.", mail.sent());
+    let help = "Attempts to send a mail that failed.";
+    figures.one("recharge_mail_failures_total", counter, help, mail.failed());
+    let help = "Mails that were refused for good, or could not be sent for days.";
+    figures.one("recharge_mail_given_up_total", counter, help, mail.given_up());
+    let help = "Whether the mail server can\u{2019}t be used just now; mail waits meanwhile.";
+    figures.one("recharge_mail_server_away", "gauge", help, u8::from(mail.is_away()));
 }
 
 /// What stands in the database, for all processes alike; false where it is away.
