@@ -50,6 +50,7 @@ mod platform;
 mod prices;
 mod program;
 mod program_publishes;
+mod reminders;
 mod recharge;
 mod recharge_failures;
 mod recharge_shop;
