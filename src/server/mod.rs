@@ -61,12 +61,12 @@ pub struct AppState {
     pub ledger: Ledger,
     /// Sells credits.
     pub payments: Payments,
-    /// Where open pages listen to what is new.
-    pub news: Newsroom,
     /// Tells customers what happened.
     pub notices: Notices,
     /// Tells the platform's servers what happened.
     pub webhooks: Webhooks,
+    /// Where open pages listen to what is new.
+    pub news: Newsroom,
     /// The database.
     pub database: Database,
     /// The time.

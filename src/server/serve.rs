@@ -174,15 +174,15 @@ pub async fn start(
         selling(&config),
     )
     .map_err(StartError::System)?;
-    let shutdown = CancellationToken::new();
-    let news = Newsroom::new(database.clone(), clock.clone(), payments.changes(), shutdown.clone());
     let webhooks = open_webhooks(&config, &database, &clock)?;
     let mail = config.mail.clone();
     let notices = Notices::new(database.clone(), catalogues.clone(), ledger.clone(), mail);
+    let shutdown = CancellationToken::new();
+    let news = Newsroom::new(database.clone(), clock.clone(), payments.changes(), shutdown.clone());
     Ok(AppState {
-        news,
         webhooks,
         notices,
+        news,
         pacemaker: Pacemaker::new(config.paces),
         api_keys: ApiKeys::new(database.clone(), clock.clone()),
         quotes: Quotes::new(database.clone(), clock.clone(), catalogues.clone()),

@@ -12,7 +12,7 @@ use super::{
 /// A module and what it may name of ours. The longest name that fits is its rule.
 type Rule = (&'static str, &'static [&'static str]);
 
-const MAY_KNOW: [Rule; 16] = [
+const MAY_KNOW: [Rule; 17] = [
     // The program is its command line.
     ("main", &["server::command_line"]),
     ("app", &["pages"]),
