@@ -16,6 +16,8 @@ pub struct Viewer {
     pub name: String,
     /// Where they get mail.
     pub email: String,
+    /// How many notices they have not read.
+    pub unread: u32,
     /// What they can spend.
     pub available: Credits,
 }
@@ -36,6 +38,10 @@ pub enum MenuEntry {
     Credits,
     /// The whole history.
     History,
+    /// What they were told.
+    Inbox,
+    /// What they are told of, and how.
+    Notifications,
     /// What may be spent in a billing cycle.
     SpendCaps,
     /// The keys of programs.
@@ -43,12 +49,21 @@ pub enum MenuEntry {
 }
 
 impl MenuEntry {
-    const ALL: [Self; 4] = [Self::Credits, Self::History, Self::SpendCaps, Self::ApiKeys];
+    const ALL: [Self; 6] = [
+        Self::Credits,
+        Self::History,
+        Self::Inbox,
+        Self::Notifications,
+        Self::SpendCaps,
+        Self::ApiKeys,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Credits => "Credits Management",
             Self::History => "History",
+            Self::Inbox => "Inbox",
+            Self::Notifications => "Notifications",
             Self::SpendCaps => "Spend caps",
             Self::ApiKeys => "API keys",
         }
@@ -58,6 +73,8 @@ impl MenuEntry {
         match self {
             Self::Credits => "/settings/credits",
             Self::History => "/settings/credits/history",
+            Self::Inbox => "/settings/notices",
+            Self::Notifications => "/settings/notifications",
             Self::SpendCaps => "/settings/spend-caps",
             Self::ApiKeys => "/settings/api-keys",
         }
@@ -67,6 +84,8 @@ impl MenuEntry {
         match self {
             Self::Credits => Glyph::Coin,
             Self::History => Glyph::History,
+            Self::Inbox => Glyph::Bell,
+            Self::Notifications => Glyph::Envelope,
             Self::SpendCaps => Glyph::Gauge,
             Self::ApiKeys => Glyph::Key,
         }
@@ -108,6 +127,7 @@ pub fn SettingsLayout(
                     <b id="header-available">{available}</b>
                     " credits"
                 </a>
+                <Bell unread=viewer.unread/>
                 <AccountMenu name=viewer.name email=viewer.email/>
             </div>
         </header>
@@ -190,6 +210,22 @@ pub fn Brand(
             </svg>
             "Recharge"
             {staff.then(|| view! { <span class="badge badge-accent">"Staff"</span> })}
+        </a>
+    }
+}
+
+/// The way to the inbox, with what is new there.
+#[component]
+fn Bell(unread: u32) -> impl IntoView {
+    let spoken = match unread {
+        0 => "Inbox".to_owned(),
+        unread => format!("Inbox, {unread} unread"),
+    };
+    let shown = if unread > 99 { "99+".to_owned() } else { unread.to_string() };
+    view! {
+        <a class="bell" href=MenuEntry::Inbox.path() aria-label=spoken>
+            <Icon glyph=Glyph::Bell size=18/>
+            <span id="header-unread" hidden=unread == 0>{shown}</span>
         </a>
     }
 }

@@ -237,6 +237,7 @@ impl Shop {
             account: buyer.account.clone(),
             name: "Somebody".to_owned(),
             email: buyer.email.clone(),
+            unread: 0,
         };
         let sessions = Sessions::new(self.test.database.clone(), self.clock.clone());
         let presence = session_of(&buyer.user, sessions).await;
