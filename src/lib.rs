@@ -18,6 +18,7 @@
 //!   - `ledger`: the only writer of credits.
 //!   - `events`: what somebody should be told of, written with its cause.
 //!   - `outbox`: what is to be sent out, by mail or webhook.
+//!   - `webhooks`: tells the platform's own servers, signed, for as long as it takes.
 //!   - `notices`: tells customers what happened, in their inbox and by mail.
 //!   - `catalogue`: what is sold and what operations cost, in versions that never change.
 //!   - `quotes`: binding prices for operations.

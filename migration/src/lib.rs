@@ -19,6 +19,7 @@ mod m20261122_000008_session_users;
 mod m20261122_000009_events;
 mod m20261122_000010_jobs;
 mod m20261122_000011_notifications;
+mod m20261122_000012_webhooks;
 mod m20261122_000016_runs;
 
 /// Brings a database up to date.
@@ -37,9 +38,10 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000007_payment_details::Migration),
             Box::new(m20261122_000008_session_users::Migration),
             Box::new(m20261122_000009_events::Migration),
-            Box::new(m20261122_000011_notifications::Migration),
-            Box::new(m20261122_000016_runs::Migration),
             Box::new(m20261122_000010_jobs::Migration),
+            Box::new(m20261122_000011_notifications::Migration),
+            Box::new(m20261122_000012_webhooks::Migration),
+            Box::new(m20261122_000016_runs::Migration),
         ]
     }
 }

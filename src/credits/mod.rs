@@ -37,7 +37,7 @@ pub use command::{Command, HoldTime, Refusal, ReleaseReason, Validity};
 pub use cycle::{Cycle, expires_after_one_year, start_of_day};
 pub use entry::{Allocation, Entry, EntryKind, Note};
 pub use event::{Event, EventKind};
-pub use forecast::{Pace, Runway};
+pub use forecast::{Pace, Prospect, Room, Runway};
 pub use hold::{Hold, HoldState};
 pub use level::{Level, Watch};
 pub use lot::{Lot, Source};

@@ -63,6 +63,8 @@ pub struct Config {
     pub paces: Paces,
     /// How mail goes out.
     pub mail: MailSettings,
+    /// Whether webhooks may go to private addresses, and over http.
+    pub webhook_allow_private: bool,
     /// What is logged.
     pub log: String,
     /// What Leptos needs to know.
@@ -115,6 +117,7 @@ impl Config {
             client_address_header,
             metrics_token: metrics_token.map(Secret::new),
             paces: Paces { of_account: settings.api_rate, of_service: settings.api_service_rate },
+            webhook_allow_private: settings.webhook_allow_private,
             log: settings.log,
             leptos,
         })

@@ -30,6 +30,7 @@ pub mod seed;
 pub mod serve;
 pub mod simulate_load;
 mod static_files;
+pub mod webhooks;
 mod words;
 
 use catalogue::Catalogues;
@@ -43,6 +44,7 @@ use ledger::Ledger;
 use notices::Notices;
 use payments::Payments;
 use quotes::Quotes;
+use webhooks::Webhooks;
 
 /// What every handler and page may use. Clones share everything.
 #[derive(Clone, Debug)]
@@ -59,6 +61,8 @@ pub struct AppState {
     pub payments: Payments,
     /// Tells customers what happened.
     pub notices: Notices,
+    /// Tells the platform's servers what happened.
+    pub webhooks: Webhooks,
     /// The database.
     pub database: Database,
     /// The time.

@@ -31,6 +31,7 @@ use super::{
     payments::{self, Payments},
     quotes::Quotes,
     router::router,
+    webhooks::{self, Webhooks},
 };
 
 /// How long the end may take: less than what supervisors wait before they kill.
@@ -118,7 +119,7 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     migrate(&config, &database).await?;
     let state = start(config, &catalogue, database, Clock::default()).await?;
     let (shutdown, ledger) = (state.shutdown.clone(), state.ledger.clone());
-    let payments = state.payments.clone();
+    let (payments, webhooks) = (state.payments.clone(), state.webhooks.clone());
     cancel_on_signal(shutdown.clone())?;
     let watching = state.catalogues.watch(shutdown.clone());
     let jobs = Jobs::of(&state).start(shutdown.clone());
@@ -141,6 +142,9 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     }
     if timeout_at(asked_at + GRACE_FOR_PAYMENTS, payments.close()).await.is_err() {
         tracing::warn!("a payment was left to the next start");
+    }
+    if timeout_at(asked_at + GRACE_FOR_PAYMENTS, webhooks.close()).await.is_err() {
+        tracing::warn!("what became of some webhooks is not known: they will be sent again");
     }
     if timeout_at(asked_at + GRACE, ledger.close()).await.is_err() {
         tracing::error!("the ledger could not finish writing in time");
@@ -170,9 +174,11 @@ pub async fn start(
         selling(&config),
     )
     .map_err(StartError::System)?;
+    let webhooks = open_webhooks(&config, &database, &clock)?;
     let mail = config.mail.clone();
     let notices = Notices::new(database.clone(), catalogues.clone(), ledger.clone(), mail);
     Ok(AppState {
+        webhooks,
         notices,
         pacemaker: Pacemaker::new(config.paces),
         api_keys: ApiKeys::new(database.clone(), clock.clone()),
@@ -188,6 +194,19 @@ pub async fn start(
         job_counts: JobCounts::default(),
         shutdown: CancellationToken::new(),
     })
+}
+
+/// The webhooks of a database.
+///
+/// # Errors
+/// Where no secure connections can be made.
+pub fn open_webhooks(
+    config: &Config,
+    database: &Database,
+    clock: &Clock,
+) -> Result<Webhooks, StartError> {
+    let settings = webhooks::Settings::new(config.webhook_allow_private);
+    Webhooks::new(database.clone(), clock.clone(), settings).map_err(StartError::System)
 }
 
 /// What selling depends on.

@@ -20,6 +20,7 @@ mod api_schema;
 mod app;
 mod architecture;
 mod catalogues;
+mod cluster;
 mod databases;
 mod events;
 mod expiry;

@@ -117,4 +117,9 @@ pub struct Settings {
     /// Requests a second that one API key of a service may make; twice as many after a rest
     #[arg(long, env, global = true, default_value = "5000", value_name = "PER_SECOND")]
     pub api_service_rate: NonZeroU32,
+
+    /// Whether webhooks may go to private addresses and over http: for development only, since it
+    /// lets whoever adds an endpoint reach this machine's neighbours
+    #[arg(long, env, global = true, default_value_t = false, action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub webhook_allow_private: bool,
 }

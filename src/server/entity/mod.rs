@@ -1,4 +1,6 @@
 //! The rows of the tables, as SeaORM entities. Seen by `ledger`, `payments`, `identity`,
+//! `catalogue`, `quotes`, `events`, `outbox`, `webhooks` and `seed` only.
+//! `catalogue`, `quotes`, `events`, `outbox`, `jobs` and `seed` only.
 //! `catalogue`, `quotes`, `events`, `outbox`, `notices` and `seed` only.
 //! `catalogue`, `quotes`, `events`, `outbox`, `jobs` and `seed` only.
 //!
@@ -29,3 +31,6 @@ pub mod sign_in_link;
 pub mod stripe_event;
 pub mod usage_daily;
 pub mod user;
+pub mod webhook_attempt;
+pub mod webhook_endpoint;
+pub mod webhook_request;

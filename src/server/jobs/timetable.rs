@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Done, Job, JobError, sweep::sweep};
+use super::{Done, Job, JobError, reminders::remind, sweep::sweep};
 use crate::server::{
     AppState,
     identity::{Sessions, sign_in_links},
@@ -23,6 +23,7 @@ const NEWS_WITHIN: TimeDelta = TimeDelta::minutes(1);
 pub(super) fn all(state: &AppState) -> Vec<Job> {
     let mut jobs = vec![
         Job::new("sweep", MINUTE, state.clone(), sweep),
+        Job::new("reminders", HOUR, (state.database.clone(), state.shutdown.clone()), remind),
         Job::new("tidy", HOUR, state.clone(), tidy),
         Job::new("notices", MOMENT, state.notices.clone(), tell),
         Job::new("mail", MOMENT, state.notices.clone(), send_mail),
