@@ -60,3 +60,7 @@ mod seed;
 mod sessions;
 mod simulate_load;
 mod spend_caps;
+mod webhooks;
+mod webhooks_hearing;
+mod webhooks_retries;
+mod webhooks_safety;

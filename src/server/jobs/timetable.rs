@@ -10,6 +10,7 @@ use crate::server::{
     identity::{Sessions, sign_in_links},
     notices::Notices,
     payments::Payments,
+    webhooks::Webhooks,
 };
 
 const MOMENT: Duration = Duration::from_secs(5);
@@ -30,6 +31,7 @@ pub(super) fn all(state: &AppState) -> Vec<Job> {
         Job::new("tidy", HOUR, state.clone(), tidy),
         Job::new("notices", MOMENT, state.notices.clone(), tell),
         Job::new("mail", MOMENT, state.notices.clone(), send_mail),
+        Job::new("webhooks", MOMENT, state.webhooks.clone(), send_webhooks),
         Job::new("paces", 6 * HOUR, state.notices.clone(), follow_paces),
         Job::new("price-changes", MINUTE, state.notices.clone(), find_price_changes),
     ];
@@ -56,6 +58,11 @@ async fn recharge(payments: Payments, now: DateTime<Utc>) -> Result<Done, JobErr
         tracing::info!(?run, "accounts were recharged");
     }
     Ok(Done(run.credited))
+}
+
+/// Sends the platform's servers what they are to be told.
+async fn send_webhooks(webhooks: Webhooks, _: DateTime<Utc>) -> Result<Done, JobError> {
+    Ok(Done(webhooks.deliver().await?.taken))
 }
 
 /// Deletes what has ended and nobody asks for any more.
