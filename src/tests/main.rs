@@ -26,6 +26,7 @@ mod cycles;
 mod databases;
 mod events;
 mod expiry;
+mod expiry_page;
 mod identity;
 mod jobs;
 mod ledger_concurrency;

@@ -109,6 +109,7 @@ const MAY_KNOW: [Rule; 17] = [
             "server::identity",
             "server::jobs",
             "server::news",
+            "server::outbox",
             "server::payments",
             "server::ledger",
             "server::catalogue",
