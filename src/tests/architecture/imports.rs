@@ -12,7 +12,7 @@ use super::{
 /// A module and what it may name of ours. The longest name that fits is its rule.
 type Rule = (&'static str, &'static [&'static str]);
 
-const MAY_KNOW: [Rule; 16] = [
+const MAY_KNOW: [Rule; 17] = [
     // The program is its command line.
     ("main", &["server::command_line"]),
     ("app", &["pages"]),
@@ -94,6 +94,10 @@ const MAY_KNOW: [Rule; 16] = [
             "server::AppState",
         ],
     ),
+    (
+        "server::news",
+        &["credits", "server::news", "server::identity", "server::clock", "server::database"],
+    ),
     // The pages' errors are how failures are explained to people; a file with a customer's
     // history understands the same address as the page beside it; a form that is answered by its
     // page tells it what came of it.
@@ -104,6 +108,7 @@ const MAY_KNOW: [Rule; 16] = [
             "server::http",
             "server::identity",
             "server::jobs",
+            "server::news",
             "server::payments",
             "server::ledger",
             "server::catalogue",
@@ -116,6 +121,7 @@ const MAY_KNOW: [Rule; 16] = [
             "server::AppState",
             "pages::api_keys",
             "pages::auto_recharge",
+            "pages::billing_cycle",
             "pages::error",
             "pages::history",
             "pages::spend_caps",
