@@ -61,6 +61,7 @@ mod sessions;
 mod simulate_load;
 mod spend_caps;
 mod webhooks;
+mod webhooks_api;
 mod webhooks_hearing;
 mod webhooks_retries;
 mod webhooks_safety;
