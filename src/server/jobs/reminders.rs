@@ -151,8 +151,11 @@ async fn write(
     }
     let written = database.write(move |transaction| {
         let rows = rows.clone().into_iter().map(|row| row.into_active_model().reset_all());
-        let insert = event::Entity::insert_many(rows)
-            .on_conflict_do_nothing_on([Column::AccountId, Column::Kind, Column::Cause]);
+        let insert = event::Entity::insert_many(rows).on_conflict_do_nothing_on([
+            Column::AccountId,
+            Column::Kind,
+            Column::Cause,
+        ]);
         Box::pin(async move { insert.exec_without_returning(transaction).await })
     });
     Ok(match written.await? {

@@ -12,7 +12,7 @@ use super::{
 /// A module and what it may name of ours. The longest name that fits is its rule.
 type Rule = (&'static str, &'static [&'static str]);
 
-const MAY_KNOW: [Rule; 16] = [
+const MAY_KNOW: [Rule; 17] = [
     // The program is its command line.
     ("main", &["server::command_line"]),
     ("app", &["pages"]),
@@ -44,6 +44,24 @@ const MAY_KNOW: [Rule; 16] = [
             "server::webhooks",
             "server::events",
             "server::outbox",
+            "server::entity",
+            "server::clock",
+            "server::database",
+            "server::secret",
+        ],
+    ),
+    // Links in mail are signed with a secret as sessions have it.
+    (
+        "server::notices",
+        &[
+            "credits",
+            "server::notices",
+            "server::events",
+            "server::outbox",
+            "server::webhooks",
+            "server::ledger",
+            "server::catalogue",
+            "server::identity",
             "server::entity",
             "server::clock",
             "server::database",
@@ -109,6 +127,7 @@ const MAY_KNOW: [Rule; 16] = [
             "server::catalogue",
             "server::quotes",
             "server::webhooks",
+            "server::notices",
             "server::config",
             "server::clock",
             "server::database",
@@ -117,13 +136,15 @@ const MAY_KNOW: [Rule; 16] = [
             "pages::api_keys",
             "pages::error",
             "pages::history",
+            "pages::notifications",
             "pages::spend_caps",
+            "pages::unsubscribe",
         ],
     ),
 ];
 
 /// What only some may name, of ours or of others.
-const ONLY_KNOWN_TO: [Rule; 9] = [
+const ONLY_KNOWN_TO: [Rule; 11] = [
     ("app", &["server::pages"]),
     (
         "server::entity",
@@ -138,11 +159,14 @@ const ONLY_KNOWN_TO: [Rule; 9] = [
             "server::events",
             "server::outbox",
             "server::webhooks",
+            "server::notices",
             // It writes a past that no verb would.
             "server::seed",
         ],
     ),
     ("migration", &["server::database"]),
+    ("lettre", &["server::notices::mail"]),
+    ("askama", &["server::notices::mail"]),
     ("stripe", &["server::payments::stripe"]),
     ("stripe_checkout", &["server::payments::stripe"]),
     ("stripe_core", &["server::payments::stripe"]),
