@@ -17,6 +17,7 @@
 mod caps;
 mod compare;
 mod detail;
+mod gather;
 mod history;
 mod holds;
 mod known;
@@ -33,6 +34,7 @@ mod rowset;
 mod telling;
 mod verify;
 mod write;
+mod writer;
 mod writes;
 
 use chrono::{DateTime, Utc};
