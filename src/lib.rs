@@ -20,7 +20,8 @@
 //!   - `outbox`: what is to be sent out, by mail or webhook.
 //!   - `catalogue`: what is sold and what operations cost, in versions that never change.
 //!   - `quotes`: binding prices for operations.
-//!   - `payments`: sells them through Stripe.
+//!   - `payments`: sells them through Stripe; `auto_recharge` below it buys with a saved card, within
+//!     what its owner agreed to.
 //!   - `jobs`: what runs by the clock, safe with many processes.
 //!   - `http`: plain forms, files, events, and the doors for machines.
 //!   - `entity`, `database`, `clock`: rows, the two databases, the only source of `now`.
