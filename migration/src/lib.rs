@@ -17,8 +17,8 @@ mod m20261122_000006_programs;
 mod m20261122_000007_payment_details;
 mod m20261122_000008_session_users;
 mod m20261122_000009_events;
-mod m20261122_000013_auto_recharge;
 mod m20261122_000010_jobs;
+mod m20261122_000013_auto_recharge;
 mod m20261122_000016_runs;
 
 /// Brings a database up to date.
