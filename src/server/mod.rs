@@ -18,6 +18,8 @@ pub mod http;
 pub mod identity;
 pub mod jobs;
 pub mod ledger;
+pub mod news;
+pub mod notices;
 pub mod observability;
 pub mod outbox;
 mod pages;
@@ -29,6 +31,7 @@ pub mod seed;
 pub mod serve;
 pub mod simulate_load;
 mod static_files;
+pub mod webhooks;
 mod words;
 
 use catalogue::Catalogues;
@@ -39,8 +42,11 @@ use http::api::Pacemaker;
 use identity::{ApiKeys, Passwords, Throttle};
 use jobs::JobCounts;
 use ledger::Ledger;
+use news::Newsroom;
+use notices::Notices;
 use payments::Payments;
 use quotes::Quotes;
+use webhooks::Webhooks;
 
 /// What every handler and page may use. Clones share everything.
 #[derive(Clone, Debug)]
@@ -55,6 +61,12 @@ pub struct AppState {
     pub ledger: Ledger,
     /// Sells credits.
     pub payments: Payments,
+    /// Tells customers what happened.
+    pub notices: Notices,
+    /// Tells the platform's servers what happened.
+    pub webhooks: Webhooks,
+    /// Where open pages listen to what is new.
+    pub news: Newsroom,
     /// The database.
     pub database: Database,
     /// The time.
@@ -71,6 +83,12 @@ pub struct AppState {
     pub job_counts: JobCounts,
     /// Cancelled when the program is asked to end: what would stay open for long ends then.
     pub shutdown: CancellationToken,
+}
+
+impl FromRef<AppState> for Newsroom {
+    fn from_ref(state: &AppState) -> Self {
+        state.news.clone()
+    }
 }
 
 impl FromRef<AppState> for LeptosOptions {

@@ -27,9 +27,12 @@ use super::{
     identity::{ApiKeys, Passwords, Throttle},
     jobs::{JobCounts, Jobs},
     ledger::Ledger,
+    news::Newsroom,
+    notices::Notices,
     payments::{self, Payments},
     quotes::Quotes,
     router::router,
+    webhooks::{self, Webhooks},
 };
 
 /// How long the end may take: less than what supervisors wait before they kill.
@@ -117,7 +120,7 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     migrate(&config, &database).await?;
     let state = start(config, &catalogue, database, Clock::default()).await?;
     let (shutdown, ledger) = (state.shutdown.clone(), state.ledger.clone());
-    let payments = state.payments.clone();
+    let (payments, webhooks) = (state.payments.clone(), state.webhooks.clone());
     cancel_on_signal(shutdown.clone())?;
     let watching = state.catalogues.watch(shutdown.clone());
     let jobs = Jobs::of(&state).start(shutdown.clone());
@@ -128,7 +131,6 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
         axum::serve(listener, app).with_graceful_shutdown(shutdown.clone().cancelled_owned());
     let serving = tokio::spawn(server.into_future());
     shutdown.cancelled().await;
-    payments.end_news();
     let asked_at = Instant::now();
     tracing::info!("ending");
     if timeout_at(asked_at + GRACE_FOR_REQUESTS, serving).await.is_err() {
@@ -140,6 +142,9 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     }
     if timeout_at(asked_at + GRACE_FOR_PAYMENTS, payments.close()).await.is_err() {
         tracing::warn!("a payment was left to the next start");
+    }
+    if timeout_at(asked_at + GRACE_FOR_PAYMENTS, webhooks.close()).await.is_err() {
+        tracing::warn!("what became of some webhooks is not known: they will be sent again");
     }
     if timeout_at(asked_at + GRACE, ledger.close()).await.is_err() {
         tracing::error!("the ledger could not finish writing in time");
@@ -169,7 +174,15 @@ pub async fn start(
         selling(&config),
     )
     .map_err(StartError::System)?;
+    let webhooks = open_webhooks(&config, &database, &clock)?;
+    let mail = config.mail.clone();
+    let notices = Notices::new(database.clone(), catalogues.clone(), ledger.clone(), mail);
+    let shutdown = CancellationToken::new();
+    let news = Newsroom::new(database.clone(), clock.clone(), payments.changes(), shutdown.clone());
     Ok(AppState {
+        webhooks,
+        notices,
+        news,
         pacemaker: Pacemaker::new(config.paces),
         api_keys: ApiKeys::new(database.clone(), clock.clone()),
         quotes: Quotes::new(database.clone(), clock.clone(), catalogues.clone()),
@@ -182,8 +195,21 @@ pub async fn start(
         passwords,
         throttle: Throttle::default(),
         job_counts: JobCounts::default(),
-        shutdown: CancellationToken::new(),
+        shutdown,
     })
+}
+
+/// The webhooks of a database.
+///
+/// # Errors
+/// Where no secure connections can be made.
+pub fn open_webhooks(
+    config: &Config,
+    database: &Database,
+    clock: &Clock,
+) -> Result<Webhooks, StartError> {
+    let settings = webhooks::Settings::new(config.webhook_allow_private);
+    Webhooks::new(database.clone(), clock.clone(), settings).map_err(StartError::System)
 }
 
 /// What selling depends on.

@@ -1,15 +1,17 @@
 //! When the lots end, on one line of time. Positions are percentages of the drawing's width, so
 //! that nothing in it is stretched.
 
-use chrono::{DateTime, Datelike, Days, FixedOffset, Months, NaiveDate, NaiveTime, TimeDelta};
+use chrono::{DateTime, Datelike, Days, FixedOffset, Months, NaiveDate, NaiveTime, TimeDelta, Utc};
 use leptos::prelude::*;
 
-use crate::credits::LotLine;
+use super::words::estimate;
+use crate::credits::{Credits, LotLine};
 
 /// The most days or months that are named above the lanes.
 const MOST_NAMES: usize = 13;
 
-/// One lane for each lot, from today to its expiry; the first of them is the next to expire.
+/// One lane for each lot, from today to its expiry, with the time in which it is likely spent and
+/// what is left of it at the end. The table below says the same in words.
 #[component]
 pub fn Timeline(
     /// The lots, soonest expiry first.
@@ -18,23 +20,73 @@ pub fn Timeline(
     now: DateTime<FixedOffset>,
 ) -> impl IntoView {
     let span = Span::from_to(now, lots.iter().map(|lot| lot.expires_at).max().unwrap_or(now));
-    let lanes = lots.into_iter().enumerate().map(|(index, lot)| {
+    let has_pace = lots.iter().any(|lot| lot.prospect.is_some());
+    let is_some_left = lots.iter().any(|lot| left_of(lot).is_some());
+    let lanes = lots.into_iter().map(|lot| {
         let amount = (lot.remaining + lot.held).to_string();
-        let (bar, end) = if index == 0 { ("lane-next", "lane-next-end") } else { ("lane", "lane-end") };
-        let at = span.percent(lot.expires_at);
         view! {
-            <p class="lane-name"><span>{super::lots::lot_name(&lot)}</span><span class="muted">{amount}</span></p>
-            <svg>
-                <rect class=bar x="0" y="42%" width=format!("{at:.2}%") height="6"></rect>
-                <rect class=end x=format!("{at:.2}%") y="22%" width="2" height="56%"></rect>
-            </svg>
+            <p class="lane-name">
+                <span>{super::lots::lot_name(&lot)}</span>
+                <span class="muted">{amount}</span>
+            </p>
+            <svg class:is-late=span.is_late(&lot)>{lane(&lot, span)}</svg>
         }
     });
+    let lanes = lanes.collect_view();
     view! {
         <div class="timeline" aria-hidden="true">
             <svg class="months">{span.marks().into_iter().map(drawn).collect_view()}</svg>
-            {lanes.collect_view()}
+            {lanes}
+            {has_pace.then(|| legend(is_some_left))}
         </div>
+    }
+}
+
+/// A thin line as long as the lot lives, thick while it is likely spent; amber at the end for what
+/// is left then.
+fn lane(lot: &LotLine, span: Span) -> impl IntoView {
+    let end = span.percent(lot.expires_at);
+    let spent = lot.prospect.map(|prospect| {
+        let at = |at: DateTime<Utc>| span.percent(at.with_timezone(lot.expires_at.offset()));
+        let (from, to) = (at(prospect.begins_at), at(prospect.ends_at));
+        let (x, width) = (format!("{from:.2}%"), format!("{:.2}%", to - from));
+        view! { <rect class="lane-spent" x=x y="36%" width=width height="28%" rx="2"></rect> }
+    });
+    let left = left_of(lot);
+    let class = if left.is_some() { "lane-end lane-left" } else { "lane-end" };
+    let left = left.map(|left| {
+        // After the end, or where there is no room above the line before it.
+        let (anchor, dx, y) =
+            if span.is_late(lot) { ("end", "-4", "22%") } else { ("start", "9", "50%") };
+        let text = format!("about {} left", estimate(left));
+        view! {
+            <text class="lane-text" x=format!("{end:.2}%") y=y dx=dx dy="0.35em" text-anchor=anchor>
+                {text}
+            </text>
+        }
+    });
+    view! {
+        <rect class="lane" x="0" y="47%" width=format!("{end:.2}%") height="2"></rect>
+        {spent}
+        <rect class=class x=format!("{end:.2}%") y="26%" width="3" height="48%"></rect>
+        {left}
+    }
+}
+
+fn left_of(lot: &LotLine) -> Option<Credits> {
+    lot.forfeited().filter(|left| left.is_positive())
+}
+
+fn legend(is_some_left: bool) -> impl IntoView {
+    let entry = |class: &'static str, words: &'static str| {
+        view! { <li><i class=class></i>{words}</li> }
+    };
+    view! {
+        <ul class="timeline-legend">
+            {entry("is-spent", "likely spent, at your pace")}
+            {entry("is-end", "expires")}
+            {is_some_left.then(|| entry("is-left", "expires with some left"))}
+        </ul>
     }
 }
 
@@ -75,6 +127,11 @@ impl Span {
     fn percent(self, at: DateTime<FixedOffset>) -> f64 {
         let passed = (at - self.start).num_seconds().max(0) as f64;
         98.5 * passed / self.seconds as f64
+    }
+
+    /// Whether a lot ends so late that nothing has room beside its end.
+    fn is_late(self, lot: &LotLine) -> bool {
+        self.percent(lot.expires_at) > 50.0
     }
 
     /// The days that are named on it: every day or week of a short time, else the firsts of the

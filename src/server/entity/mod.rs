@@ -1,4 +1,7 @@
 //! The rows of the tables, as SeaORM entities. Seen by `ledger`, `payments`, `identity`,
+//! `catalogue`, `quotes`, `events`, `outbox`, `webhooks` and `seed` only.
+//! `catalogue`, `quotes`, `events`, `outbox`, `jobs` and `seed` only.
+//! `catalogue`, `quotes`, `events`, `outbox`, `notices` and `seed` only.
 //! `catalogue`, `quotes`, `events`, `outbox`, `jobs` and `seed` only.
 //!
 //! Amounts are thousandths of a credit or minor units of money, instants are milliseconds since
@@ -20,11 +23,17 @@ pub mod job;
 pub mod lot;
 pub mod mark;
 pub mod notice;
+pub mod notice_latch;
+pub mod notice_preference;
 pub mod outbox;
 pub mod purchase;
 pub mod quote;
+pub mod runway_warning;
 pub mod session;
 pub mod sign_in_link;
 pub mod stripe_event;
 pub mod usage_daily;
 pub mod user;
+pub mod webhook_attempt;
+pub mod webhook_endpoint;
+pub mod webhook_request;

@@ -15,6 +15,7 @@
 
 mod claim;
 mod job;
+mod reminders;
 mod standing;
 mod sweep;
 mod timetable;
@@ -31,6 +32,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 pub use job::{Done, Job, JobError};
+pub use reminders::remind;
 pub use standing::{Standing, standings};
 
 use super::{

@@ -77,7 +77,7 @@ impl Payments {
             })
         });
         let row = cancelled.await?.unwrap_or(row);
-        self.changed(&row.id);
+        self.changed();
         Ok(row)
     }
 }

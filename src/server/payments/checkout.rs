@@ -202,7 +202,7 @@ impl Payments {
             })
         });
         let kept = kept.await?.unwrap_or(row);
-        self.changed(&kept.id);
+        self.changed();
         let is_ended = [PurchaseState::Cancelled, PurchaseState::Expired]
             .iter()
             .any(|state| kept.state == state.id());
@@ -231,11 +231,13 @@ impl Payments {
                 row.state = Set(state.id().to_owned());
                 row.reason = Set(reason.to_owned());
                 row.updated_at = Set(now);
-                row.update(transaction).await.map(Some)
+                let row = row.update(transaction).await?;
+                rows::tell_failed(transaction, &row, now).await?;
+                Ok(Some(row))
             })
         });
         let row = given_up.await?.unwrap_or(row);
-        self.changed(&row.id);
+        self.changed();
         Ok(row)
     }
 }

@@ -137,7 +137,7 @@ impl Payments {
         let Some((row, verdict)) = settled.await? else {
             return Ok(Judged::Done(self.stranger(session, "no purchase names it")));
         };
-        self.changed(&row.id);
+        self.changed();
         let state = rows::state(&row)?;
         Ok(match verdict {
             Verdict::Credit => Judged::Grant(Box::new(row)),
@@ -184,7 +184,7 @@ impl Payments {
         let key = format!("purchase:{}", row.id);
         match self.ledger.execute(&account, &key, command(&row)?).await {
             Ok(outcome) => {
-                self.changed(&row.id);
+                self.changed();
                 Ok(Fulfilment::Credited { purchase: row.id, is_new: !outcome.replayed })
             }
             Err(LedgerError::Busy | LedgerError::Unavailable) => Err(Away::Database),
@@ -218,7 +218,7 @@ impl Payments {
             })
         });
         written.await?;
-        self.changed(&row.id);
+        self.changed();
         Ok(Fulfilment::Review { purchase: row.id })
     }
 }
@@ -264,6 +264,9 @@ async fn note(
     }
     if after == before {
         return Ok(after);
+    }
+    if after.state != before.state {
+        rows::tell_failed(transaction, &after, now).await?;
     }
     after.updated_at = now;
     after.into_active_model().reset_all().update(transaction).await

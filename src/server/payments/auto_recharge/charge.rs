@@ -170,7 +170,7 @@ impl Payments {
             })
         });
         let row = ended.await?.unwrap_or(row);
-        self.changed(&row.id);
+        self.changed();
         Ok(Fulfilment::Unpaid { state: purchases::state(&row)?, purchase: row.id })
     }
 }
