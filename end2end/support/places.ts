@@ -23,6 +23,7 @@ export const customerPlaces: Place[] = [
   ["an order", "/settings/credits/buy?package=desk"],
   ["an order without the terms", "/settings/credits/buy?package=desk&problem=terms"],
   ["spend caps", "/settings/spend-caps"],
+  ["auto-recharge without a card", "/settings/auto-recharge"],
   ["billing cycle", "/settings/billing-cycle"],
   ["API keys", "/settings/api-keys"],
 ];
