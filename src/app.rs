@@ -16,10 +16,13 @@ use crate::pages::{
     credits::CreditsRoute,
     error::NotFoundPage,
     history::HistoryRoute,
+    notices::InboxRoute,
+    notifications::NotificationsRoute,
     purchase::PurchaseRoute,
     sign_in::{SignInLinkRoute, SignInRoute},
     spend_caps::SpendCapsRoute,
     support::{SupportAccountRoute, SupportSearchRoute},
+    unsubscribe::UnsubscribeRoute,
 };
 
 /// The document around every page.
@@ -81,6 +84,17 @@ pub fn App() -> impl IntoView {
                 <Route
                     path=path!("/settings/auto-recharge")
                     view=AutoRechargeRoute
+                    ssr=SsrMode::Async
+                />
+                <Route path=path!("/settings/notices") view=InboxRoute ssr=SsrMode::Async/>
+                <Route
+                    path=path!("/settings/notifications")
+                    view=NotificationsRoute
+                    ssr=SsrMode::Async
+                />
+                <Route
+                    path=path!("/unsubscribe/:token")
+                    view=UnsubscribeRoute
                     ssr=SsrMode::Async
                 />
                 <Route path=path!("/support") view=SupportSearchRoute ssr=SsrMode::Async/>

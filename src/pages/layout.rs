@@ -20,6 +20,8 @@ pub struct Viewer {
     pub name: String,
     /// Where they get mail.
     pub email: String,
+    /// How many notices they have not read.
+    pub unread: u32,
     /// What they can spend.
     pub available: Credits,
 }
@@ -42,6 +44,10 @@ pub enum MenuEntry {
     History,
     /// When a billing cycle begins.
     BillingCycle,
+    /// What they were told.
+    Inbox,
+    /// What they are told of, and how.
+    Notifications,
     /// What may be spent in a billing cycle.
     SpendCaps,
     /// What is bought when the balance falls.
@@ -51,11 +57,13 @@ pub enum MenuEntry {
 }
 
 impl MenuEntry {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 8] = [
         Self::Credits,
         Self::History,
+        Self::Inbox,
         Self::AutoRecharge,
         Self::SpendCaps,
+        Self::Notifications,
         Self::BillingCycle,
         Self::ApiKeys,
     ];
@@ -65,6 +73,8 @@ impl MenuEntry {
             Self::Credits => "Credits Management",
             Self::History => "History",
             Self::BillingCycle => "Billing cycle",
+            Self::Inbox => "Inbox",
+            Self::Notifications => "Notifications",
             Self::SpendCaps => "Spend caps",
             Self::AutoRecharge => "Auto-recharge",
             Self::ApiKeys => "API keys",
@@ -76,6 +86,8 @@ impl MenuEntry {
             Self::Credits => "/settings/credits",
             Self::History => "/settings/credits/history",
             Self::BillingCycle => "/settings/billing-cycle",
+            Self::Inbox => "/settings/notices",
+            Self::Notifications => "/settings/notifications",
             Self::SpendCaps => "/settings/spend-caps",
             Self::AutoRecharge => "/settings/auto-recharge",
             Self::ApiKeys => "/settings/api-keys",
@@ -87,6 +99,8 @@ impl MenuEntry {
             Self::Credits => Glyph::Coin,
             Self::History => Glyph::History,
             Self::BillingCycle => Glyph::Calendar,
+            Self::Inbox => Glyph::Bell,
+            Self::Notifications => Glyph::Envelope,
             Self::SpendCaps => Glyph::Gauge,
             Self::AutoRecharge => Glyph::Repeat,
             Self::ApiKeys => Glyph::Key,
@@ -137,6 +151,7 @@ pub fn SettingsLayout(
                     <b id="header-available">{available}</b>
                     " credits"
                 </a>
+                <Bell unread=viewer.unread/>
                 <AccountMenu name=viewer.name email=viewer.email/>
             </div>
         </header>
@@ -191,6 +206,33 @@ pub fn PlainLayout(
             <Brand home="/"/>
             {children()}
         </main>
+    }
+}
+
+/// The way to the inbox, with what is new there.
+#[component]
+fn Bell(unread: u32) -> impl IntoView {
+    let spoken = match unread {
+        0 => "Inbox".to_owned(),
+        unread => format!("Inbox, {unread} unread"),
+    };
+    let aloud = match unread {
+        0 => "Inbox: nothing unread".to_owned(),
+        unread => format!("Inbox: {unread} unread"),
+    };
+    let shown = if unread > 99 { "99+".to_owned() } else { unread.to_string() };
+    view! {
+        <a
+            class="bell"
+            id="header-inbox"
+            href=MenuEntry::Inbox.path()
+            aria-label=spoken
+            data-live=""
+            data-spoken=aloud
+        >
+            <Icon glyph=Glyph::Bell size=18/>
+            <span id="header-unread" hidden=unread == 0>{shown}</span>
+        </a>
     }
 }
 

@@ -25,7 +25,7 @@ use super::{
     headers::SecurityHeaders,
     http::{
         agent, api, api_keys, auto_recharge, billing_cycle, buying, events, health, history_csv,
-        metrics, spend_caps, stripe_webhook,
+        metrics, notices, notifications, spend_caps, stripe_webhook, unsubscribe,
     },
     identity::{self, Gate, Sessions},
     observability::observed,
@@ -88,6 +88,9 @@ fn people(state: &AppState, headers: &SecurityHeaders) -> Router<AppState> {
         .route("/settings/events", get(events::stream))
         .route("/settings/credits/history.csv", get(history_csv::own))
         .route("/support/accounts/{id}/history.csv", get(history_csv::of_account))
+        .merge(notices::routes())
+        .merge(notifications::routes(state.clone(), pages.clone().with_state(state.clone())))
+        .merge(unsubscribe::routes(state.clone(), pages.clone().with_state(state.clone())))
         .merge(pages)
         .fallback_service(root_files(config, not_found))
         .layer(from_fn_with_state(gate, identity::gate))
@@ -104,7 +107,7 @@ fn people(state: &AppState, headers: &SecurityHeaders) -> Router<AppState> {
 /// Refuses what other sites make a browser send; behind a proxy that changes `Host`, the public
 /// address counts as ours.
 fn same_site_only(config: &Config) -> CsrfLayer {
-    let layer = CsrfLayer::new();
+    let layer = CsrfLayer::new().with_insecure_bypass(unsubscribe::is_proven_by_address);
     // Only an origin that no browser writes is refused; then the layer's own check stands alone.
     layer.clone().add_trusted_origin(config.public_origin()).unwrap_or(layer)
 }

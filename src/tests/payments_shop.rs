@@ -236,6 +236,7 @@ impl Shop {
             account: buyer.account.clone(),
             name: "Somebody".to_owned(),
             email: buyer.email.clone(),
+            unread: 0,
         };
         buying::routes(self.payments.clone()).layer(Extension(customer))
     }

@@ -37,7 +37,12 @@ pub async fn load_auto_recharge(address: String) -> Result<AutoRechargePage, Pag
     }
     let recharge = state.payments.auto_recharge(&customer.account).await.explained()?;
     let caps = state.ledger.spend_caps(&customer.account).await.explained()?;
-    let viewer = Viewer { name: customer.name, email: customer.email, available: caps.available };
+    let viewer = Viewer {
+        name: customer.name,
+        email: customer.email,
+        available: caps.available,
+        unread: customer.unread,
+    };
     let made = recharge.recharges.iter().map(|it| in_named_zone(it.created_at, &caps.zone));
     let made_at = made.collect();
     let catalogue = state.catalogues.current();

@@ -23,7 +23,12 @@ pub async fn load_billing_cycle(is_saved: bool) -> Result<BillingCyclePage, Page
     let parts = use_context::<Parts>();
     let entered = parts.and_then(|parts| parts.extensions.get::<EnteredCycle>().cloned());
     Ok(BillingCyclePage {
-        viewer: Viewer { name: customer.name, email: customer.email, available: found.available },
+        viewer: Viewer {
+            name: customer.name,
+            email: customer.email,
+            available: found.available,
+            unread: customer.unread,
+        },
         anchor_day: found.anchor_day,
         zone: found.zone,
         now: found.now,

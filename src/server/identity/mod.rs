@@ -56,6 +56,8 @@ pub struct Customer {
     pub name: String,
     /// Their e-mail address.
     pub email: String,
+    /// How many notices they have not read.
+    pub unread: u32,
 }
 
 /// One of us, who signed in.

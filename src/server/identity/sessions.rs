@@ -11,8 +11,10 @@ use std::{collections::HashSet, fmt};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, JoinType, QueryFilter,
-    QuerySelect, Statement, sea_query::OnConflict,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, JoinType, QueryFilter,
+    QuerySelect, Statement,
+    sea_query::{Expr, OnConflict, Query},
 };
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -26,7 +28,7 @@ use super::{Person, random::hash_of};
 use crate::server::{
     clock::{Clock, from_millis, to_millis},
     database::{Database, is_taken},
-    entity::{session, user},
+    entity::{notice, session, user},
 };
 
 /// A session that is not seen for this long ends.
@@ -47,6 +49,14 @@ const TRIES: u32 = 3;
 pub struct Sessions {
     database: Database,
     clock: Clock,
+}
+
+/// A session with what every page of its user says.
+#[derive(FromQueryResult)]
+pub(super) struct Seen {
+    #[sea_orm(nested)]
+    session: session::Model,
+    unread: i64,
 }
 
 impl fmt::Debug for Sessions {
@@ -90,23 +100,26 @@ impl Sessions {
     /// # Errors
     /// Where the database is away.
     pub async fn person(&self, id: &Id) -> std::result::Result<Option<Person>, DbErr> {
-        let Some((row, user)) = self.find(id).await? else { return Ok(None) };
-        self.prolong(&row).await;
-        user.map(Person::try_from).transpose()
+        let Some((seen, user)) = self.find(id).await? else { return Ok(None) };
+        self.prolong(&seen.session).await;
+        let person = user.map(Person::try_from).transpose()?;
+        Ok(person.map(|person| person.with_unread(seen.unread)))
     }
 
     /// The session where it has not ended, and its user where there is one.
     pub(super) async fn find(
         &self,
         id: &Id,
-    ) -> std::result::Result<Option<(session::Model, Option<user::Model>)>, DbErr> {
+    ) -> std::result::Result<Option<(Seen, Option<user::Model>)>, DbErr> {
         let owner = session::Entity::belongs_to(user::Entity)
             .from(session::Column::UserId)
             .to(user::Column::Id);
         session::Entity::find_by_id(hash(id))
             .filter(session::Column::ExpiresAt.gt(to_millis(self.clock.now())))
             .join(JoinType::LeftJoin, owner.into())
+            .expr_as(unread(), "unread")
             .select_also(user::Entity)
+            .into_model::<Seen, user::Model>()
             .one(self.database.reader())
             .await
     }
@@ -180,9 +193,9 @@ impl SessionStore for Sessions {
     }
 
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
-        let Some((row, _)) = self.find(id).await.map_err(backend)? else { return Ok(None) };
-        self.prolong(&row).await;
-        let data = serde_json::from_str(&row.record).map_err(decode)?;
+        let Some((seen, _)) = self.find(id).await.map_err(backend)? else { return Ok(None) };
+        self.prolong(&seen.session).await;
+        let data = serde_json::from_str(&seen.session.record).map_err(decode)?;
         // The expiry is ours to judge; the layer only hands it back to us.
         Ok(Some(Record { id: *id, data, expiry_date: OffsetDateTime::UNIX_EPOCH }))
     }
@@ -192,6 +205,21 @@ impl SessionStore for Sessions {
         delete.exec(self.database.writer()).await.map_err(backend)?;
         Ok(())
     }
+}
+
+/// Counts what the user has not read in the same statement: every page says it.
+fn unread() -> Expr {
+    use sea_orm::sea_query::ExprTrait;
+    let unread = Query::select()
+        .expr(notice::Column::Id.count())
+        .from(notice::Entity)
+        .and_where(notice::Column::ReadAt.is_null())
+        .and_where(
+            Expr::col((notice::Entity, notice::Column::AccountId))
+                .equals((user::Entity, user::Column::AccountId)),
+        )
+        .to_owned();
+    Expr::SubQuery(None, Box::new(unread.into()))
 }
 
 /// When a session ends that is seen now.

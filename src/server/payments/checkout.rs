@@ -231,7 +231,9 @@ impl Payments {
                 row.state = Set(state.id().to_owned());
                 row.reason = Set(reason.to_owned());
                 row.updated_at = Set(now);
-                row.update(transaction).await.map(Some)
+                let row = row.update(transaction).await?;
+                rows::tell_failed(transaction, &row, now).await?;
+                Ok(Some(row))
             })
         });
         let row = given_up.await?.unwrap_or(row);

@@ -265,6 +265,9 @@ async fn note(
     if after == before {
         return Ok(after);
     }
+    if after.state != before.state {
+        rows::tell_failed(transaction, &after, now).await?;
+    }
     after.updated_at = now;
     after.into_active_model().reset_all().update(transaction).await
 }

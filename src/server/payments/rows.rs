@@ -8,10 +8,11 @@ use sea_orm::{
 
 use super::answer::Session;
 use crate::{
-    credits::{AccountId, Credits, Currency, Money, Purchase, PurchaseState},
+    credits::{AccountId, Credits, Currency, Event, Money, Purchase, PurchaseState},
     server::{
         clock::{from_millis, to_millis},
         entity::{lot, purchase},
+        events,
     },
 };
 
@@ -141,6 +142,25 @@ pub(super) async fn waiting(
         .limit(at_most)
         .all(connection)
         .await
+}
+
+/// Writes down that a payment failed, where it did: somebody tells its customer.
+pub(super) async fn tell_failed(
+    transaction: &DatabaseTransaction,
+    row: &Row,
+    now: i64,
+) -> Result<(), DbErr> {
+    if state(row)? != PurchaseState::Failed {
+        return Ok(());
+    }
+    let event = Event::PurchaseFailed {
+        purchase: row.id.clone(),
+        credits: Credits::from_thousandths(row.credits),
+        total: total(row)?,
+        reason: row.reason.clone(),
+    };
+    let account = AccountId(row.account_id.clone());
+    events::record(transaction, &account, &row.id, &event, from_millis(now)).await.map(|_| ())
 }
 
 /// How far a purchase is.
