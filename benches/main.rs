@@ -8,6 +8,7 @@ mod load;
 mod measure;
 mod plan;
 mod processes;
+mod reminders;
 mod report;
 mod rows;
 mod store;
@@ -48,6 +49,11 @@ async fn bench() -> Answer<()> {
         if plan.has("growth") {
             let store = Store::new(kind, "growth").await?;
             rows.extend(growth::measure(&plan, &store).await?);
+            store.remove().await?;
+        }
+        if kind == Kind::Postgres && plan.has("reminders") {
+            let store = Store::new(kind, "reminders").await?;
+            rows.extend(reminders::measure(&store).await?);
             store.remove().await?;
         }
     }

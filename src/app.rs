@@ -10,6 +10,8 @@ use leptos_router::{
 
 use crate::pages::{
     api_keys::ApiKeysRoute,
+    auto_recharge::AutoRechargeRoute,
+    billing_cycle::BillingCycleRoute,
     buy::BuyRoute,
     credits::CreditsRoute,
     error::NotFoundPage,
@@ -73,7 +75,17 @@ pub fn App() -> impl IntoView {
                     ssr=SsrMode::Async
                 />
                 <Route path=path!("/settings/api-keys") view=ApiKeysRoute ssr=SsrMode::Async/>
+                <Route
+                    path=path!("/settings/billing-cycle")
+                    view=BillingCycleRoute
+                    ssr=SsrMode::Async
+                />
                 <Route path=path!("/settings/spend-caps") view=SpendCapsRoute ssr=SsrMode::Async/>
+                <Route
+                    path=path!("/settings/auto-recharge")
+                    view=AutoRechargeRoute
+                    ssr=SsrMode::Async
+                />
                 <Route path=path!("/settings/notices") view=InboxRoute ssr=SsrMode::Async/>
                 <Route
                     path=path!("/settings/notifications")

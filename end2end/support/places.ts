@@ -25,6 +25,7 @@ export const customerPlaces: Place[] = [
   ["the inbox", "/settings/notices"],
   ["notifications", "/settings/notifications"],
   ["spend caps", "/settings/spend-caps"],
+  ["billing cycle", "/settings/billing-cycle"],
   ["API keys", "/settings/api-keys"],
 ];
 

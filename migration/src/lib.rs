@@ -20,6 +20,7 @@ mod m20261122_000009_events;
 mod m20261122_000010_jobs;
 mod m20261122_000011_notifications;
 mod m20261122_000012_webhooks;
+mod m20261122_000013_auto_recharge;
 mod m20261122_000016_runs;
 
 /// Brings a database up to date.
@@ -41,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000010_jobs::Migration),
             Box::new(m20261122_000011_notifications::Migration),
             Box::new(m20261122_000012_webhooks::Migration),
+            Box::new(m20261122_000013_auto_recharge::Migration),
             Box::new(m20261122_000016_runs::Migration),
         ]
     }

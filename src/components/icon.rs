@@ -5,6 +5,8 @@ use leptos::prelude::*;
 /// Which icon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Glyph {
+    /// A leaf of a calendar.
+    Calendar,
     /// A bell.
     Bell,
     /// A tick.
@@ -33,6 +35,8 @@ pub enum Glyph {
     Previous,
     /// A chevron to the right.
     Next,
+    /// Two arrows after each other.
+    Repeat,
     /// A lens.
     Search,
     /// A chevron down.
@@ -44,6 +48,7 @@ pub enum Glyph {
 impl Glyph {
     const fn path(self) -> &'static str {
         match self {
+            Self::Calendar => "M2.5 4h11v9.5h-11zM2.5 7h11M5.5 2.5V5M10.5 2.5V5",
             Self::Bell => "M4 11V7a4 4 0 0 1 8 0v4l1.2 1.2H2.8zM6.6 14.3h2.8M8 3V1.8",
             Self::Check => "m3.5 8.3 3 3 6-6.5",
             Self::CheckCircle => "M14 8A6 6 0 1 1 2 8a6 6 0 0 1 12 0zM5.3 8.2l1.9 1.9 3.6-4",
@@ -60,6 +65,9 @@ impl Glyph {
             Self::Lock => "M3.5 7h9v6.5h-9zM5.5 7V5a2.5 2.5 0 0 1 5 0v2",
             Self::Previous => "M10 3.5 5.5 8l4.5 4.5",
             Self::Next => "M6 3.5 10.5 8 6 12.5",
+            Self::Repeat => {
+                "M3 7V6a2.5 2.5 0 0 1 2.5-2.5h7M10.3 1.3l2.2 2.2-2.2 2.2M13 9v1a2.5 2.5 0 0 1-2.5 2.5h-7M5.7 14.7l-2.2-2.2 2.2-2.2"
+            }
             Self::Search => "M11.5 7a4.5 4.5 0 1 1-9 0 4.5 4.5 0 0 1 9 0zM10.3 10.3l3.5 3.5",
             Self::Unfold => "M3.5 6 8 10.5 12.5 6",
             Self::Warning => "M8 2.2 14.5 13.5h-13zM8 6.5v3.2M8 11.7v.1",

@@ -140,7 +140,7 @@ fn left_by_the_hour(lots: &[Lot], per_hour: i64) -> Vec<(i64, i64)> {
     for hour in 0..9_000 {
         let at = now() + TimeDelta::hours(hour);
         let mut missing = per_hour;
-        for (lot, remaining) in lots.iter().zip(&mut remaining).filter(|it| at < it.0.expires_at) {
+        for (_, remaining) in lots.iter().zip(&mut remaining).filter(|it| at < it.0.expires_at) {
             let taken = missing.min(*remaining);
             *remaining -= taken;
             missing -= taken;

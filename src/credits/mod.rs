@@ -5,6 +5,7 @@
 
 mod account;
 mod amount;
+mod auto_recharge;
 mod caps;
 mod catalogue;
 mod command;
@@ -31,6 +32,10 @@ mod topic;
 
 pub use account::{Account, AccountId, Applied, Posting, Totals};
 pub use amount::{Credits, ParseCreditsError, grouped};
+pub use auto_recharge::{
+    AutoRecharge, CONSENT_VERSION, PastRecharge, PauseReason, RechargeForm, RechargePlan,
+    RechargeProblems, Rest, RestReason, SavedCard, month_of,
+};
 pub use caps::{CapUse, Caps};
 pub use catalogue::{Catalogue, CatalogueError, Package, WorthExample};
 pub use command::{Command, HoldTime, Refusal, ReleaseReason, Validity};

@@ -4,6 +4,10 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use serde::{Deserialize, Serialize};
 
+use super::{
+    header::{AccountMenu, Brand},
+    live::LivePage,
+};
 use crate::{
     components::{Glyph, Icon},
     credits::Credits,
@@ -38,23 +42,29 @@ pub enum MenuEntry {
     Credits,
     /// The whole history.
     History,
+    /// When a billing cycle begins.
+    BillingCycle,
     /// What they were told.
     Inbox,
     /// What they are told of, and how.
     Notifications,
     /// What may be spent in a billing cycle.
     SpendCaps,
+    /// What is bought when the balance falls.
+    AutoRecharge,
     /// The keys of programs.
     ApiKeys,
 }
 
 impl MenuEntry {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 8] = [
         Self::Credits,
         Self::History,
         Self::Inbox,
-        Self::Notifications,
+        Self::AutoRecharge,
         Self::SpendCaps,
+        Self::Notifications,
+        Self::BillingCycle,
         Self::ApiKeys,
     ];
 
@@ -62,9 +72,11 @@ impl MenuEntry {
         match self {
             Self::Credits => "Credits Management",
             Self::History => "History",
+            Self::BillingCycle => "Billing cycle",
             Self::Inbox => "Inbox",
             Self::Notifications => "Notifications",
             Self::SpendCaps => "Spend caps",
+            Self::AutoRecharge => "Auto-recharge",
             Self::ApiKeys => "API keys",
         }
     }
@@ -73,9 +85,11 @@ impl MenuEntry {
         match self {
             Self::Credits => "/settings/credits",
             Self::History => "/settings/credits/history",
+            Self::BillingCycle => "/settings/billing-cycle",
             Self::Inbox => "/settings/notices",
             Self::Notifications => "/settings/notifications",
             Self::SpendCaps => "/settings/spend-caps",
+            Self::AutoRecharge => "/settings/auto-recharge",
             Self::ApiKeys => "/settings/api-keys",
         }
     }
@@ -84,9 +98,11 @@ impl MenuEntry {
         match self {
             Self::Credits => Glyph::Coin,
             Self::History => Glyph::History,
+            Self::BillingCycle => Glyph::Calendar,
             Self::Inbox => Glyph::Bell,
             Self::Notifications => Glyph::Envelope,
             Self::SpendCaps => Glyph::Gauge,
+            Self::AutoRecharge => Glyph::Repeat,
             Self::ApiKeys => Glyph::Key,
         }
     }
@@ -117,13 +133,21 @@ pub fn SettingsLayout(
     });
     let available = viewer.available.to_string();
     let spoken = format!("Available: {available} credits");
+    let name = spoken.clone();
     view! {
         <Title text=title/>
         <a class="skip visually-hidden" href="#main">"Skip to content"</a>
         <header class="app-header">
             <div>
                 <Brand home="/settings/credits"/>
-                <a class="pill" href="/settings/credits" aria-label=spoken>
+                <a
+                    class="pill"
+                    id="header-balance"
+                    href="/settings/credits"
+                    aria-label=name
+                    data-live=""
+                    data-spoken=spoken
+                >
                     <b id="header-available">{available}</b>
                     " credits"
                 </a>
@@ -131,6 +155,7 @@ pub fn SettingsLayout(
                 <AccountMenu name=viewer.name email=viewer.email/>
             </div>
         </header>
+        <LivePage/>
         <Frame heading="Settings" current entries=entries.collect_view().into_any()>
             {children()}
         </Frame>
@@ -184,36 +209,6 @@ pub fn PlainLayout(
     }
 }
 
-/// The mark of the product, which leads home.
-#[component]
-pub fn Brand(
-    /// Where home is.
-    home: &'static str,
-    /// Whether staff see it.
-    #[prop(optional)]
-    staff: bool,
-) -> impl IntoView {
-    view! {
-        <a class="brand" href=home>
-            <svg
-                width="22"
-                height="22"
-                viewBox="0 0 22 22"
-                fill="none"
-                stroke="currentColor"
-                stroke-width="2.4"
-                stroke-linecap="round"
-                aria-hidden="true"
-            >
-                <path d="M17.5 6.5A8 8 0 1 0 19 11"></path>
-                <path d="M11 7v4h4"></path>
-            </svg>
-            "Recharge"
-            {staff.then(|| view! { <span class="badge badge-accent">"Staff"</span> })}
-        </a>
-    }
-}
-
 /// The way to the inbox, with what is new there.
 #[component]
 fn Bell(unread: u32) -> impl IntoView {
@@ -221,32 +216,23 @@ fn Bell(unread: u32) -> impl IntoView {
         0 => "Inbox".to_owned(),
         unread => format!("Inbox, {unread} unread"),
     };
+    let aloud = match unread {
+        0 => "Inbox: nothing unread".to_owned(),
+        unread => format!("Inbox: {unread} unread"),
+    };
     let shown = if unread > 99 { "99+".to_owned() } else { unread.to_string() };
     view! {
-        <a class="bell" href=MenuEntry::Inbox.path() aria-label=spoken>
+        <a
+            class="bell"
+            id="header-inbox"
+            href=MenuEntry::Inbox.path()
+            aria-label=spoken
+            data-live=""
+            data-spoken=aloud
+        >
             <Icon glyph=Glyph::Bell size=18/>
             <span id="header-unread" hidden=unread == 0>{shown}</span>
         </a>
-    }
-}
-
-#[component]
-fn AccountMenu(name: String, email: String) -> impl IntoView {
-    let initials = initials(&name);
-    // Who speaks to their computer says what they see: it is part of the name.
-    let spoken = format!("{initials}, account menu of {name}");
-    view! {
-        <details class="menu">
-            <summary aria-label=spoken>
-                <span class="avatar" aria-hidden="true">{initials}</span>
-            </summary>
-            <div>
-                <p class="who"><b>{name}</b>{email}</p>
-                <form method="post" action="/sign-out">
-                    <button type="submit">"Sign out"</button>
-                </form>
-            </div>
-        </details>
     }
 }
 
@@ -283,25 +269,5 @@ fn Frame(
         <footer class="app-footer">
             <p>"Recharge: credits for AI operations."</p>
         </footer>
-    }
-}
-
-/// The first letters of the first and the last name.
-fn initials(name: &str) -> String {
-    let mut words = name.split_whitespace().filter_map(|word| word.chars().next());
-    let first = words.next();
-    first.into_iter().chain(words.next_back()).flat_map(char::to_uppercase).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::initials;
-
-    #[test]
-    fn initials_are_of_the_first_and_the_last_name() {
-        assert_eq!(initials("Mira Lindqvist"), "ML");
-        assert_eq!(initials("juan de la Cruz"), "JC");
-        assert_eq!(initials("Northgate"), "N");
-        assert_eq!(initials(""), "");
     }
 }

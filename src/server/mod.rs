@@ -18,6 +18,7 @@ pub mod http;
 pub mod identity;
 pub mod jobs;
 pub mod ledger;
+pub mod news;
 pub mod notices;
 pub mod observability;
 pub mod outbox;
@@ -41,6 +42,7 @@ use http::api::Pacemaker;
 use identity::{ApiKeys, Passwords, Throttle};
 use jobs::JobCounts;
 use ledger::Ledger;
+use news::Newsroom;
 use notices::Notices;
 use payments::Payments;
 use quotes::Quotes;
@@ -63,6 +65,8 @@ pub struct AppState {
     pub notices: Notices,
     /// Tells the platform's servers what happened.
     pub webhooks: Webhooks,
+    /// Where open pages listen to what is new.
+    pub news: Newsroom,
     /// The database.
     pub database: Database,
     /// The time.
@@ -79,6 +83,12 @@ pub struct AppState {
     pub job_counts: JobCounts,
     /// Cancelled when the program is asked to end: what would stay open for long ends then.
     pub shutdown: CancellationToken,
+}
+
+impl FromRef<AppState> for Newsroom {
+    fn from_ref(state: &AppState) -> Self {
+        state.news.clone()
+    }
 }
 
 impl FromRef<AppState> for LeptosOptions {

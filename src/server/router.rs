@@ -24,8 +24,8 @@ use super::{
     config::Config,
     headers::SecurityHeaders,
     http::{
-        agent, api, api_keys, buying, health, history_csv, metrics, notices, notifications,
-        spend_caps, stripe_webhook, unsubscribe,
+        agent, api, api_keys, auto_recharge, billing_cycle, buying, events, health, history_csv,
+        metrics, notices, notifications, spend_caps, stripe_webhook, unsubscribe,
     },
     identity::{self, Gate, Sessions},
     observability::observed,
@@ -79,7 +79,13 @@ fn people(state: &AppState, headers: &SecurityHeaders) -> Router<AppState> {
         .route("/sign-out", post(identity::sign_out))
         .merge(buying::routes(state.payments.clone()))
         .merge(api_keys::routes(state.api_keys.clone(), pages.clone().with_state(state.clone())))
+        .merge(auto_recharge::routes(
+            state.payments.clone(),
+            pages.clone().with_state(state.clone()),
+        ))
+        .merge(billing_cycle::routes(state.ledger.clone(), pages.clone().with_state(state.clone())))
         .merge(spend_caps::routes(state.ledger.clone(), pages.clone().with_state(state.clone())))
+        .route("/settings/events", get(events::stream))
         .route("/settings/credits/history.csv", get(history_csv::own))
         .route("/support/accounts/{id}/history.csv", get(history_csv::of_account))
         .merge(notices::routes())

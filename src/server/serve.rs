@@ -27,6 +27,7 @@ use super::{
     identity::{ApiKeys, Passwords, Throttle},
     jobs::{JobCounts, Jobs},
     ledger::Ledger,
+    news::Newsroom,
     notices::Notices,
     payments::{self, Payments},
     quotes::Quotes,
@@ -130,7 +131,6 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
         axum::serve(listener, app).with_graceful_shutdown(shutdown.clone().cancelled_owned());
     let serving = tokio::spawn(server.into_future());
     shutdown.cancelled().await;
-    payments.end_news();
     let asked_at = Instant::now();
     tracing::info!("ending");
     if timeout_at(asked_at + GRACE_FOR_REQUESTS, serving).await.is_err() {
@@ -177,9 +177,12 @@ pub async fn start(
     let webhooks = open_webhooks(&config, &database, &clock)?;
     let mail = config.mail.clone();
     let notices = Notices::new(database.clone(), catalogues.clone(), ledger.clone(), mail);
+    let shutdown = CancellationToken::new();
+    let news = Newsroom::new(database.clone(), clock.clone(), payments.changes(), shutdown.clone());
     Ok(AppState {
         webhooks,
         notices,
+        news,
         pacemaker: Pacemaker::new(config.paces),
         api_keys: ApiKeys::new(database.clone(), clock.clone()),
         quotes: Quotes::new(database.clone(), clock.clone(), catalogues.clone()),
@@ -192,7 +195,7 @@ pub async fn start(
         passwords,
         throttle: Throttle::default(),
         job_counts: JobCounts::default(),
-        shutdown: CancellationToken::new(),
+        shutdown,
     })
 }
 

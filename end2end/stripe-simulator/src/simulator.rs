@@ -193,7 +193,9 @@ impl Simulator {
         self.all("event")
     }
 
-    fn all(&self, object: &str) -> Vec<Value> {
+    /// All objects of one kind, such as `payment_intent`, oldest first.
+    #[must_use]
+    pub fn all(&self, object: &str) -> Vec<Value> {
         let mut all: Vec<Value> = lock(&self.inner.books).newest_first(object).cloned().collect();
         all.reverse();
         all

@@ -83,11 +83,15 @@ pub fn CreditsView(
                 </div>
                 <a class="button button-primary" href="#buy">"Buy credits"</a>
             </div>
-            <BalanceCards place=Place::Settings overview=overview.clone()/>
+            <div id="balance" data-live="">
+                <BalanceCards place=Place::Settings overview=overview.clone()/>
+            </div>
             <Usage place=Place::Settings overview=overview.clone()/>
             <BuyCredits sale choice/>
             <EstimateSection rates available shop asked/>
-            <Lots place=Place::Settings overview=overview.clone()/>
+            <div id="lots-left" data-live="">
+                <Lots place=Place::Settings overview=overview.clone()/>
+            </div>
             <section class="section" aria-labelledby="latest">
                 <div class="section-head">
                     <h2 id="latest">"Latest history"</h2>
@@ -99,14 +103,14 @@ pub fn CreditsView(
     }
 }
 
-/// "Billing cycle 5 Nov – 5 Dec 2026, day 17 of 30."
+/// "Billing cycle 5 Nov – 4 Dec 2026, day 17 of 30."
 #[must_use]
 pub fn cycle_line(overview: &Overview) -> String {
     let cycle = overview.cycle;
     let day = (overview.now.date_naive() - cycle.first).num_days() + 1;
     format!(
         "Billing cycle {}, day {day} of {}. Days begin at midnight, {}.",
-        days_from_to(cycle.first, cycle.end),
+        days_from_to(cycle.first, cycle.last()),
         cycle.days(),
         overview.zone,
     )

@@ -10,7 +10,10 @@
 pub mod account;
 pub mod allocation;
 pub mod api_key;
+pub mod auto_recharge;
+pub mod auto_recharge_claim;
 pub mod catalogue;
+pub mod discarded_card;
 pub mod entry;
 pub mod event;
 pub mod external_account;

@@ -3,7 +3,7 @@
 //! # Shape
 //! `sign_in` checks a password (`password`, `throttle`) and opens a session (`sessions`); `gate`
 //! turns the session of each request into a [`Customer`] or [`Staff`] in its extensions, or sends
-//! the visitor away. An answer that goes on for long asks [`Presence`] whether it may. Handlers
+//! the visitor away. What goes on for long ends with the session of its [`Presence`]. Handlers
 //! take them as extractors, pages by [`customer`] and [`staff`]: to hold one is the proof.
 //! `api_keys` knows programs by their keys; the platform brings its users along (`brought`) and
 //! lets them in by `sign_in_links`.

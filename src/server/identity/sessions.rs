@@ -6,13 +6,14 @@
 //! - Session and user are read in one query: every request asks it.
 //! - Time is the server's clock, not the one of the cookie.
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, DbErr, EntityTrait, FromQueryResult, JoinType, QueryFilter, QuerySelect,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, JoinType, QueryFilter,
+    QuerySelect, Statement,
     sea_query::{Expr, OnConflict, Query},
 };
 use serde_json::Value;
@@ -123,6 +124,25 @@ impl Sessions {
             .await
     }
 
+    /// Which of these sessions have not ended since: signed out anywhere, expired, or their users
+    /// gone. Asking does not prolong them.
+    ///
+    /// # Errors
+    /// Where the database is away.
+    pub async fn lasting(&self, hashes: &[String]) -> std::result::Result<HashSet<String>, DbErr> {
+        let (reader, listed) = (self.database.reader(), self.database.listed());
+        let sql = format!(
+            "SELECT sessions.id_hash FROM {listed}
+             JOIN sessions ON sessions.id_hash = listed.id
+             JOIN users ON users.id = sessions.user_id
+             WHERE sessions.expires_at > $2"
+        );
+        let values = [Value::from(hashes).to_string().into(), to_millis(self.clock.now()).into()];
+        let statement = Statement::from_sql_and_values(reader.get_database_backend(), sql, values);
+        let rows = reader.query_all_raw(statement).await?;
+        rows.iter().map(|row| row.try_get_by_index(0)).collect()
+    }
+
     /// Writes down that it was seen, where that is worth a write.
     async fn prolong(&self, row: &session::Model) {
         let now = self.clock.now();
@@ -213,7 +233,7 @@ fn signed_in_at(row: &session::Model) -> Option<DateTime<Utc>> {
     record[SIGNED_IN_AT].as_i64().map(from_millis)
 }
 
-fn hash(id: &Id) -> String {
+pub(super) fn hash(id: &Id) -> String {
     hash_of(&id.to_string())
 }
 

@@ -10,6 +10,7 @@ use crate::server::{
     identity::{Sessions, sign_in_links},
     notices::Notices,
     payments::Payments,
+    webhooks::Webhooks,
 };
 
 const MOMENT: Duration = Duration::from_secs(5);
@@ -19,6 +20,9 @@ const HOUR: Duration = Duration::from_hours(1);
 /// How long a purchase may be without news before it is looked after.
 const NEWS_WITHIN: TimeDelta = TimeDelta::minutes(1);
 
+/// How soon a balance that fell too low is recharged.
+const RECHARGED_WITHIN: Duration = Duration::from_secs(15);
+
 /// All jobs of this process.
 pub(super) fn all(state: &AppState) -> Vec<Job> {
     let mut jobs = vec![
@@ -27,11 +31,13 @@ pub(super) fn all(state: &AppState) -> Vec<Job> {
         Job::new("tidy", HOUR, state.clone(), tidy),
         Job::new("notices", MOMENT, state.notices.clone(), tell),
         Job::new("mail", MOMENT, state.notices.clone(), send_mail),
+        Job::new("webhooks", MOMENT, state.webhooks.clone(), send_webhooks),
         Job::new("paces", 6 * HOUR, state.notices.clone(), follow_paces),
         Job::new("price-changes", MINUTE, state.notices.clone(), find_price_changes),
     ];
     if state.payments.is_on() {
         jobs.push(Job::new("reconcile", MINUTE, state.payments.clone(), reconcile));
+        jobs.push(Job::new("recharge", RECHARGED_WITHIN, state.payments.clone(), recharge));
     }
     jobs
 }
@@ -43,6 +49,20 @@ async fn reconcile(payments: Payments, _: DateTime<Utc>) -> Result<Done, JobErro
         tracing::error!(%report, "ALERT: not reconciled");
     }
     Ok(Done(u64::try_from(report.purchases + report.events).unwrap_or(u64::MAX)))
+}
+
+/// Buys credits for those who agreed to it and have too little.
+async fn recharge(payments: Payments, now: DateTime<Utc>) -> Result<Done, JobError> {
+    let run = payments.recharge_due(now).await?;
+    if run.looked_at > 0 {
+        tracing::info!(?run, "accounts were recharged");
+    }
+    Ok(Done(run.credited))
+}
+
+/// Sends the platform's servers what they are to be told.
+async fn send_webhooks(webhooks: Webhooks, _: DateTime<Utc>) -> Result<Done, JobError> {
+    Ok(Done(webhooks.deliver().await?.taken))
 }
 
 /// Deletes what has ended and nobody asks for any more.

@@ -71,7 +71,11 @@ async fn tell_some(transaction: &DatabaseTransaction, now: DateTime<Utc>) -> Res
     // Several processes take the latches of accounts in one order.
     events.sort_by(|one, other| (&one.account_id, &one.id).cmp(&(&other.account_id, &other.id)));
     let customers = Customers::of(transaction, &events).await?;
-    let mut told = Told::default();
+    // The platform is told of everything, whatever its customers want to hear, when it is looked
+    // at first.
+    let first = events.iter().filter(|event| event.wait_until.is_none());
+    let messages = webhooks::messages(transaction, first, now).await?;
+    let mut told = Told { messages, ..Told::default() };
     for event in &events {
         match verdict(transaction, &customers, event, now).await? {
             Verdict::Tell(ways) => told.add(event, &customers, ways, now),

@@ -39,6 +39,9 @@ const KINDS: &[&str] = &[
     "checkout.session.async_payment_succeeded",
     "checkout.session.async_payment_failed",
     "checkout.session.expired",
+    "payment_intent.succeeded",
+    "payment_intent.payment_failed",
+    "payment_intent.canceled",
     "charge.refunded",
     "refund.created",
     "refund.updated",
@@ -147,6 +150,10 @@ impl Payments {
     }
 
     async fn look_after(&self, row: Row, report: &mut Report) -> Result<(), Away> {
+        if rows::is_auto(&row) {
+            report.add(self.look_after_recharge(row).await?);
+            return Ok(());
+        }
         let Some(session) = &row.stripe_session else {
             // Nobody has the address of a session that we don't know: it can't be paid.
             if !self.is_openable(&row) {

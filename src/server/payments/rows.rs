@@ -16,6 +16,11 @@ use crate::{
     },
 };
 
+/// The kind of a purchase that somebody made on Stripe's page.
+pub(super) const CHECKOUT: &str = "checkout";
+/// The kind of a purchase that auto-recharge made.
+pub(super) const AUTO: &str = "auto";
+
 /// A purchase as it is stored.
 pub(super) type Row = purchase::Model;
 
@@ -51,8 +56,10 @@ pub(super) async fn lock_by_session(
     transaction: &DatabaseTransaction,
     session: &Session,
 ) -> Result<Option<Row>, DbErr> {
+    use purchase::Column::{StripePayment, StripeSession};
+    let id = if session.is_off_session { StripePayment } else { StripeSession };
     let known = purchase::Entity::find()
-        .filter(purchase::Column::StripeSession.eq(&session.id))
+        .filter(id.eq(&session.id))
         .lock_exclusive()
         .one(transaction)
         .await?;
@@ -60,6 +67,18 @@ pub(super) async fn lock_by_session(
         (None, Some(reference)) => lock(transaction, reference).await,
         (known, _) => Ok(known),
     }
+}
+
+/// Whether a purchase that a session names is not paid by it: it has another one, or is paid in
+/// another way.
+pub(super) fn is_of_another(row: &Row, session: &Session) -> bool {
+    let known = if session.is_off_session { &row.stripe_payment } else { &row.stripe_session };
+    session.is_off_session != is_auto(row) || known.as_ref().is_some_and(|id| *id != session.id)
+}
+
+/// Whether auto-recharge made it.
+pub(super) fn is_auto(row: &Row) -> bool {
+    row.kind == AUTO
 }
 
 /// A purchase of this account.
@@ -169,6 +188,7 @@ pub(super) fn view(row: Row, lots: &[lot::Model], now: DateTime<Utc>) -> Result<
     Ok(Purchase {
         id: row.id,
         account: AccountId(row.account_id),
+        is_auto: row.kind == AUTO,
         package: row.package,
         credits: Credits::from_thousandths(row.credits),
         total,

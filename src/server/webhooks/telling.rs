@@ -21,7 +21,7 @@ use crate::{
 /// Where the endpoints can't be read.
 pub async fn messages(
     connection: &impl ConnectionTrait,
-    events: &[event::Model],
+    events: impl Iterator<Item = &event::Model>,
     now: DateTime<Utc>,
 ) -> Result<Vec<outbox::Model>, DbErr> {
     let endpoints = working(connection, now).await?;
@@ -30,7 +30,7 @@ pub async fn messages(
         let wanting = endpoints.iter().filter(|it| kind.is_some_and(|kind| it.kinds.contain(kind)));
         wanting.map(|it| message(event, Channel::Webhook, &it.id, now)).collect::<Vec<_>>()
     };
-    Ok(events.iter().flat_map(of).collect())
+    Ok(events.flat_map(of).collect())
 }
 
 async fn working(
