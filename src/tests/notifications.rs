@@ -230,7 +230,6 @@ async fn a_forged_or_old_link_changes_nothing(app: TestApp) {
         path[..path.len() - 2].to_owned(),
         format!("{path}00"),
         "/unsubscribe/x".to_owned(),
-        "/unsubscribe/..".to_owned(),
         "/unsubscribe/%FF.%00x".to_owned(),
     ];
     for path in forged {
