@@ -218,6 +218,8 @@ async fn metrics_and_the_operator_see_how_jobs_stand(app: TestApp) {
         "recharge_job_failures_total{job=\"count\"} 0",
         "recharge_job_done_total{job=\"count\"} 1",
         "recharge_database_up 1",
+        "recharge_outbox_waiting{channel=\"mail\"} 0",
+        "recharge_outbox_waiting{channel=\"webhook\"} 0",
     ] {
         assert!(after.contains(&format!("\n{line}\n")), "{line} in {after}");
     }
