@@ -5,8 +5,8 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 use recharge::{
     credits::{
-        AccountId, Command, Credits, EntryKind, HistoryFilter, HoldTime, Note, Operation,
-        Quantities, Quantity, Refusal, Row, Source, Validity, expires_after_one_year,
+        AccountId, Command, Credits, EntryKind, HistoryFilter, HoldTime, Note, Operation, Refusal,
+        Row, Source, Validity, expires_after_one_year,
     },
     server::{
         AppState,
