@@ -88,8 +88,8 @@ async fn tell_some(transaction: &DatabaseTransaction, now: DateTime<Utc>) -> Res
         told.done.push(event.id.clone());
     }
     // The platform hears of everything, at once; what waits was told to it before.
-    let new: Vec<_> = events.iter().filter(|it| it.wait_until.is_none()).cloned().collect();
-    told.messages.extend(webhooks::messages(transaction, &new, now).await?);
+    let new = events.iter().filter(|event| event.wait_until.is_none());
+    told.messages.extend(webhooks::messages(transaction, new, now).await?);
     told.write(transaction, now).await?;
     Ok(u64::try_from(events.len()).unwrap_or(u64::MAX))
 }
