@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use axum::http::StatusCode;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use recharge::{
-    credits::{AccountId, Credits, Currency, Event, EventKind, Money, Operation, Topic, Ways},
+    credits::{AccountId, Credits, Event, Topic},
     server::{entity::outbox, events, notices::Delivered},
 };
 use sea_orm::EntityTrait;
@@ -18,7 +18,6 @@ use crate::{
 };
 
 on_both_databases!(
-    every_kind_of_event_is_written_as_text_and_as_html,
     without_a_mail_server_every_mail_is_a_file,
     while_the_server_is_down_mail_waits_and_comes_once_it_is_back,
     what_the_server_does_not_take_now_is_tried_again,
@@ -30,85 +29,10 @@ on_both_databases!(
     two_processes_send_each_mail_once,
 );
 
-const FROM: &str = "--mail-from=Recharge <credits@recharge.test>";
+pub const FROM: &str = "--mail-from=Recharge <credits@recharge.test>";
 
 fn credits(whole: i64) -> Credits {
     Credits::try_from_whole(whole).unwrap()
-}
-
-fn dollars(minor: i64) -> Money {
-    Money::new(minor, Currency::Usd)
-}
-
-/// One of each, with what others wrote in it.
-fn one_of_each(now: DateTime<Utc>) -> Vec<Event> {
-    let (purchase, reason) = ("pur_1".to_owned(), "<b>Declined</b> & gone".to_owned());
-    let (later, total) = (now + TimeDelta::days(365), dollars(23_000));
-    vec![
-        Event::Low { balance: credits(99), low_at: credits(100) },
-        Event::Depleted,
-        Event::Recovered { balance: credits(500) },
-        Event::Expiring { amount: credits(1_240), expires_at: now + TimeDelta::days(30), days: 30 },
-        Event::CapReached {
-            operation: Some(Operation::Backtest),
-            cap: credits(100),
-            used: credits(80),
-            percent: 80,
-            until: (now + TimeDelta::days(9)).date_naive(),
-        },
-        Event::PurchaseCredited {
-            purchase: purchase.clone(),
-            credits: credits(5_000),
-            expires_at: later,
-        },
-        Event::PurchaseFailed {
-            purchase: purchase.clone(),
-            credits: credits(5_000),
-            total,
-            reason: reason.clone(),
-        },
-        Event::AutoRechargeMade { purchase: purchase.clone(), credits: credits(5_000), total },
-        Event::AutoRechargeFailed {
-            purchase,
-            credits: credits(5_000),
-            total,
-            reason: reason.clone(),
-        },
-        Event::AutoRechargePaused { reason },
-        Event::PriceChanged {
-            version: "v2".to_owned(),
-            effective_from: later,
-            before: credits(1_000),
-            after: credits(1_060),
-            known: 40,
-            operations: 50,
-        },
-    ]
-}
-
-/// Changes the rows so that an event is still true when it is told.
-async fn make_it_so(app: &TestApp, account: &AccountId, event: &Event) {
-    let set = |what: &str| format!("UPDATE accounts SET {what} WHERE id = '{account}'");
-    let sql = match event {
-        Event::Low { .. } => set("level = 'low'"),
-        Event::Depleted => set("level = 'empty'"),
-        Event::Recovered { .. } => set("level = 'fine'"),
-        Event::CapReached { .. } => set("cap_backtest = 100000"),
-        Event::Expiring { expires_at, .. } => format!(
-            "INSERT INTO lots (account_id, number, source, granted, remaining, held, expires_at, is_open)
-             VALUES ('{account}', 1, 'promotion', 5000, 5000, 0, {}, TRUE)",
-            expires_at.timestamp_millis()
-        ),
-        Event::PurchaseFailed { purchase, .. } => format!(
-            "INSERT INTO purchases (id, account_id, user_id, intent, credits, total, currency,
-                 catalogue_version, terms, terms_accepted_at, state, reason, idempotency_key,
-                 livemode, created_at, updated_at)
-             SELECT '{purchase}', '{account}', id, 'i', 5000000, 23000, 'usd', 'v', 't', 0, 'failed',
-                 '', 'k', FALSE, 0, 0 FROM users WHERE account_id = '{account}'"
-        ),
-        _ => return,
-    };
-    assert_eq!(app.home.tamper(&sql).await, 1);
 }
 
 /// Mail about something that always matters, waiting in the outbox.
@@ -119,12 +43,12 @@ async fn waiting(app: &TestApp, account: &AccountId, cause: &str) {
     app.state.notices.tell(now).await.unwrap();
 }
 
-async fn send(app: &TestApp) -> Delivered {
+pub async fn send(app: &TestApp) -> Delivered {
     app.state.notices.send_mail(app.clock.now()).await.unwrap()
 }
 
 /// The app with this server, and somebody who gets mail.
-async fn with_server(app: &TestApp, server: &MailServer) -> (TestApp, AccountId) {
+pub async fn with_server(app: &TestApp, server: &MailServer) -> (TestApp, AccountId) {
     let app = app.with_settings(&[&server.setting(), FROM]).await;
     let account = app.customer().await.account.unwrap();
     (app, account)
@@ -134,52 +58,8 @@ async fn stored(app: &TestApp) -> Vec<outbox::Model> {
     outbox::Entity::find().all(app.database.reader()).await.unwrap()
 }
 
-fn ids(mails: &[Mail]) -> BTreeSet<String> {
+pub fn ids(mails: &[Mail]) -> BTreeSet<String> {
     mails.iter().map(|mail| mail.headers["message-id"].clone()).collect()
-}
-
-async fn every_kind_of_event_is_written_as_text_and_as_html(app: TestApp) {
-    let server = MailServer::start().await;
-    let (app, account) = with_server(&app, &server).await;
-    let now = app.clock.now();
-    let every = Ways { inbox: true, mail: true };
-    let ways = Topic::ALL.map(|topic| (topic, every)).into();
-    let low = recharge::server::notices::LowBalance::Never;
-    app.state.notices.prefer(&account, &ways, low, now).await.unwrap();
-    for event in one_of_each(now) {
-        make_it_so(&app, &account, &event).await;
-        let cause = event.kind().id();
-        events::record(app.database.writer(), &account, cause, &event, now).await.unwrap();
-        app.state.notices.tell(app.clock.now()).await.unwrap();
-        assert_eq!(send(&app).await.sent, 1, "{event:?}");
-    }
-    let mails = server.mails();
-    assert_eq!(ids(&mails).len(), 11);
-    for (mail, kind) in mails.iter().zip(EventKind::ALL) {
-        let topic = Topic::of(kind);
-        let subject = &mail.headers["subject"];
-        assert!(!subject.is_empty() && mail.from == "credits@recharge.test", "{mail:?}");
-        assert!(mail.to.starts_with("customer-"), "{}", mail.to);
-        assert!(mail.headers["message-id"].ends_with("@recharge.test>"));
-        for part in [&mail.text, &mail.html] {
-            assert!(part.contains("http://127.0.0.1:3000/settings/"), "{part}");
-            assert!(part.contains(topic.name()), "{part}");
-            assert!(!part.contains("{{") && !part.contains("{%"), "{part}");
-        }
-        assert!(!mail.html.contains("<b>Declined"), "what others wrote is escaped");
-        let link = mail.headers.get("list-unsubscribe");
-        assert_eq!(link.is_some(), topic.is_optional(), "{}", kind.id());
-        if let Some(link) = link {
-            let link = link.trim_matches(['<', '>']);
-            assert!(mail.text.contains(link) && mail.html.contains(link));
-            assert_eq!(mail.headers["list-unsubscribe-post"], "List-Unsubscribe=One-Click");
-        }
-    }
-    let failed = mails.iter().find(|mail| mail.headers["subject"].contains("$230.00 failed"));
-    assert!(failed.unwrap().text.contains("<b>Declined</b> & gone."));
-    let prices = mails.last().unwrap();
-    assert!(prices.text.contains("40 of 50 operations"), "{}", prices.text);
-    assert!(prices.text.contains("1,060"), "{}", prices.text);
 }
 
 async fn without_a_mail_server_every_mail_is_a_file(app: TestApp) {

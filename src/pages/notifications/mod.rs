@@ -66,8 +66,7 @@ fn NotificationsView(page: NotificationsPage) -> impl IntoView {
                 <div>
                     <h1>"Notifications"</h1>
                     <p>
-                        "What you hear of, and how. Mail goes to " {email} "; times are in " {zone}
-                        "."
+                        "What you hear of, and how. Mail goes to " {email} "; times are in " {zone} ", as set under " <a href="/settings/billing-cycle">"Billing cycle"</a> "."
                     </p>
                 </div>
             </div>

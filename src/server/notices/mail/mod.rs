@@ -3,30 +3,30 @@
 //! A message that the server took but did not say so is sent again, with the same Message-ID. While
 //! the server is away messages wait; an operator is told once, not for each.
 
+mod counters;
 mod files;
 mod letter;
+mod prepare;
 mod settings;
 mod smtp;
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::atomic::Ordering,
     time::{Duration, Instant},
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
+use sea_orm::DbErr;
 
-use super::{Notices, preferences::chosen, relevance::still_matters, words::Words};
-use crate::{
-    credits::{AccountId, Topic},
-    server::{
-        clock::from_millis,
-        entity::{account, event, notice_preference, outbox},
-        events,
-        outbox::{Attempt, Channel, Message, lease, settle},
-    },
+use super::Notices;
+use crate::server::{
+    clock::from_millis,
+    entity::outbox,
+    outbox::{Attempt, Channel, Message, lease, settle},
 };
+pub use counters::Counters;
 use letter::Letter;
+use prepare::Prepared;
 pub use settings::{MailSettings, Via};
 use smtp::{Conversation, Failure};
 
@@ -47,15 +47,6 @@ pub(super) struct Mail {
     pub counters: Counters,
 }
 
-/// What an operator watches, since the start of this process.
-#[derive(Debug, Default)]
-pub struct Counters {
-    sent: AtomicU64,
-    failed: AtomicU64,
-    given_up: AtomicU64,
-    is_away: AtomicBool,
-}
-
 /// What one run has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Delivered {
@@ -67,43 +58,10 @@ pub struct Delivered {
     pub given_up: u64,
 }
 
-/// A message before it is sent: written, or why it is not.
-enum Prepared {
-    Letter(Letter),
-    Unwanted(&'static str),
-    Unwritten(String),
-}
-
 /// Where letters go in this run.
 enum Way {
     Smtp(Box<Conversation>),
     Files,
-}
-
-impl Counters {
-    /// Messages that were taken.
-    #[must_use]
-    pub fn sent(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
-    }
-
-    /// Attempts that failed.
-    #[must_use]
-    pub fn failed(&self) -> u64 {
-        self.failed.load(Ordering::Relaxed)
-    }
-
-    /// Messages that were refused for good, or could not be sent for days.
-    #[must_use]
-    pub fn given_up(&self) -> u64 {
-        self.given_up.load(Ordering::Relaxed)
-    }
-
-    /// Whether the mail server can't be used just now.
-    #[must_use]
-    pub fn is_away(&self) -> bool {
-        self.is_away.load(Ordering::Relaxed)
-    }
 }
 
 impl Mail {
@@ -252,56 +210,6 @@ impl Notices {
             }
         };
         settle(&self.database, message, &attempt, now).await
-    }
-
-    /// Writes a message, unless its customer doesn't want it any more or it is over by now.
-    async fn prepare(
-        &self,
-        message: &outbox::Model,
-        row: &event::Model,
-        now: DateTime<Utc>,
-    ) -> Result<Prepared, DbErr> {
-        let event = match events::read(row) {
-            Ok(event) => event,
-            Err(error) => return Ok(Prepared::Unwritten(error.to_string())),
-        };
-        let reader = self.database.reader();
-        let Some(account) = account::Entity::find_by_id(&message.account_id).one(reader).await?
-        else {
-            return Ok(Prepared::Unwanted("there is no such account"));
-        };
-        let topic = Topic::of(event.kind());
-        let choices = notice_preference::Entity::find()
-            .filter(notice_preference::Column::AccountId.eq(&account.id))
-            .all(reader)
-            .await?;
-        if !chosen(topic, &choices).mail {
-            return Ok(Prepared::Unwanted("its customer wants no mail of this kind"));
-        }
-        if !still_matters(reader, &account, &event, now).await? {
-            return Ok(Prepared::Unwanted("it no longer matters"));
-        }
-        let link = self.unsubscribe_link(&account.id, topic, message).await?;
-        let words = Words::of(&event, &row.cause, from_millis(row.at), &account.zone);
-        let settings = &self.mail.settings;
-        let letter = letter::write(settings, message, &words, topic.name(), link.as_deref());
-        Ok(letter.map_or_else(Prepared::Unwritten, Prepared::Letter))
-    }
-
-    /// The link that ends mail of this kind, where it may be ended.
-    async fn unsubscribe_link(
-        &self,
-        account: &str,
-        topic: Topic,
-        message: &outbox::Model,
-    ) -> Result<Option<String>, DbErr> {
-        if !topic.is_optional() {
-            return Ok(None);
-        }
-        let account = AccountId(account.to_owned());
-        let made_at = from_millis(message.created_at);
-        let token = self.unsubscribe_token(&account, topic, made_at).await?;
-        Ok(Some(format!("{}/unsubscribe/{token}", self.mail.settings.site)))
     }
 }
 
