@@ -3,11 +3,14 @@
 
 mod accounts;
 mod growth;
+mod http;
 mod limit;
 mod load;
 mod measure;
+mod page;
 mod plan;
 mod processes;
+mod reminders;
 mod report;
 mod rows;
 mod store;
@@ -48,6 +51,16 @@ async fn bench() -> Answer<()> {
         if plan.has("growth") {
             let store = Store::new(kind, "growth").await?;
             rows.extend(growth::measure(&plan, &store).await?);
+            store.remove().await?;
+        }
+        if plan.has("the credits page") {
+            let store = Store::new(kind, "page").await?;
+            rows.extend(page::measure(&plan, &store).await?);
+            store.remove().await?;
+        }
+        if kind == Kind::Postgres && plan.has("reminders") {
+            let store = Store::new(kind, "reminders").await?;
+            rows.extend(reminders::measure(&store).await?);
             store.remove().await?;
         }
     }

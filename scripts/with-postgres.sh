@@ -65,4 +65,4 @@ mkdir -p "$logs"
   tail -n 30 "$logs/postgres.log" >&2
   die "the throw-away PostgreSQL cluster did not start"
 }
-POSTGRES_BIN="$bin" TEST_POSTGRES_URL="postgres://postgres@127.0.0.1:$port/postgres" "$@"
+POSTGRES_BIN="$bin" POSTGRES_OWNER="$owner" TEST_POSTGRES_URL="postgres://postgres@127.0.0.1:$port/postgres" "$@"

@@ -10,14 +10,19 @@ use leptos_router::{
 
 use crate::pages::{
     api_keys::ApiKeysRoute,
+    auto_recharge::AutoRechargeRoute,
+    billing_cycle::BillingCycleRoute,
     buy::BuyRoute,
     credits::CreditsRoute,
     error::NotFoundPage,
     history::HistoryRoute,
+    notices::InboxRoute,
+    notifications::NotificationsRoute,
     purchase::PurchaseRoute,
     sign_in::{SignInLinkRoute, SignInRoute},
     spend_caps::SpendCapsRoute,
     support::{SupportAccountRoute, SupportSearchRoute},
+    unsubscribe::UnsubscribeRoute,
 };
 
 /// The document around every page.
@@ -70,7 +75,28 @@ pub fn App() -> impl IntoView {
                     ssr=SsrMode::Async
                 />
                 <Route path=path!("/settings/api-keys") view=ApiKeysRoute ssr=SsrMode::Async/>
+                <Route
+                    path=path!("/settings/billing-cycle")
+                    view=BillingCycleRoute
+                    ssr=SsrMode::Async
+                />
                 <Route path=path!("/settings/spend-caps") view=SpendCapsRoute ssr=SsrMode::Async/>
+                <Route
+                    path=path!("/settings/auto-recharge")
+                    view=AutoRechargeRoute
+                    ssr=SsrMode::Async
+                />
+                <Route path=path!("/settings/notices") view=InboxRoute ssr=SsrMode::Async/>
+                <Route
+                    path=path!("/settings/notifications")
+                    view=NotificationsRoute
+                    ssr=SsrMode::Async
+                />
+                <Route
+                    path=path!("/unsubscribe/:token")
+                    view=UnsubscribeRoute
+                    ssr=SsrMode::Async
+                />
                 <Route path=path!("/support") view=SupportSearchRoute ssr=SsrMode::Async/>
                 <Route
                     path=path!("/support/accounts/:id")

@@ -7,7 +7,8 @@
 //! - [`credits`]: what credits are. Plain types and pure rules for both targets; the heart is
 //!   [`credits::Account::apply`].
 //! - [`pages`]: what people see. One folder per screen; its `api.rs` asks the server. Islands
-//!   only where a page must react: the picker of packages, the estimator, the payment tracker.
+//!   only where a page must react: the picker of packages, the estimator, and what keeps a page up
+//!   to date.
 //! - [`components`]: widgets that know nothing of credits.
 //! - [`server`]: what the browser never sees.
 //!   - `command_line`, `config`, `serve`: how it is started, with what, and how it ends.
@@ -18,9 +19,13 @@
 //!   - `ledger`: the only writer of credits.
 //!   - `events`: what somebody should be told of, written with its cause.
 //!   - `outbox`: what is to be sent out, by mail or webhook.
+//!   - `webhooks`: tells the platform's own servers, signed, for as long as it takes.
+//!   - `notices`: tells customers what happened, in their inbox and by mail.
 //!   - `catalogue`: what is sold and what operations cost, in versions that never change.
 //!   - `quotes`: binding prices for operations.
 //!   - `payments`: sells them through Stripe.
+//!   - `news`: tells the pages that are open what is new, whoever changed it.
+//!   - `jobs`: what runs by the clock, safe with many processes.
 //!   - `http`: plain forms, files, events, and the doors for machines.
 //!   - `entity`, `database`, `clock`: rows, the two databases, the only source of `now`.
 //!   - `seed`: demo data; it writes a past that no customer could.
@@ -37,7 +42,7 @@
 //!
 //! **Buy**: the picker posts its form → `http::buying` → `payments::checkout` → Stripe's page →
 //! `http::stripe_webhook` → `payments::fulfil` → the ledger grants a lot. The page that waits is
-//! told by `http::purchase_events`. Nobody needs the webhook: the way back from Stripe and
+//! told by `news`. Nobody needs the webhook: the way back from Stripe and
 //! `payments::reconcile` end in the same `fulfil`.
 //!
 //! **Spend**: a program's key → `http::api` (who, what, at which price) → a [`credits::Command`]

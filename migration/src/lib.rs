@@ -17,6 +17,11 @@ mod m20261122_000006_programs;
 mod m20261122_000007_payment_details;
 mod m20261122_000008_session_users;
 mod m20261122_000009_events;
+mod m20261122_000010_jobs;
+mod m20261122_000011_notifications;
+mod m20261122_000012_webhooks;
+mod m20261122_000013_auto_recharge;
+mod m20261122_000016_runs;
 
 /// Brings a database up to date.
 pub struct Migrator;
@@ -34,6 +39,11 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000007_payment_details::Migration),
             Box::new(m20261122_000008_session_users::Migration),
             Box::new(m20261122_000009_events::Migration),
+            Box::new(m20261122_000010_jobs::Migration),
+            Box::new(m20261122_000011_notifications::Migration),
+            Box::new(m20261122_000012_webhooks::Migration),
+            Box::new(m20261122_000013_auto_recharge::Migration),
+            Box::new(m20261122_000016_runs::Migration),
         ]
     }
 }

@@ -3,9 +3,19 @@
 use chrono::{DateTime, Datelike, Days, MappedLocalTime, Months, NaiveDate, TimeZone, Utc};
 use serde::{Deserialize, Serialize};
 
-/// When credits that become spendable at `at` expire: one calendar year later in UTC, at the
-/// same time of day; the year after 29 February ends on 28 February. Half-open: they can be
-/// spent until the instant before.
+/// When credits that become spendable at `at` expire: the one rule, for every credit that is
+/// bought or given for a year.
+///
+/// - **One calendar year**: the same day and time of day one year later, be it 365 or 366 days.
+/// - **In UTC**, whatever the account's zone: no daylight saving moves it. On screen it is shown
+///   in the account's zone.
+/// - **29 February** becomes 28 February: a year that has no such day is not made longer.
+/// - **From when they can be spent**: the year begins with the crediting, not with the click.
+/// - **Half-open**: they can be spent up to the millisecond before, and not at the instant itself.
+/// - **By themselves**: [`super::Account::advance`] lets them expire when anybody looks; the sweep
+///   only writes that down.
+/// - **Held credits outlive it**: what a hold has set aside before can be captured after it; what
+///   is given back after it expires at once.
 #[must_use]
 pub fn expires_after_one_year(at: DateTime<Utc>) -> DateTime<Utc> {
     at.checked_add_months(Months::new(12)).unwrap_or(DateTime::<Utc>::MAX_UTC)

@@ -103,6 +103,10 @@ pub enum Event {
         before: Credits,
         /// What they would have cost.
         after: Credits,
+        /// How many of them could be priced again; the others are taken to change alike.
+        known: u32,
+        /// How many operations a rate card had priced.
+        operations: u32,
     },
 }
 

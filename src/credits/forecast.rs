@@ -1,19 +1,33 @@
 //! How long a balance lasts at the current pace, and what of it will be forfeited.
+//!
+//! # The pace
+//! What was consumed on each of the last 28 full days, in the account's zone; today isn't over and
+//! doesn't count. Each week counts twice as much as the one before it: a half-life of 7 days, so
+//! that a new habit shows within a week and one busy day doesn't change the year. The calmest and
+//! the busiest of the four weeks make it a range.
+//!
+//! # What becomes of it
+//! The lots are burnt down in the order of spending at a steady pace: each begins when the one
+//! before it has ended, and ends when it is used up, or at its expiry with what is left. What is
+//! held isn't counted: it is spent or comes back.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Credits, Lot};
+use super::{Credits, Lot, expires_after_one_year};
 
 /// Days that a pace is taken from.
 const WINDOW_DAYS: usize = 28;
 /// Days of one of its weeks.
 const WEEK_DAYS: usize = 7;
+/// How much a day of the last week counts; one of the week before counts half of it.
+const NEWEST_WEIGHT: i64 = 8;
+const DAY_SECONDS: i128 = 86_400;
 
 /// How fast credits are consumed, from the last four weeks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pace {
-    /// Credits a day on average.
+    /// Credits a day on average, the recent ones counting more.
     pub per_day: Credits,
     /// Credits a day in the calmest of the four weeks.
     pub slowest: Credits,
@@ -30,19 +44,40 @@ pub struct Runway {
     pub latest: DateTime<Utc>,
 }
 
+/// What becomes of a lot at the current pace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prospect {
+    /// The number of the lot.
+    pub lot: i64,
+    /// When it begins to be spent.
+    pub begins_at: DateTime<Utc>,
+    /// When it is used up, or expires.
+    pub ends_at: DateTime<Utc>,
+    /// What of it is left at its expiry.
+    pub left: Credits,
+}
+
+/// What a purchase made now would meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Room {
+    /// When its credits would begin to be spent: those that expire sooner come first.
+    pub begins_at: DateTime<Utc>,
+    /// How many of its credits would be used before they expire, be it ever so large.
+    pub credits: Credits,
+}
+
 impl Pace {
     /// From what was consumed on each of the last days, oldest first. `None` where there is
     /// nothing to go by.
     #[must_use]
     pub fn from_days(days: &[Credits]) -> Option<Self> {
         let window = &days[days.len().saturating_sub(WINDOW_DAYS)..];
-        let total: Credits = window.iter().copied().sum();
-        if !total.is_positive() {
+        if !window.iter().any(|day| day.is_positive()) {
             return None;
         }
+        let per_day = recent_average(window);
         let weeks = window.rchunks(WEEK_DAYS).filter(|week| week.len() == WEEK_DAYS);
-        let averages: Vec<_> = weeks.map(average).collect();
-        let per_day = average(window);
+        let averages: Vec<_> = weeks.map(average).chain([per_day]).collect();
         Some(Self {
             per_day,
             slowest: averages.iter().copied().min().unwrap_or(per_day),
@@ -53,16 +88,45 @@ impl Pace {
     /// When lots end that are spent in order at this pace.
     #[must_use]
     pub fn runway(&self, lots: &[Lot], now: DateTime<Utc>) -> Option<Runway> {
-        let ends = |per_day| burn_down(lots, per_day, now).0;
-        lots.iter()
-            .any(|lot| lot.remaining.is_positive())
-            .then(|| Runway { earliest: ends(self.fastest), latest: ends(self.slowest) })
+        let ends = |per_day| burn_down(lots.iter(), per_day, now).last().map(|last| last.ends_at);
+        Some(Runway { earliest: ends(self.fastest)?, latest: ends(self.slowest)? })
     }
 
-    /// What of each lot will be left when it expires, by the number of the lot.
+    /// What becomes of each lot of which something can be spent, in the order of spending.
     #[must_use]
-    pub fn forfeited(&self, lots: &[Lot], now: DateTime<Utc>) -> Vec<(i64, Credits)> {
-        burn_down(lots, self.per_day, now).1
+    pub fn prospects(&self, lots: &[Lot], now: DateTime<Utc>) -> Vec<Prospect> {
+        burn_down(lots.iter(), self.per_day, now)
+    }
+
+    /// What a purchase made now would meet: it is spent after what expires before it.
+    #[must_use]
+    pub fn room(&self, lots: &[Lot], now: DateTime<Utc>) -> Room {
+        let expires_at = expires_after_one_year(now);
+        let sooner = lots.iter().filter(|lot| lot.expires_at <= expires_at);
+        let begins_at =
+            burn_down(sooner, self.per_day, now).last().map_or(now, |last| last.ends_at);
+        Room { begins_at, credits: used_in(expires_at - begins_at, self.per_day) }
+    }
+}
+
+impl Room {
+    /// What of so many credits would be left when they expire.
+    #[must_use]
+    pub fn left_of(&self, credits: Credits) -> Credits {
+        credits - self.credits.min(credits)
+    }
+
+    /// Which of some purchases, each of so many credits at a price in minor units, costs the least
+    /// for each credit that is used; the first of several. None where no credit would be used.
+    #[must_use]
+    pub fn cheapest(&self, purchases: &[(Credits, i64)]) -> Option<usize> {
+        let used = |credits: Credits| i128::from(self.credits.min(credits).thousandths());
+        let useful = purchases.iter().enumerate().filter(|(_, (credits, _))| used(*credits) > 0);
+        let cheapest = useful.min_by(|(_, one), (_, other)| {
+            let (one, other) = ((used(one.0), one.1), (used(other.0), other.1));
+            (i128::from(one.1) * other.0).cmp(&(i128::from(other.1) * one.0))
+        });
+        cheapest.map(|(index, _)| index)
     }
 }
 
@@ -72,105 +136,56 @@ fn average(days: &[Credits]) -> Credits {
     Credits::from_thousandths(total.thousandths() / count)
 }
 
-/// Spends the lots in order at a pace: when nothing is left, and what was forfeited on the way.
-fn burn_down(
-    lots: &[Lot],
+/// The average in which each week counts twice as much as the one before it.
+fn recent_average(days: &[Credits]) -> Credits {
+    let weighted = days.iter().rev().enumerate().map(|(days_ago, day)| {
+        let weight = i128::from(NEWEST_WEIGHT >> (days_ago / WEEK_DAYS));
+        (weight * i128::from(day.thousandths()), weight)
+    });
+    let (sum, weights) = weighted.fold((0, 0), |sums, it| (sums.0 + it.0, sums.1 + it.1));
+    Credits::from_thousandths(i64::try_from(sum / weights.max(1)).unwrap_or(i64::MAX))
+}
+
+/// Spends lots in order at a pace.
+fn burn_down<'a>(
+    lots: impl Iterator<Item = &'a Lot>,
     per_day: Credits,
     now: DateTime<Utc>,
-) -> (DateTime<Utc>, Vec<(i64, Credits)>) {
-    let mut ordered: Vec<&Lot> = lots.iter().filter(|lot| lot.remaining.is_positive()).collect();
+) -> Vec<Prospect> {
+    let mut ordered: Vec<&Lot> = lots.filter(|lot| lot.remaining.is_positive()).collect();
     ordered.sort_by_key(|lot| lot.spending_order());
-    let (mut at, mut forfeited) = (now, Vec::new());
-    for lot in ordered {
-        let time_left = (lot.expires_at - at).max(TimeDelta::zero());
+    let mut at = now;
+    let prospect = |lot: &Lot| {
+        let (begins_at, time_left) = (at, lot.expires_at - at);
         let time_needed = time_to_spend(lot.remaining, per_day);
-        if time_needed <= time_left {
+        let left = if time_needed <= time_left {
             at += time_needed;
-            continue;
-        }
-        let used = i128::from(per_day.thousandths()) * i128::from(time_left.num_seconds()) / 86_400;
-        let used = Credits::from_thousandths(i64::try_from(used).unwrap_or(i64::MAX));
-        forfeited.push((lot.number, lot.remaining - used.min(lot.remaining)));
-        at = at.max(lot.expires_at);
-    }
-    (at, forfeited)
+            Credits::ZERO
+        } else {
+            at = at.max(lot.expires_at);
+            lot.remaining - used_in(time_left, per_day).min(lot.remaining)
+        };
+        Prospect { lot: lot.number, begins_at, ends_at: at, left }
+    };
+    ordered.into_iter().map(prospect).collect()
 }
 
 fn time_to_spend(amount: Credits, per_day: Credits) -> TimeDelta {
     if !per_day.is_positive() {
         return TimeDelta::MAX;
     }
-    let seconds = i128::from(amount.thousandths()) * 86_400 / i128::from(per_day.thousandths());
+    let seconds =
+        i128::from(amount.thousandths()) * DAY_SECONDS / i128::from(per_day.thousandths());
     let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
     TimeDelta::try_seconds(seconds).unwrap_or(TimeDelta::MAX)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::super::Source;
-    use super::*;
-
-    fn credits(whole: i64) -> Credits {
-        Credits::try_from_whole(whole).unwrap()
-    }
-
-    fn now() -> DateTime<Utc> {
-        "2026-11-21T00:00:00Z".parse().unwrap()
-    }
-
-    fn lot(number: i64, remaining: i64, days_left: i64) -> Lot {
-        Lot {
-            number,
-            source: Source::Purchase,
-            granted: credits(remaining),
-            remaining: credits(remaining),
-            held: Credits::ZERO,
-            expires_at: now() + TimeDelta::days(days_left),
-            purchase: None,
-        }
-    }
-
-    #[test]
-    fn nobody_who_spends_nothing_has_a_pace() {
-        assert_eq!(Pace::from_days(&[]), None);
-        assert_eq!(Pace::from_days(&[Credits::ZERO; 28]), None);
-    }
-
-    #[test]
-    fn the_pace_is_taken_from_the_last_four_weeks() {
-        let mut days = vec![credits(1_000); 10];
-        days.extend([credits(10); 14]);
-        days.extend([credits(30); 14]);
-        let pace = Pace::from_days(&days).unwrap();
-        assert_eq!(
-            (pace.slowest, pace.per_day, pace.fastest),
-            (credits(10), credits(20), credits(30))
-        );
-    }
-
-    #[test]
-    fn a_balance_lasts_as_long_as_its_lots_are_spent_in_time() {
-        let pace = Pace { per_day: credits(10), slowest: credits(5), fastest: credits(20) };
-        let runway = pace.runway(&[lot(1, 100, 365)], now()).unwrap();
-        assert_eq!(
-            (runway.earliest, runway.latest),
-            (now() + TimeDelta::days(5), now() + TimeDelta::days(20))
-        );
-        assert_eq!(pace.runway(&[], now()), None);
-    }
-
-    #[test]
-    fn what_is_left_at_an_expiry_is_forfeited_and_the_next_lot_starts_then() {
-        let pace = Pace { per_day: credits(10), slowest: credits(10), fastest: credits(10) };
-        let lots = [lot(2, 50, 300), lot(1, 100, 4)];
-        assert_eq!(pace.forfeited(&lots, now()), [(1, credits(60))]);
-        assert_eq!(pace.runway(&lots, now()).unwrap().latest, now() + TimeDelta::days(9));
-    }
-
-    #[test]
-    fn a_pace_of_nothing_ends_with_the_last_expiry() {
-        let pace = Pace { per_day: credits(1), slowest: Credits::ZERO, fastest: credits(1) };
-        let runway = pace.runway(&[lot(1, 100, 30)], now()).unwrap();
-        assert_eq!(runway.latest, now() + TimeDelta::days(30));
-    }
+fn used_in(time: TimeDelta, per_day: Credits) -> Credits {
+    let seconds = i128::from(time.num_seconds().max(0));
+    let used = i128::from(per_day.thousandths()) * seconds / DAY_SECONDS;
+    Credits::from_thousandths(i64::try_from(used).unwrap_or(i64::MAX))
 }
+
+#[cfg(test)]
+#[path = "forecast_tests.rs"]
+mod tests;

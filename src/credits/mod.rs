@@ -5,6 +5,7 @@
 
 mod account;
 mod amount;
+mod auto_recharge;
 mod caps;
 mod catalogue;
 mod command;
@@ -17,29 +18,37 @@ mod level;
 mod lot;
 mod money;
 mod operation;
+mod price_change;
 mod price_schedule;
 mod purchase;
 mod quantity;
 mod quote;
 mod rate_card;
 mod rate_card_validity;
+mod rate_reading;
 mod rate_words;
 mod statement;
+mod topic;
 
 pub use account::{Account, AccountId, Applied, Posting, Totals};
 pub use amount::{Credits, ParseCreditsError, grouped};
+pub use auto_recharge::{
+    AutoRecharge, CONSENT_VERSION, PastRecharge, PauseReason, RechargeForm, RechargePlan,
+    RechargeProblems, Rest, RestReason, SavedCard, month_of,
+};
 pub use caps::{CapUse, Caps};
 pub use catalogue::{Catalogue, CatalogueError, Package, WorthExample};
 pub use command::{Command, HoldTime, Refusal, ReleaseReason, Validity};
 pub use cycle::{Cycle, expires_after_one_year, start_of_day};
 pub use entry::{Allocation, Entry, EntryKind, Note};
 pub use event::{Event, EventKind};
-pub use forecast::{Pace, Runway};
+pub use forecast::{Pace, Prospect, Room, Runway};
 pub use hold::{Hold, HoldState};
 pub use level::{Level, Watch};
 pub use lot::{Lot, Source};
 pub use money::{Currency, Money, UnknownCurrency};
 pub use operation::{Operation, UnknownOperation};
+pub use price_change::{PriceChange, Spent};
 pub use price_schedule::{AmountError, Offer, OfferLine, PriceSchedule, PriceStep};
 pub use purchase::{Purchase, PurchaseState, UnknownPurchaseState};
 pub use quantity::{Choosable, Number, Quantities, Quantity, QuantityError};
@@ -51,3 +60,4 @@ pub use statement::{
     Cursor, CycleUsage, DayUsage, HistoryFilter, HistoryPage, LotLine, Overview, Row, RowDetail,
     RowHold, RowSource,
 };
+pub use topic::{Topic, Ways};

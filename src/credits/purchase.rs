@@ -87,6 +87,8 @@ pub struct Purchase {
     pub id: String,
     /// Whose.
     pub account: AccountId,
+    /// Whether auto-recharge made it, with nobody on a payment page.
+    pub is_auto: bool,
     /// The package chosen; none for a custom amount.
     pub package: Option<String>,
     /// What is bought.

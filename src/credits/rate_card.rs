@@ -237,7 +237,7 @@ impl PricedQuantity {
 }
 
 impl Value<'_> {
-    fn words(self) -> String {
+    pub(super) fn words(self) -> String {
         match self {
             Self::Number(number, value) => number.words(value),
             Self::Chosen(option) => option.words.clone(),

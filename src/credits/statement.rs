@@ -7,7 +7,8 @@ use chrono::{DateTime, FixedOffset, NaiveDate};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountId, Credits, Cycle, EntryKind, HoldState, Money, Note, Operation, Pace, Runway, Source,
+    AccountId, Credits, Cycle, EntryKind, HoldState, Money, Note, Operation, Pace, Prospect,
+    Runway, Source,
 };
 
 /// Which rows of the history are asked for. Empty means all but holds, which move no ownership.
@@ -186,8 +187,16 @@ pub struct LotLine {
     pub expires_at: DateTime<FixedOffset>,
     /// The purchase that paid for it, and what was paid.
     pub purchase: Option<(String, Money)>,
+    /// What becomes of it at the current pace; none where there is no pace, or all of it is held.
+    pub prospect: Option<Prospect>,
+}
+
+impl LotLine {
     /// What of it will be forfeited at the current pace; none where there is no pace.
-    pub forfeited: Option<Credits>,
+    #[must_use]
+    pub fn forfeited(&self) -> Option<Credits> {
+        self.prospect.map(|prospect| prospect.left)
+    }
 }
 
 /// Everything that Credits Management shows of an account, from one snapshot.

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use serde::{Deserialize, Serialize};
 
+use super::live::LivePage;
 use crate::{
     components::{Glyph, Icon},
     credits::Credits,
@@ -16,6 +17,8 @@ pub struct Viewer {
     pub name: String,
     /// Where they get mail.
     pub email: String,
+    /// How many notices they have not read.
+    pub unread: u32,
     /// What they can spend.
     pub available: Credits,
 }
@@ -36,20 +39,41 @@ pub enum MenuEntry {
     Credits,
     /// The whole history.
     History,
+    /// When a billing cycle begins.
+    BillingCycle,
+    /// What they were told.
+    Inbox,
+    /// What they are told of, and how.
+    Notifications,
     /// What may be spent in a billing cycle.
     SpendCaps,
+    /// What is bought when the balance falls.
+    AutoRecharge,
     /// The keys of programs.
     ApiKeys,
 }
 
 impl MenuEntry {
-    const ALL: [Self; 4] = [Self::Credits, Self::History, Self::SpendCaps, Self::ApiKeys];
+    const ALL: [Self; 8] = [
+        Self::Credits,
+        Self::History,
+        Self::Inbox,
+        Self::AutoRecharge,
+        Self::SpendCaps,
+        Self::Notifications,
+        Self::BillingCycle,
+        Self::ApiKeys,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Credits => "Credits Management",
             Self::History => "History",
+            Self::BillingCycle => "Billing cycle",
+            Self::Inbox => "Inbox",
+            Self::Notifications => "Notifications",
             Self::SpendCaps => "Spend caps",
+            Self::AutoRecharge => "Auto-recharge",
             Self::ApiKeys => "API keys",
         }
     }
@@ -58,7 +82,11 @@ impl MenuEntry {
         match self {
             Self::Credits => "/settings/credits",
             Self::History => "/settings/credits/history",
+            Self::BillingCycle => "/settings/billing-cycle",
+            Self::Inbox => "/settings/notices",
+            Self::Notifications => "/settings/notifications",
             Self::SpendCaps => "/settings/spend-caps",
+            Self::AutoRecharge => "/settings/auto-recharge",
             Self::ApiKeys => "/settings/api-keys",
         }
     }
@@ -67,7 +95,11 @@ impl MenuEntry {
         match self {
             Self::Credits => Glyph::Coin,
             Self::History => Glyph::History,
+            Self::BillingCycle => Glyph::Calendar,
+            Self::Inbox => Glyph::Bell,
+            Self::Notifications => Glyph::Envelope,
             Self::SpendCaps => Glyph::Gauge,
+            Self::AutoRecharge => Glyph::Repeat,
             Self::ApiKeys => Glyph::Key,
         }
     }
@@ -98,20 +130,32 @@ pub fn SettingsLayout(
     });
     let available = viewer.available.to_string();
     let spoken = format!("Available: {available} credits");
+    let name = spoken.clone();
     view! {
         <Title text=title/>
         <a class="skip visually-hidden" href="#main">"Skip to content"</a>
         <header class="app-header">
             <div>
                 <Brand home="/settings/credits"/>
-                <a class="pill" href="/settings/credits" aria-label=spoken>
+                <a
+                    class="pill"
+                    id="header-balance"
+                    href="/settings/credits"
+                    aria-label=name
+                    data-live=""
+                    data-spoken=spoken
+                >
                     <b id="header-available">{available}</b>
                     " credits"
                 </a>
+                <Bell unread=viewer.unread/>
                 <AccountMenu name=viewer.name email=viewer.email/>
             </div>
         </header>
-        <Frame heading="Settings" entries=entries.collect_view().into_any()>{children()}</Frame>
+        <LivePage/>
+        <Frame heading="Settings" current entries=entries.collect_view().into_any()>
+            {children()}
+        </Frame>
     }
 }
 
@@ -192,6 +236,22 @@ pub fn Brand(
     }
 }
 
+/// The way to the inbox, with what is new there.
+#[component]
+fn Bell(unread: u32) -> impl IntoView {
+    let spoken = match unread {
+        0 => "Inbox".to_owned(),
+        unread => format!("Inbox, {unread} unread"),
+    };
+    let shown = if unread > 99 { "99+".to_owned() } else { unread.to_string() };
+    view! {
+        <a class="bell" href=MenuEntry::Inbox.path() aria-label=spoken>
+            <Icon glyph=Glyph::Bell size=18/>
+            <span id="header-unread" hidden=unread == 0>{shown}</span>
+        </a>
+    }
+}
+
 #[component]
 fn AccountMenu(name: String, email: String) -> impl IntoView {
     let initials = initials(&name);
@@ -213,13 +273,31 @@ fn AccountMenu(name: String, email: String) -> impl IntoView {
 }
 
 #[component]
-fn Frame(heading: &'static str, entries: AnyView, children: Children) -> impl IntoView {
+fn Frame(
+    heading: &'static str,
+    #[prop(optional)] current: Option<MenuEntry>,
+    entries: AnyView,
+    children: Children,
+) -> impl IntoView {
+    // A list of several entries folds on a phone: then this opens it, and says where one is.
+    let button = current.map(|entry| {
+        view! {
+            <button class="menu-button" type="button" popovertarget="menu-entries">
+                <span class="visually-hidden">{heading} ": "</span>
+                <Icon glyph=entry.glyph()/>
+                {entry.name()}
+                <Icon glyph=Glyph::Unfold/>
+            </button>
+        }
+    });
+    let folds = current.map(|_| "auto");
     view! {
         <div class="frame">
             <div class="side-menu">
                 <nav aria-label=heading>
                     <h2>{heading}</h2>
-                    <ul>{entries}</ul>
+                    {button}
+                    <ul id="menu-entries" popover=folds>{entries}</ul>
                 </nav>
             </div>
             <main id="main">{children()}</main>

@@ -47,6 +47,14 @@ pub fn in_zone(at: DateTime<Utc>, zone: Tz) -> DateTime<FixedOffset> {
     at.with_timezone(&local.offset().fix())
 }
 
+/// Every zone by its name, and what its clocks are ahead of UTC at an instant: `UTC+01:00`.
+#[must_use]
+pub fn zones_at(at: DateTime<Utc>) -> Vec<(String, String)> {
+    let line =
+        |zone: &Tz| (zone.name().to_owned(), in_zone(at, *zone).format("UTC%:z").to_string());
+    chrono_tz::TZ_VARIANTS.iter().map(line).collect()
+}
+
 /// The same where the zone is known by its name; in UTC where nobody knows the name.
 #[must_use]
 pub fn in_named_zone(at: DateTime<Utc>, zone: &str) -> DateTime<FixedOffset> {

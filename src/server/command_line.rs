@@ -9,6 +9,7 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
+use sea_orm::DbErr;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -17,6 +18,7 @@ use super::{
     config::{Config, Settings},
     http,
     identity::{self, AddUserError, Email, NewUser, Passwords, Role},
+    jobs,
     ledger::{Ledger, VerifyError},
     observability::start_logging,
     payments::Away,
@@ -50,6 +52,9 @@ enum Command {
     Seed(Seed),
     /// Compare with Stripe once, and mend what is behind
     Reconcile,
+    /// Tell how what runs by the clock stands: the last slot of each job, how long it took, what
+    /// it did, what failed and how late it is
+    Jobs,
     /// People who sign in
     #[command(subcommand)]
     User(UserCommand),
@@ -142,6 +147,9 @@ pub enum CommandError {
     /// A catalogue is not fit for use, or its version is taken.
     #[error("Nothing was published: {0}.")]
     Publish(#[from] PublishError),
+    /// The database is away.
+    #[error("The jobs could not be read: {0}.")]
+    Jobs(DbErr),
     /// Stripe or the database is away.
     #[error("Not reconciled: {0}.")]
     Reconcile(#[from] Away),
@@ -177,6 +185,7 @@ impl CommandLine {
             }
             Command::Seed(Seed { number }) => seed(config, number).await?,
             Command::Reconcile => reconcile(config).await?,
+            Command::Jobs => tell_jobs(&config).await?,
             Command::User(UserCommand::Add(new)) => add_user(&config, new).await?,
             Command::ApiKey(command) => {
                 let said = keys::run(&config, command).await?;
@@ -231,6 +240,15 @@ async fn reconcile(config: Config) -> Result<(), CommandError> {
     state.payments.close().await;
     state.ledger.close().await;
     writeln!(std::io::stdout(), "{report}").map_err(CommandError::Output)
+}
+
+async fn tell_jobs(config: &Config) -> Result<(), CommandError> {
+    let database = serve::connect(config).await?;
+    let standings = jobs::standings(&database, Clock::default().now()).await;
+    let lines: Vec<_> =
+        standings.map_err(CommandError::Jobs)?.iter().map(ToString::to_string).collect();
+    let text = if lines.is_empty() { "No job has run yet.".to_owned() } else { lines.join("\n") };
+    writeln!(std::io::stdout(), "{text}").map_err(CommandError::Output)
 }
 
 async fn publish(config: &Config, new: Publish) -> Result<(), CommandError> {

@@ -13,7 +13,7 @@ use url::Url;
 
 pub use settings::Settings;
 
-use super::secret::Secret;
+use super::{notices::MailSettings, secret::Secret};
 
 /// The name of the browser part's files; Leptos asks for `/pkg/recharge.js`.
 const OUTPUT_NAME: &str = "recharge";
@@ -57,8 +57,14 @@ pub struct Config {
     pub terms_url: Option<Url>,
     /// Where visitors' addresses stand behind a reverse proxy.
     pub client_address_header: Option<HeaderName>,
+    /// Opens the metrics; none: they are open, and absent in production.
+    pub metrics_token: Option<Secret>,
     /// How fast each program may ask.
     pub paces: Paces,
+    /// How mail goes out.
+    pub mail: MailSettings,
+    /// Whether webhooks may go to private addresses, and over http.
+    pub webhook_allow_private: bool,
     /// What is logged.
     pub log: String,
     /// What Leptos needs to know.
@@ -96,7 +102,12 @@ impl Config {
                 name.parse().map_err(|_| fail("CLIENT_ADDRESS_HEADER", "is no name of a header"))
             })
             .transpose()?;
+        let (smtp, from) = (settings.smtp_url.as_deref(), settings.mail_from.as_deref());
+        let mail = MailSettings::new(smtp, from, settings.mail_folder, &public_url)
+            .map_err(|(setting, problem)| fail(setting, problem))?;
+        let metrics_token = settings.metrics_token.as_deref().filter(|token| !token.is_empty());
         Ok(Self {
+            mail,
             database_url: Secret::new(&settings.database_url),
             public_url,
             stripe,
@@ -104,7 +115,9 @@ impl Config {
             catalogue: settings.catalogue.filter(|path| !path.as_os_str().is_empty()),
             terms_url,
             client_address_header,
+            metrics_token: metrics_token.map(Secret::new),
             paces: Paces { of_account: settings.api_rate, of_service: settings.api_service_rate },
+            webhook_allow_private: settings.webhook_allow_private,
             log: settings.log,
             leptos,
         })

@@ -173,6 +173,17 @@ impl Database {
         if self.is_sqlite() { &self.readers } else { &self.writers }
     }
 
+    /// The texts of the JSON array `$1` as rows of `listed`, each its `id`: what is asked stays the
+    /// same however many they are.
+    #[must_use]
+    pub fn listed(&self) -> &'static str {
+        if self.is_sqlite() {
+            "(SELECT value AS id FROM json_each($1)) AS listed"
+        } else {
+            "json_array_elements_text(CAST($1 AS json)) AS listed (id)"
+        }
+    }
+
     /// For single statements that write.
     #[must_use]
     pub const fn writer(&self) -> &DatabaseConnection {

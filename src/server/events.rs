@@ -48,6 +48,7 @@ pub fn row(
         data: serde_json::to_string(event).map_err(unreadable)?,
         at: to_millis(at),
         told_at: None,
+        wait_until: None,
     })
 }
 

@@ -16,7 +16,10 @@ pub mod events;
 pub mod headers;
 pub mod http;
 pub mod identity;
+pub mod jobs;
 pub mod ledger;
+pub mod news;
+pub mod notices;
 pub mod observability;
 pub mod outbox;
 mod pages;
@@ -28,6 +31,7 @@ pub mod seed;
 pub mod serve;
 pub mod simulate_load;
 mod static_files;
+pub mod webhooks;
 mod words;
 
 use catalogue::Catalogues;
@@ -36,9 +40,13 @@ use config::Config;
 use database::Database;
 use http::api::Pacemaker;
 use identity::{ApiKeys, Passwords, Throttle};
+use jobs::JobCounts;
 use ledger::Ledger;
+use news::Newsroom;
+use notices::Notices;
 use payments::Payments;
 use quotes::Quotes;
+use webhooks::Webhooks;
 
 /// What every handler and page may use. Clones share everything.
 #[derive(Clone, Debug)]
@@ -53,6 +61,12 @@ pub struct AppState {
     pub ledger: Ledger,
     /// Sells credits.
     pub payments: Payments,
+    /// Tells customers what happened.
+    pub notices: Notices,
+    /// Tells the platform's servers what happened.
+    pub webhooks: Webhooks,
+    /// Where open pages listen to what is new.
+    pub news: Newsroom,
     /// The database.
     pub database: Database,
     /// The time.
@@ -65,8 +79,16 @@ pub struct AppState {
     pub passwords: Passwords,
     /// Slows down who guesses them.
     pub throttle: Throttle,
+    /// What this process has run by the clock.
+    pub job_counts: JobCounts,
     /// Cancelled when the program is asked to end: what would stay open for long ends then.
     pub shutdown: CancellationToken,
+}
+
+impl FromRef<AppState> for Newsroom {
+    fn from_ref(state: &AppState) -> Self {
+        state.news.clone()
+    }
 }
 
 impl FromRef<AppState> for LeptosOptions {

@@ -17,7 +17,7 @@ use super::{
 };
 
 /// How long one sender may take before another one tries.
-const LEASE: TimeDelta = TimeDelta::minutes(2);
+pub const LEASE: TimeDelta = TimeDelta::minutes(2);
 
 /// The ways out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,16 +87,45 @@ pub async fn lease(
     at_most: u32,
     now: DateTime<Utc>,
 ) -> Result<Vec<Message>, DbErr> {
+    take(database, channel, None, at_most, now).await
+}
+
+/// The same for one target: each has a queue of its own.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn lease_to(
+    database: &Database,
+    channel: Channel,
+    target: &str,
+    at_most: u32,
+    now: DateTime<Utc>,
+) -> Result<Vec<Message>, DbErr> {
+    take(database, channel, Some(target), at_most, now).await
+}
+
+async fn take(
+    database: &Database,
+    channel: Channel,
+    target: Option<&str>,
+    at_most: u32,
+    now: DateTime<Utc>,
+) -> Result<Vec<Message>, DbErr> {
     let backend = if database.is_sqlite() { DbBackend::Sqlite } else { DbBackend::Postgres };
     let lock = if database.is_sqlite() { "" } else { "FOR UPDATE SKIP LOCKED" };
+    let its = if target.is_some() { "AND target = $4" } else { "" };
+    // Written out, so that the planner sees which of the partial indexes fits.
+    let channel = channel.id();
     let sql = format!(
         "UPDATE outbox SET due_at = $1, attempts = attempts + 1 WHERE id IN (
-             SELECT id FROM outbox WHERE state = 'waiting' AND channel = $2 AND due_at <= $3
-             ORDER BY due_at, id LIMIT $4 {lock})
+             SELECT id FROM outbox
+             WHERE state = 'waiting' AND channel = '{channel}' AND due_at <= $2 {its}
+             ORDER BY due_at, id LIMIT $3 {lock})
          RETURNING *"
     );
-    let values: [Value; 4] =
-        [to_millis(now + LEASE).into(), channel.id().into(), to_millis(now).into(), at_most.into()];
+    let mut values: Vec<Value> =
+        vec![to_millis(now + LEASE).into(), to_millis(now).into(), at_most.into()];
+    values.extend(target.map(Value::from));
     let statement = Statement::from_sql_and_values(backend, sql, values);
     let mut taken = outbox::Entity::find().from_raw_sql(statement).all(database.writer()).await?;
     taken.sort_by(|one, other| one.id.cmp(&other.id));

@@ -1,6 +1,10 @@
 //! Binding prices: made from the rate card in effect, kept with its version, found by their id.
 
-use sea_orm::{ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter};
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait,
+};
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -10,6 +14,12 @@ use super::{
     entity::quote,
 };
 use crate::credits::{AccountId, Credits, Operation, Quantities, QuantityError, Quote};
+
+/// How long a quote is kept after its end: for those who ask why an operation was refused, and
+/// for a program that sends its request again. What was charged by it is told by its entry.
+const KEPT: TimeDelta = TimeDelta::days(30);
+/// One statement deletes no more, so that no writer waits for long.
+const DELETED_AT_ONCE: u64 = 1_000;
 
 /// Makes and finds quotes. Clones share everything.
 #[derive(Clone, Debug)]
@@ -93,6 +103,29 @@ impl Quotes {
             .one(self.database.reader())
             .await?;
         row.map(shown).transpose()
+    }
+
+    /// Deletes the quotes that ended more than [`KEPT`] ago.
+    ///
+    /// # Errors
+    /// Where the database fails; what was deleted until then is deleted.
+    pub async fn delete_ended(&self, now: DateTime<Utc>) -> Result<u64, DbErr> {
+        let mut all = 0;
+        loop {
+            let ended = quote::Entity::find()
+                .select_only()
+                .column(quote::Column::Id)
+                .filter(quote::Column::ValidUntil.lt(to_millis(now - KEPT)))
+                .order_by_asc(quote::Column::ValidUntil)
+                .limit(DELETED_AT_ONCE)
+                .into_query();
+            let delete = quote::Entity::delete_many().filter(quote::Column::Id.in_subquery(ended));
+            let deleted = delete.exec(self.database.writer()).await?.rows_affected;
+            all += deleted;
+            if deleted < DELETED_AT_ONCE {
+                return Ok(all);
+            }
+        }
     }
 }
 

@@ -23,7 +23,10 @@ use super::{
     AppState,
     config::Config,
     headers::SecurityHeaders,
-    http::{agent, api, api_keys, buying, health, history_csv, spend_caps, stripe_webhook},
+    http::{
+        agent, api, api_keys, auto_recharge, billing_cycle, buying, events, health, history_csv,
+        metrics, notices, notifications, spend_caps, stripe_webhook, unsubscribe,
+    },
     identity::{self, Gate, Sessions},
     observability::observed,
     pages::{page_not_found, pages},
@@ -48,6 +51,7 @@ pub fn router(state: AppState) -> Router {
     let router = Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
+        .route("/metrics", get(metrics::metrics))
         .nest_service("/pkg", package_files(&config))
         .merge(stripe_webhook::routes(state.payments.clone()))
         .merge(api::routes())
@@ -75,9 +79,18 @@ fn people(state: &AppState, headers: &SecurityHeaders) -> Router<AppState> {
         .route("/sign-out", post(identity::sign_out))
         .merge(buying::routes(state.payments.clone()))
         .merge(api_keys::routes(state.api_keys.clone(), pages.clone().with_state(state.clone())))
+        .merge(auto_recharge::routes(
+            state.payments.clone(),
+            pages.clone().with_state(state.clone()),
+        ))
+        .merge(billing_cycle::routes(state.ledger.clone(), pages.clone().with_state(state.clone())))
         .merge(spend_caps::routes(state.ledger.clone(), pages.clone().with_state(state.clone())))
+        .route("/settings/events", get(events::stream))
         .route("/settings/credits/history.csv", get(history_csv::own))
         .route("/support/accounts/{id}/history.csv", get(history_csv::of_account))
+        .merge(notices::routes())
+        .merge(notifications::routes(state.clone(), pages.clone().with_state(state.clone())))
+        .merge(unsubscribe::routes(state.clone(), pages.clone().with_state(state.clone())))
         .merge(pages)
         .fallback_service(root_files(config, not_found))
         .layer(from_fn_with_state(gate, identity::gate))
@@ -94,7 +107,7 @@ fn people(state: &AppState, headers: &SecurityHeaders) -> Router<AppState> {
 /// Refuses what other sites make a browser send; behind a proxy that changes `Host`, the public
 /// address counts as ours.
 fn same_site_only(config: &Config) -> CsrfLayer {
-    let layer = CsrfLayer::new();
+    let layer = CsrfLayer::new().with_insecure_bypass(unsubscribe::is_proven_by_address);
     // Only an origin that no browser writes is refused; then the layer's own check stands alone.
     layer.clone().add_trusted_origin(config.public_origin()).unwrap_or(layer)
 }

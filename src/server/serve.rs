@@ -24,18 +24,23 @@ use super::{
     config::{Config, ConfigError},
     database::Database,
     http::api::Pacemaker,
-    identity::{ApiKeys, Passwords, Sessions, Throttle, keep_tidy},
+    identity::{ApiKeys, Passwords, Throttle},
+    jobs::{JobCounts, Jobs},
     ledger::Ledger,
+    news::Newsroom,
+    notices::Notices,
     payments::{self, Payments},
     quotes::Quotes,
     router::router,
+    webhooks::{self, Webhooks},
 };
 
 /// How long the end may take: less than what supervisors wait before they kill.
 const GRACE: Duration = Duration::from_secs(10);
 /// How much of it requests may take, so that the ledger has the rest.
 const GRACE_FOR_REQUESTS: Duration = Duration::from_secs(7);
-
+/// How much of it jobs may take: what they leave is taken up when their claim has ended.
+const GRACE_FOR_JOBS: Duration = Duration::from_millis(7_500);
 /// How much of it payments may take: what they leave, the reconciler takes up.
 const GRACE_FOR_PAYMENTS: Duration = Duration::from_secs(8);
 
@@ -115,12 +120,10 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     migrate(&config, &database).await?;
     let state = start(config, &catalogue, database, Clock::default()).await?;
     let (shutdown, ledger) = (state.shutdown.clone(), state.ledger.clone());
-    let payments = state.payments.clone();
+    let (payments, webhooks) = (state.payments.clone(), state.webhooks.clone());
     cancel_on_signal(shutdown.clone())?;
-    let sessions = Sessions::new(state.database.clone(), state.clock.clone());
-    let tidying = tokio::spawn(keep_tidy(Arc::new(sessions)));
     let watching = state.catalogues.watch(shutdown.clone());
-    let reconciling = payments.spawn_jobs(shutdown.clone());
+    let jobs = Jobs::of(&state).start(shutdown.clone());
 
     tracing::info!(%address, "serving at {}", state.config.public_url);
     let app = router(state).into_make_service_with_connect_info::<SocketAddr>();
@@ -133,11 +136,15 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     if timeout_at(asked_at + GRACE_FOR_REQUESTS, serving).await.is_err() {
         tracing::warn!("some requests were not finished in time");
     }
-    tidying.abort();
     watching.await.ok();
-    reconciling.await.ok();
+    if timeout_at(asked_at + GRACE_FOR_JOBS, jobs).await.is_err() {
+        tracing::warn!("a job was left to the next start");
+    }
     if timeout_at(asked_at + GRACE_FOR_PAYMENTS, payments.close()).await.is_err() {
         tracing::warn!("a payment was left to the next start");
+    }
+    if timeout_at(asked_at + GRACE_FOR_PAYMENTS, webhooks.close()).await.is_err() {
+        tracing::warn!("what became of some webhooks is not known: they will be sent again");
     }
     if timeout_at(asked_at + GRACE, ledger.close()).await.is_err() {
         tracing::error!("the ledger could not finish writing in time");
@@ -167,7 +174,15 @@ pub async fn start(
         selling(&config),
     )
     .map_err(StartError::System)?;
+    let webhooks = open_webhooks(&config, &database, &clock)?;
+    let mail = config.mail.clone();
+    let notices = Notices::new(database.clone(), catalogues.clone(), ledger.clone(), mail);
+    let shutdown = CancellationToken::new();
+    let news = Newsroom::new(database.clone(), clock.clone(), payments.changes(), shutdown.clone());
     Ok(AppState {
+        webhooks,
+        notices,
+        news,
         pacemaker: Pacemaker::new(config.paces),
         api_keys: ApiKeys::new(database.clone(), clock.clone()),
         quotes: Quotes::new(database.clone(), clock.clone(), catalogues.clone()),
@@ -179,8 +194,22 @@ pub async fn start(
         clock,
         passwords,
         throttle: Throttle::default(),
-        shutdown: CancellationToken::new(),
+        job_counts: JobCounts::default(),
+        shutdown,
     })
+}
+
+/// The webhooks of a database.
+///
+/// # Errors
+/// Where no secure connections can be made.
+pub fn open_webhooks(
+    config: &Config,
+    database: &Database,
+    clock: &Clock,
+) -> Result<Webhooks, StartError> {
+    let settings = webhooks::Settings::new(config.webhook_allow_private);
+    Webhooks::new(database.clone(), clock.clone(), settings).map_err(StartError::System)
 }
 
 /// What selling depends on.

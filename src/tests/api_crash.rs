@@ -16,6 +16,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
     api_load::{Log, Worker},
+    cluster::Cluster,
     databases::{TestDatabase, on_both_databases},
 };
 
@@ -131,19 +132,47 @@ async fn without_its_connections_to_the_database_all_that_was_acknowledged_is_th
         let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                    WHERE datname = current_database() AND pid <> pg_backend_pid()";
         test.database.writer().execute_unprepared(end).await.unwrap();
-        let ended = Instant::now();
-        let charge = json!({"account": worker.account.0, "operation": "backtest", "amount": "1"});
-        let sent = ("/usage".to_owned(), format!("after-{round}"), charge);
-        while worker.send(&sent).await.is_none() {
-            assert!(ended.elapsed() < RECOVERED, "nothing works any more");
-        }
+        recovers(&worker, round).await;
     }
     stop.store(true, Ordering::SeqCst);
-    let mut logs = logs(working).await;
-    worker.check(&test, &logs).await;
-    let after = worker.entries(&test).await;
+    proves(&worker, &test, logs(working).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn after_postgresql_was_stopped_at_once_all_that_was_acknowledged_is_there_once() {
+    let cluster = Cluster::start_new();
+    let test = TestDatabase::on_cluster(cluster.url()).await;
+    let mut served = Served::new(&test).await;
+    let worker = Worker::new(&test, &served.address).await;
+    served.start().await;
+    let stop = Arc::default();
+    let working = work(&worker, 0, &stop);
+    for round in 0..3 {
+        worker.has_done(50).await;
+        cluster.stop_at_once();
+        cluster.start();
+        recovers(&worker, round).await;
+    }
+    stop.store(true, Ordering::SeqCst);
+    proves(&worker, &test, logs(working).await).await;
+}
+
+/// Requests succeed again soon after the database is there.
+async fn recovers(worker: &Worker, round: usize) {
+    let back = Instant::now();
+    let charge = json!({"account": worker.account.0, "operation": "backtest", "amount": "1"});
+    let sent = ("/usage".to_owned(), format!("after-{round}"), charge);
+    while worker.send(&sent).await.is_none() {
+        assert!(back.elapsed() < RECOVERED, "nothing works any more");
+    }
+}
+
+/// What three rounds have left: all that was acknowledged, and what came after each round.
+async fn proves(worker: &Worker, test: &TestDatabase, mut logs: Vec<Log>) {
+    worker.check(test, &logs).await;
+    let after = worker.entries(test).await;
     let own = (0..3).map(|round| format!("after-{round}"));
     let acknowledged = own.map(|key| (key.clone(), after[&key][0])).collect();
     logs.push(Log { acknowledged, unknown: Vec::new() });
-    worker.settle(&test, &logs).await;
+    worker.settle(test, &logs).await;
 }

@@ -126,7 +126,11 @@ impl Worker {
                         hold =
                             (sent.0 == "/holds").then(|| told["id"].as_str().unwrap().to_owned());
                     }
-                    None => log.unknown.push(sent),
+                    None => {
+                        log.unknown.push(sent);
+                        // Who gets no answer waits a moment.
+                        tokio::time::sleep(Duration::from_millis(10)).await;
+                    }
                 }
             }
             log

@@ -21,16 +21,19 @@ fn start(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
     day.and_time(NaiveTime::MIN).and_local_timezone(zone).unwrap().to_utc()
 }
 
-fn set(app: &TestApp, at: DateTime<Utc>) {
+/// Moves the time to an instant.
+pub fn set(app: &TestApp, at: DateTime<Utc>) {
     app.clock.advance(at - app.clock.now());
 }
 
-async fn execute(app: &TestApp, customer: &Visitor, command: Command, at: DateTime<Utc>) {
+/// Carries out a command in its own time.
+pub async fn execute(app: &TestApp, customer: &Visitor, command: Command, at: DateTime<Utc>) {
     let account = customer.account.as_ref().unwrap();
     app.state.ledger.execute_at(account, &at.to_rfc3339(), command, at).await.unwrap();
 }
 
-fn grant() -> Command {
+/// 1,000 credits.
+pub fn grant() -> Command {
     Command::Grant {
         source: Source::Promotion,
         amount: Credits::from_thousandths(1_000_000),
@@ -40,19 +43,20 @@ fn grant() -> Command {
     }
 }
 
-fn spend(whole: i64) -> Command {
+/// So many credits for a backtest.
+pub fn spend(whole: i64) -> Command {
     let amount = Credits::from_thousandths(whole * 1_000);
     Command::Spend { operation: Operation::Backtest, amount, note: Note::default() }
 }
 
 /// The text between two marks.
-fn between<'a>(page: &'a str, from: &str, to: &str) -> &'a str {
+pub fn between<'a>(page: &'a str, from: &str, to: &str) -> &'a str {
     let after = page.split_once(from).unwrap_or_else(|| panic!("no {from} in {page}")).1;
     after.split_once(to).unwrap_or_else(|| panic!("no {to} after {from}")).0
 }
 
 /// The file of these days: how many rows, and what was spent.
-async fn export(customer: &mut Visitor, first: NaiveDate, last: NaiveDate) -> (usize, f64) {
+pub async fn export(customer: &mut Visitor, first: NaiveDate, last: NaiveDate) -> (usize, f64) {
     let query = format!("kind=spent&from={first}&to={last}");
     let file = customer.get(&format!("/settings/credits/history.csv?{query}")).await;
     assert_eq!(file.status, 200);

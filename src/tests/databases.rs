@@ -74,6 +74,11 @@ impl TestDatabase {
     pub async fn postgres() -> Self {
         let server = std::env::var("TEST_POSTGRES_URL")
             .expect("TEST_POSTGRES_URL names the test cluster: run `make check` or `make test`");
+        Self::on_cluster(server).await
+    }
+
+    /// A database of its own in this cluster.
+    pub async fn on_cluster(server: String) -> Self {
         let name = format!("test_{}", Uuid::new_v4().simple());
         on_server(&server, &format!("CREATE DATABASE {name}")).await;
         let mut url = url::Url::parse(&server).unwrap();

@@ -1,21 +1,13 @@
 //! From a wish to buy to Stripe's page and back, also by those who change their minds.
 
-use std::time::Duration;
-
-use axum::{
-    Router,
-    body::Body,
-    http::{Request, StatusCode},
-};
+use axum::http::StatusCode;
 use chrono::TimeDelta;
 use futures::future::join_all;
-use http_body_util::BodyExt;
 use recharge::{
     credits::{AmountError, Credits, PurchaseState},
     server::payments::{Agreed, Away, CheckoutError, Choice},
 };
 use stripe_simulator::{PayOutcome, WebhookPolicy};
-use tower::ServiceExt;
 use uuid::Uuid;
 
 use crate::databases::on_both_databases;
@@ -34,17 +26,7 @@ on_both_databases!(
     a_purchase_of_somebody_else_is_not_found,
     somebody_elses_session_in_the_address_is_not_found_and_nothing_leaks,
     without_keys_everything_but_buying_works,
-    a_stream_of_news_ends_when_the_process_ends,
 );
-
-/// Everything that a stream tells until it ends.
-pub async fn read_stream(doors: Router, path: String) -> String {
-    let request = Request::get(path).body(Body::empty()).unwrap();
-    let response = doors.oneshot(request).await.unwrap();
-    assert_eq!(response.status(), StatusCode::OK);
-    let body = response.into_body().collect().await.unwrap().to_bytes();
-    String::from_utf8(body.to_vec()).unwrap()
-}
 
 fn intent() -> String {
     Uuid::new_v4().to_string()
@@ -204,10 +186,6 @@ async fn a_purchase_of_somebody_else_is_not_found(shop: Shop) {
         let answer = shop.post(&other, &path, &[]).await;
         assert_eq!((answer.status, answer.body.as_str()), (StatusCode::NOT_FOUND, ""), "{verb}");
     }
-    let path = format!("/settings/credits/purchases/{}/events", purchase.id);
-    let request = Request::get(path).body(Body::empty()).unwrap();
-    let response = shop.doors_for(&other).await.oneshot(request).await.unwrap();
-    assert_eq!(response.status(), StatusCode::NOT_FOUND);
     assert_eq!(shop.look(&purchase).await, purchase);
 }
 
@@ -243,14 +221,4 @@ async fn without_keys_everything_but_buying_works(shop: Shop) {
     assert_eq!(payments.reconcile(TimeDelta::zero()).await, Err(Away::Off));
     let landed = payments.landed(&buyer.account, &purchase.id, purchase.stripe_session.as_deref());
     assert_eq!(landed.await.unwrap().unwrap().state, PurchaseState::Open);
-}
-
-async fn a_stream_of_news_ends_when_the_process_ends(shop: Shop) {
-    let buyer = shop.customer().await;
-    let purchase = shop.order(&buyer).await;
-    let path = format!("/settings/credits/purchases/{}/events", purchase.id);
-    let stream = tokio::spawn(read_stream(shop.doors_for(&buyer).await, path));
-    shop.payments.close().await;
-    let told = tokio::time::timeout(Duration::from_secs(5), stream).await.unwrap().unwrap();
-    assert_eq!(told, "event: purchase\ndata: open\t0\t\n\n");
 }

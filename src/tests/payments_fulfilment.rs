@@ -28,7 +28,6 @@ on_both_databases!(
     another_amount_currency_or_mode_needs_review_and_credits_nothing,
     a_paid_session_that_nobody_ordered_is_reported,
     two_purchases_in_two_tabs_are_both_credited,
-    the_page_is_told_the_new_balance_without_a_reload,
     a_corrupted_purchase_is_found_and_named,
 );
 
@@ -270,19 +269,5 @@ async fn two_purchases_in_two_tabs_are_both_credited(shop: Shop) {
     assert_eq!(purchases.len(), 2);
     assert!(purchases.iter().all(|purchase| purchase.state == PurchaseState::Credited));
     assert_eq!(shop.available(&buyer).await, BOUGHT + BOUGHT);
-    shop.books_agree().await;
-}
-
-async fn the_page_is_told_the_new_balance_without_a_reload(shop: Shop) {
-    let buyer = shop.customer().await;
-    let purchase = shop.order(&buyer).await;
-    let path = format!("/settings/credits/purchases/{}/events", purchase.id);
-    let doors = shop.doors_for(&buyer).await;
-    let stream = tokio::spawn(crate::payments_checkout::read_stream(doors, path));
-    shop.pay(&purchase);
-    let told = tokio::time::timeout(Duration::from_secs(10), stream).await.unwrap().unwrap();
-    assert!(told.starts_with("event: purchase\ndata: "), "{told}");
-    assert!(told.ends_with("data: credited\t5,000\t\n\n"), "{told}");
-    shop.hears_all().await;
     shop.books_agree().await;
 }

@@ -17,7 +17,7 @@ use recharge::{
         database::Database,
         entity::{lot, purchase, stripe_event, user},
         http::{buying, stripe_webhook},
-        identity::{Customer, Sessions},
+        identity::Customer,
         ledger::{Ledger, open_account},
         payments::{Buyer, Choice, Payments, Report, Settings},
         secret::Secret,
@@ -32,7 +32,6 @@ use uuid::Uuid;
 use crate::{
     databases::{Given, TestDatabase},
     prices::agreed,
-    sessions::session_of,
 };
 
 /// Opens the simulator's API.
@@ -223,7 +222,7 @@ impl Shop {
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Body::from(body))
             .unwrap();
-        let response = self.doors_for(buyer).await.oneshot(request).await.unwrap();
+        let response = self.doors_for(buyer).oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         let body = String::from_utf8_lossy(&body).into_owned();
@@ -231,16 +230,15 @@ impl Shop {
     }
 
     /// The doors of buying as the gate opens them for this customer.
-    pub async fn doors_for(&self, buyer: &Buyer) -> Router {
+    pub fn doors_for(&self, buyer: &Buyer) -> Router {
         let customer = Customer {
             user: buyer.user.clone(),
             account: buyer.account.clone(),
             name: "Somebody".to_owned(),
             email: buyer.email.clone(),
+            unread: 0,
         };
-        let sessions = Sessions::new(self.test.database.clone(), self.clock.clone());
-        let presence = session_of(&buyer.user, sessions).await;
-        buying::routes(self.payments.clone()).layer(Extension(customer)).layer(Extension(presence))
+        buying::routes(self.payments.clone()).layer(Extension(customer))
     }
 
     /// The door of the webhook, without a network.

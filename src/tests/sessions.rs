@@ -1,19 +1,12 @@
 //! The session: what is stored, what the cookie says, when it ends.
 
-use std::collections::HashMap;
-
 use axum::http::StatusCode;
 use chrono::TimeDelta;
 use recharge::server::{
     entity::{session, user},
-    identity::{Presence, Sessions},
+    identity::Sessions,
 };
 use sea_orm::EntityTrait;
-use time::OffsetDateTime;
-use tower_sessions::{
-    SessionStore,
-    session::{Id, Record},
-};
 
 use crate::{
     app::TestApp,
@@ -33,14 +26,6 @@ on_both_databases!(
     ended_sessions_are_deleted_and_no_others,
     who_is_removed_is_out_with_the_next_request,
 );
-
-/// A session of this user, as signing in would open it.
-pub async fn session_of(user: &str, sessions: Sessions) -> Presence {
-    let data = HashMap::from([("user".to_owned(), user.into())]);
-    let mut session = Record { id: Id::default(), data, expiry_date: OffsetDateTime::UNIX_EPOCH };
-    sessions.create(&mut session).await.unwrap();
-    Presence::new(sessions, session.id)
-}
 
 async fn sessions_in(app: &TestApp) -> Vec<session::Model> {
     session::Entity::find().all(app.database.reader()).await.unwrap()

@@ -33,6 +33,19 @@ SESSION = {
 }
 
 
+SETUP = {
+    "mode": "setup",
+    "currency": "usd",
+    "client_reference_id": "account-1",
+    "success_url": "http://127.0.0.1:9/done?session={CHECKOUT_SESSION_ID}",
+    "cancel_url": "http://127.0.0.1:9/cancel",
+    "custom_text[submit][message]": "Nothing is charged now.",
+    "metadata[auto_recharge]": "account-1",
+    "setup_intent_data[metadata][auto_recharge]": "account-1",
+    "setup_intent_data[description]": "Card for auto-recharge",
+}
+
+
 class Endpoint(http.server.BaseHTTPRequestHandler):
     """Takes webhooks and writes them down."""
 
@@ -84,6 +97,13 @@ class Run:
                 return response.status, json.loads(response.read() or "null")
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read() or "null")
+
+    def person(self, path, form):
+        """A form of the hosted page, as somebody sends it; where it leads doesn't answer."""
+        try:
+            urllib.request.urlopen(self.base + path, urllib.parse.urlencode(form).encode()).close()
+        except urllib.error.URLError:
+            pass
 
     def api(self, method, path, form=None, expected=200):
         """A request to the API, its answer held against the specification."""
@@ -144,6 +164,32 @@ def pay_off_session(run):
         run.api("POST", "/v1/payment_intents", payment, expected=400)
 
 
+def save_without_buying(run):
+    """Checkout in setup mode: a card that is saved and charged, one that asks its owner, one that refuses, one that fails later."""
+    for number, status in (("4242424242424242", 200), ("4000002500003155", 402), ("4000000000000341", 402), ("4000000000000002", None)):
+        customer = run.api("POST", "/v1/customers", {"email": "mira@northgate.example", "metadata[account]": "account-1"})["id"]
+        session = run.api("POST", "/v1/checkout/sessions", {**SETUP, "customer": customer, "expand[0]": "setup_intent"})
+        card = {"email": "mira@northgate.example", "method": "card", "card": number, "expiry": "12/34", "cvc": "123"}
+        run.person(f"/c/pay/{session['id']}", card)
+        if number.endswith("3155"):
+            run.api("GET", f"/v1/setup_intents/{session['setup_intent']['id']}")
+            run.person(f"/c/pay/{session['id']}/3d-secure", {"result": "complete"})
+        told = run.api("GET", f"/v1/checkout/sessions/{session['id']}", {"expand[0]": "setup_intent.payment_method"})
+        if status is None:
+            run.judge("a card that refuses", None if told["status"] == "open" else "was saved")
+            continue
+        method = told["setup_intent"]["payment_method"]["id"]
+        payment = {
+            "amount": "23000", "currency": "usd", "customer": customer, "payment_method": method, "off_session": "true", "confirm": "true",
+            "error_on_requires_action": "true", "automatic_payment_methods[enabled]": "true", "automatic_payment_methods[allow_redirects]": "never",
+            "description": "5,000 credits", "receipt_email": "mira@northgate.example", "metadata[purchase]": "purchase-2", "expand[0]": "latest_charge",
+        }
+        run.api("POST", "/v1/payment_intents", payment, expected=status)
+        listed = run.api("GET", "/v1/payment_intents", {"customer": customer, "created[gte]": "1", "limit": "100"})
+        run.api("GET", f"/v1/payment_intents/{listed['data'][0]['id']}", {"expand[0]": "latest_charge"})
+    run.api("POST", "/v1/checkout/sessions", {**SETUP, "payment_intent_data[description]": "x"}, expected=400)
+
+
 def retrieve_everything(run, sessions):
     """Every retrieving route, plain and expanded."""
     expand = {"expand[0]": "payment_intent.latest_charge.balance_transaction", "expand[1]": "line_items.data.price.product", "expand[2]": "payment_intent.payment_method"}
@@ -192,8 +238,9 @@ def check_events(run):
     idle = run.control("/idle", {"within_ms": 10_000})[1]
     run.judge("webhooks", None if idle["idle"] else "still under way after 10 s")
     kinds = {event["type"] for event in Endpoint.received}
-    for kind in ("completed", "expired", "async_payment_succeeded", "async_payment_failed"):
-        run.judge("webhooks", None if f"checkout.session.{kind}" in kinds else f"no checkout.session.{kind}")
+    sessions = [f"checkout.session.{kind}" for kind in ("completed", "expired", "async_payment_succeeded", "async_payment_failed")]
+    for kind in sessions + ["setup_intent.succeeded", "setup_intent.setup_failed", "payment_intent.payment_failed", "payment_method.detached"]:
+        run.judge("webhooks", None if kind in kinds else f"no {kind}")
     for event in Endpoint.received:
         run.judge(f"event {event['type']}", run.specification.object_complaint(event))
         run.judge(f"object of {event['type']}", run.specification.object_complaint(event["data"]["object"]))
@@ -220,6 +267,7 @@ def main():
         sessions = pay_in_every_way(run)
         take_back(run, sessions[0])
         pay_off_session(run)
+        save_without_buying(run)
         retrieve_everything(run, sessions)
         check_requests(run)
         check_events(run)

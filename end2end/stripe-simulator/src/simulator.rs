@@ -93,6 +93,15 @@ impl Simulator {
         })
     }
 
+    /// Completes a session with the test card of this number, its owner confirming whatever the
+    /// bank asks; answers with the session.
+    ///
+    /// # Errors
+    /// An unknown number, a session that doesn't exist or isn't open, the card's refusal.
+    pub fn complete_with_card(&self, session: &str, number: &str) -> Result<Value, ApiError> {
+        self.inner.change(|books| books.complete_with_card(session, number))
+    }
+
     /// Ends a delayed payment; answers with the session.
     ///
     /// # Errors
@@ -184,7 +193,9 @@ impl Simulator {
         self.all("event")
     }
 
-    fn all(&self, object: &str) -> Vec<Value> {
+    /// All objects of one kind, such as `payment_intent`, oldest first.
+    #[must_use]
+    pub fn all(&self, object: &str) -> Vec<Value> {
         let mut all: Vec<Value> = lock(&self.inner.books).newest_first(object).cloned().collect();
         all.reverse();
         all

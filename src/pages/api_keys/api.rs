@@ -47,6 +47,7 @@ pub async fn load_api_keys(revoked: Option<String>) -> Result<ApiKeysPage, PageE
         viewer: Viewer {
             name: customer.name,
             email: customer.email,
+            unread: customer.unread,
             available: overview.available,
         },
         account: customer.account,

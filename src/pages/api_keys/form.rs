@@ -132,7 +132,7 @@ pub fn MakeKey(
                 <TextField
                     id="ceiling"
                     label="Ceiling per run (optional)"
-                    hint="One run of a program can\u{2019}t be charged more than this."
+                    hint="Requests with the same reference are one run. Together they can\u{2019}t be charged more than this."
                     error=ceiling
                 >
                     <span class="affix">

@@ -27,8 +27,12 @@ pub async fn load_buy(
         let response = expect_context::<leptos_axum::ResponseOptions>();
         response.set_status(axum::http::StatusCode::NOT_FOUND);
     }
-    let viewer =
-        Viewer { name: customer.name, email: customer.email, available: overview.available };
+    let viewer = Viewer {
+        name: customer.name,
+        email: customer.email,
+        unread: customer.unread,
+        available: overview.available,
+    };
     let intent = uuid::Uuid::now_v7().to_string();
     let sale = Sale { shop, intent, is_open: state.payments.is_on() };
     let problem = problem.and_then(|code| Problem::from_code(&code));

@@ -53,6 +53,11 @@ pub fn figures(pricing: &Pricing, credits: Option<i64>) -> Vec<Figure> {
     );
     let unused = credits.and_then(|credits| pricing.unused(credits)).filter(|unused| *unused > 0);
     say("unused", unused.map(|unused| format!("about {} at your pace", grouped(about(unused)))));
+    let fitting = unused.and_then(|_| pricing.used_in_a_year());
+    say(
+        "fitting",
+        fitting.map(|fitting| format!("up to about {} credits", grouped(about(fitting)))),
+    );
     say("balance-after", credits.map(|credits| pricing.balance_after(credits).to_string()));
     for (index, cost) in pricing.costs.iter().enumerate() {
         let worth = credits.map(|credits| format!("about {}", grouped(count(*cost, credits))));
@@ -104,6 +109,7 @@ mod tests {
         assert_eq!(says("total"), "€1,707.50");
         assert_eq!(says("saving"), "€292.50 (14.6 %)");
         assert_eq!(says("unused"), "about 4,500 at your pace");
+        assert_eq!(says("fitting"), "up to about 35,500 credits");
         assert_eq!(says("balance-after"), "46,996.13");
         assert_eq!((says("worth-0"), says("worth-1")), ("about 800".into(), "about 3,200".into()));
     }
@@ -111,7 +117,7 @@ mod tests {
     #[test]
     fn a_small_amount_saves_nothing_and_reaches_one_step() {
         let figures = figures(&pricing(0, 0), Some(500));
-        for silent in ["line-1", "saving", "more", "used-up", "unused", "missing"] {
+        for silent in ["line-1", "saving", "more", "used-up", "unused", "fitting", "missing"] {
             assert_eq!(said(&figures, silent), None, "{silent}");
         }
     }

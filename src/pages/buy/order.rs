@@ -95,6 +95,7 @@ pub fn Outcome(
         <dl class="sums outcome">
             <div><dt>"Expire"</dt><dd>{pricing.expiry()} {expiry_in_days(&pricing)}</dd></div>
             {row("used-up", "Likely used up", "")} {row("unused", "Likely unused", "warn")}
+            {row("fitting", "Your year takes", "")}
             <div><dt>"Refund"</dt><dd>"none: purchases are final"</dd></div>
             {row("balance-after", "Balance after", "")}
         </dl>

@@ -50,8 +50,13 @@ fn PackageCard(shop: Shop, package: Package, is_chosen: bool) -> impl IntoView {
         Fit::Year => view! { <span class="badge badge-accent">"Fits your year"</span> }.into_any(),
         Fit::Unused(credits) => {
             let text = format!("About {} would expire unused at your pace", grouped(credits));
-            view! { <span class="fit warn">{text}</span> }.into_any()
+            let smaller = shop.fits_year().map(|fitting| format!("; {} fit", grouped(fitting.credits)));
+            view! { <span class="fit warn">{text}{smaller}</span> }.into_any()
         }
+    });
+    let is_cheapest = shop.cheapest_used().is_some_and(|cheapest| cheapest.id == package.id);
+    let cheapest = is_cheapest.then(|| {
+        view! { <span class="fit">"Lowest cost per credit that you would use"</span> }
     });
     let same_price = shop.pricing.schedule.most_for_the_same(package.credits).map(|more| {
         view! { <span class="fit warn">{same_price(more)}</span> }
@@ -79,6 +84,7 @@ fn PackageCard(shop: Shop, package: Package, is_chosen: bool) -> impl IntoView {
             <span class="line expiry">{format!("Expire {}", shop.pricing.expiry())}</span>
             {same_price}
             {fit}
+            {cheapest}
         </label>
     }
 }

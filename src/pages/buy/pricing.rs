@@ -46,11 +46,16 @@ impl Pricing {
     /// How many of so many credits would expire unused.
     #[must_use]
     pub fn unused(&self, credits: i64) -> Option<i64> {
+        Some((credits - self.used_in_a_year()?).max(0))
+    }
+
+    /// How many credits bought now are used before they expire, be they ever so many.
+    #[must_use]
+    pub fn used_in_a_year(&self) -> Option<i64> {
         let outlook = self.outlook?;
-        let days_in_seconds = (self.expires_at - outlook.starts_at).max(0);
+        let seconds = (self.expires_at - outlook.starts_at).max(0);
         let per_day = outlook.per_day.thousandths();
-        let used = per_day.saturating_mul(days_in_seconds) / (DAY_SECONDS * 1_000);
-        Some((credits - used).max(0))
+        Some(per_day.saturating_mul(seconds) / (DAY_SECONDS * 1_000))
     }
 
     /// The day on which so many credits are likely used up, where they are before they expire.

@@ -1,11 +1,12 @@
 //! What is sold to one account: the presets with what they mean, and what was chosen of it.
 
+use chrono::DateTime;
 use serde::{Deserialize, Serialize};
 
 use super::pricing::{Outlook, Pricing, about, count, grouped};
 use crate::credits::{
-    AmountError, Catalogue, Lot, LotLine, Operation, Overview, Pace, Package, WorthExample,
-    expires_after_one_year,
+    AmountError, Catalogue, Credits, Lot, LotLine, Operation, Overview, Package, Room,
+    WorthExample, expires_after_one_year,
 };
 
 /// From here on a package is a year's supply rather than one of several in a year.
@@ -43,11 +44,9 @@ impl Shop {
     pub fn new(catalogue: &Catalogue, overview: &Overview) -> Self {
         let now = overview.now.to_utc();
         let expires_at = expires_after_one_year(now);
+        let lots: Vec<_> = overview.lots.iter().map(lot).collect();
         let outlook = overview.pace.map(|pace| {
-            let sooner = overview.lots.iter().filter(|lot| lot.expires_at <= expires_at);
-            let steady = Pace { slowest: pace.per_day, fastest: pace.per_day, ..pace };
-            let used = steady.runway(&sooner.map(lot).collect::<Vec<_>>(), now);
-            let starts_at = used.map_or(now, |runway| runway.latest).timestamp();
+            let starts_at = pace.room(&lots, now).begins_at.timestamp();
             Outlook { per_day: pace.per_day, starts_at }
         });
         Self {
@@ -94,6 +93,28 @@ impl Shop {
             None => days >= HALF_A_YEAR_DAYS,
         };
         Some(if fits_year { Fit::Year } else { Fit::Lasts(days) })
+    }
+
+    /// The largest preset that is used up before it expires.
+    #[must_use]
+    pub fn fits_year(&self) -> Option<&Package> {
+        let used_up = |package: &&Package| self.pricing.unused(package.credits) == Some(0);
+        self.packages.iter().rfind(used_up)
+    }
+
+    /// The preset that costs the least for each credit that is used at the account's pace, where
+    /// that isn't simply the largest: then nothing has to be said.
+    #[must_use]
+    pub fn cheapest_used(&self) -> Option<&Package> {
+        let credits = Credits::try_from_whole(self.pricing.used_in_a_year()?)?;
+        let room = Room { begins_at: DateTime::UNIX_EPOCH, credits };
+        let purchase = |package: &Package| {
+            let credits = Credits::try_from_whole(package.credits).unwrap_or_default();
+            (credits, self.pricing.schedule.offer(package.credits).total.minor)
+        };
+        let purchases: Vec<_> = self.packages.iter().map(purchase).collect();
+        let cheapest = room.cheapest(&purchases)?;
+        self.packages.get(cheapest).filter(|_| cheapest + 1 < self.packages.len())
     }
 
     /// What so many credits are worth in short: `"80 backtests or 20 strategies"`.

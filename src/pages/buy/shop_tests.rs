@@ -35,6 +35,24 @@ fn the_largest_package_that_is_used_up_in_time_fits_the_year() {
 }
 
 #[test]
+fn a_package_that_outlasts_the_year_is_told_the_one_that_fits() {
+    let shop = shop(78_700, 83);
+    assert_eq!(shop.fits_year().unwrap().id, "l");
+    let slow = self::shop(2_000, 0);
+    assert!(slow.fits_year().is_none(), "730 credits a year are less than the smallest one");
+}
+
+#[test]
+fn the_lowest_cost_for_each_used_credit_is_told_where_it_is_not_the_largest_package() {
+    let cheapest = |per_day: i64| shop(per_day, 0).cheapest_used().map(|it| it.id.clone());
+    // 730 a year: all packages waste some, the smallest the least.
+    assert_eq!(cheapest(2_000).as_deref(), Some("s"));
+    assert_eq!(cheapest(30_000).as_deref(), Some("m"));
+    assert_eq!(cheapest(200_000), None, "the largest is used up, and the cheapest anyway");
+    assert_eq!(cheapest(0), None);
+}
+
+#[test]
 fn packages_that_end_within_months_are_not_called_a_years_supply() {
     let shop = shop(1_000_000, 0);
     let last = shop.packages.last().unwrap();

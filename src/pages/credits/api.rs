@@ -23,8 +23,12 @@ pub async fn load_credits(cycle: Option<NaiveDate>) -> Result<CreditsPage, PageE
     let customer = identity::customer().explained()?;
     let state = expect_context::<AppState>();
     let overview = state.ledger.overview(&customer.account, cycle).await.explained()?;
-    let viewer =
-        Viewer { name: customer.name, email: customer.email, available: overview.available };
+    let viewer = Viewer {
+        name: customer.name,
+        email: customer.email,
+        unread: customer.unread,
+        available: overview.available,
+    };
     let version = state.catalogues.in_effect();
     let catalogue = &version.catalogue;
     let sale = Sale {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     components::{Column, Day, Empty, Glyph, day_text, relative_days},
-    credits::{Credits, LotLine, Overview, Source},
+    credits::{LotLine, Overview, Source},
     pages::place::Place,
 };
 
@@ -81,7 +81,7 @@ fn LotTable(place: Place, overview: Overview) -> impl IntoView {
                     <Day at=lot.expires_at/>
                     <span class="sub">{relative_days(lot.expires_at.date_naive(), today)}</span>
                 </td>
-                <td class="forecast">{forecast(lot.forfeited)}</td>
+                <td class="forecast">{forecast(&lot)}</td>
             </tr>
         }
     });
@@ -131,12 +131,17 @@ fn lot_origin(lot: &LotLine) -> String {
 }
 
 /// What becomes of a lot at the current pace; amber only for what will be lost.
-fn forecast(forfeited: Option<Credits>) -> AnyView {
-    match forfeited {
-        Some(lost) if lost.is_positive() => {
-            view! { <span class="warn">"About " {estimate(lost)} " forfeited"</span> }.into_any()
+fn forecast(lot: &LotLine) -> AnyView {
+    match lot.prospect {
+        Some(prospect) if prospect.left.is_positive() => {
+            view! { <span class="warn">"About " {estimate(prospect.left)} " left, then forfeited"</span> }
+                .into_any()
         }
-        Some(_) => "Used in time".into_any(),
+        Some(prospect) => {
+            let day = prospect.ends_at.with_timezone(lot.expires_at.offset()).date_naive();
+            view! { "Used up about " <span class="nowrap">{day_text(day)}</span> }.into_any()
+        }
+        None if lot.remaining.is_zero() => "All of it is held".into_any(),
         None => view! { <span class="muted">"Not known yet"</span> }.into_any(),
     }
 }

@@ -83,11 +83,15 @@ pub fn CreditsView(
                 </div>
                 <a class="button button-primary" href="#buy">"Buy credits"</a>
             </div>
-            <BalanceCards place=Place::Settings overview=overview.clone()/>
+            <div id="balance" data-live="">
+                <BalanceCards place=Place::Settings overview=overview.clone()/>
+            </div>
             <Usage place=Place::Settings overview=overview.clone()/>
             <BuyCredits sale choice/>
             <EstimateSection rates available shop asked/>
-            <Lots place=Place::Settings overview=overview.clone()/>
+            <div id="lots-left" data-live="">
+                <Lots place=Place::Settings overview=overview.clone()/>
+            </div>
             <section class="section" aria-labelledby="latest">
                 <div class="section-head">
                     <h2 id="latest">"Latest history"</h2>

@@ -1,15 +1,17 @@
 //! When the lots end, on one line of time. Positions are percentages of the drawing's width, so
 //! that nothing in it is stretched.
 
-use chrono::{DateTime, Datelike, Days, FixedOffset, Months, NaiveDate, NaiveTime, TimeDelta};
+use chrono::{DateTime, Datelike, Days, FixedOffset, Months, NaiveDate, NaiveTime, TimeDelta, Utc};
 use leptos::prelude::*;
 
+use super::words::estimate;
 use crate::credits::LotLine;
 
 /// The most days or months that are named above the lanes.
 const MOST_NAMES: usize = 13;
 
-/// One lane for each lot, from today to its expiry; the first of them is the next to expire.
+/// One lane for each lot, from today to its expiry, with the time in which it is likely spent and
+/// what is left of it at the end. The table below says the same in words.
 #[component]
 pub fn Timeline(
     /// The lots, soonest expiry first.
@@ -18,23 +20,63 @@ pub fn Timeline(
     now: DateTime<FixedOffset>,
 ) -> impl IntoView {
     let span = Span::from_to(now, lots.iter().map(|lot| lot.expires_at).max().unwrap_or(now));
-    let lanes = lots.into_iter().enumerate().map(|(index, lot)| {
+    let has_pace = lots.iter().any(|lot| lot.prospect.is_some());
+    let lanes = lots.into_iter().map(|lot| {
         let amount = (lot.remaining + lot.held).to_string();
-        let (bar, end) = if index == 0 { ("lane-next", "lane-next-end") } else { ("lane", "lane-end") };
-        let at = span.percent(lot.expires_at);
         view! {
-            <p class="lane-name"><span>{super::lots::lot_name(&lot)}</span><span class="muted">{amount}</span></p>
-            <svg>
-                <rect class=bar x="0" y="42%" width=format!("{at:.2}%") height="6"></rect>
-                <rect class=end x=format!("{at:.2}%") y="22%" width="2" height="56%"></rect>
-            </svg>
+            <p class="lane-name">
+                <span>{super::lots::lot_name(&lot)}</span>
+                <span class="muted">{amount}</span>
+            </p>
+            <svg>{lane(&lot, span)}</svg>
         }
     });
+    let lanes = lanes.collect_view();
     view! {
         <div class="timeline" aria-hidden="true">
             <svg class="months">{span.marks().into_iter().map(drawn).collect_view()}</svg>
-            {lanes.collect_view()}
+            {lanes}
+            {has_pace.then(legend)}
         </div>
+    }
+}
+
+/// A thin line as long as the lot lives, thick while it is likely spent; amber at the end for what
+/// is left then.
+fn lane(lot: &LotLine, span: Span) -> impl IntoView {
+    let end = span.percent(lot.expires_at);
+    let spent = lot.prospect.map(|prospect| {
+        let at = |at: DateTime<Utc>| span.percent(at.with_timezone(lot.expires_at.offset()));
+        let (from, to) = (at(prospect.begins_at), at(prospect.ends_at));
+        let (x, width) = (format!("{from:.2}%"), format!("{:.2}%", to - from));
+        view! { <rect class="lane-spent" x=x y="36%" width=width height="28%" rx="2"></rect> }
+    });
+    let left = lot.forfeited().filter(|left| left.is_positive());
+    let class = if left.is_some() { "lane-end lane-left" } else { "lane-end" };
+    let left = left.map(|left| {
+        // Beside the end, on the side where there is room.
+        let (anchor, dx) = if end > 50.0 { ("end", "-6") } else { ("start", "8") };
+        let text = format!("{} left", estimate(left));
+        view! { <text class="lane-text" x=format!("{end:.2}%") y="24%" dx=dx text-anchor=anchor>{text}</text> }
+    });
+    view! {
+        <rect class="lane" x="0" y="47%" width=format!("{end:.2}%") height="2"></rect>
+        {spent}
+        <rect class=class x=format!("{end:.2}%") y="26%" width="3" height="48%"></rect>
+        {left}
+    }
+}
+
+fn legend() -> impl IntoView {
+    let entry = |class: &'static str, words: &'static str| {
+        view! { <li><i class=class></i>{words}</li> }
+    };
+    view! {
+        <ul class="timeline-legend">
+            {entry("is-spent", "likely spent, at your pace")}
+            {entry("is-end", "expires")}
+            {entry("is-left", "expires with some left")}
+        </ul>
     }
 }
 

@@ -33,7 +33,7 @@ pub fn Usage(
                 <h2 id="usage">"Usage"</h2>
                 {chooser}
             </div>
-            <div class="panel">
+            <div class="panel" id="usage-panel" data-live="">
                 {if never_used {
                     view! { <NotYetUsed/> }.into_any()
                 } else {

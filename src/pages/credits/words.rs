@@ -87,7 +87,7 @@ impl NextExpiry {
             remaining: lots.iter().map(|lot| lot.remaining).sum(),
             at: first.expires_at,
             when,
-            forfeited: lots.iter().map(|lot| lot.forfeited).sum(),
+            forfeited: lots.iter().map(|lot| lot.forfeited()).sum(),
         })
     }
 }

@@ -20,7 +20,11 @@ pub async fn load_history(address: String) -> Result<HistoryRoutePage, PageError
     let HistoryQuery { filter, cursor, open, .. } = HistoryQuery::parse(&address);
     let ledger = expect_context::<AppState>().ledger;
     let history = ledger.history(&customer.account, filter, cursor, open).await.explained()?;
-    let viewer =
-        Viewer { name: customer.name, email: customer.email, available: history.available };
+    let viewer = Viewer {
+        name: customer.name,
+        email: customer.email,
+        unread: customer.unread,
+        available: history.available,
+    };
     Ok(HistoryRoutePage { viewer, account: customer.account, history })
 }

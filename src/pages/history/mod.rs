@@ -13,6 +13,7 @@ use leptos::prelude::*;
 pub use filters::Filters;
 pub use proof::Proof;
 pub use query::HistoryQuery;
+pub(super) use query::decode;
 pub use table::{HistoryTable, KindBadge};
 pub use view::{HistoryRoute, HistoryRoutePage, HistoryView};
 
@@ -38,7 +39,7 @@ pub fn HistoryPanel(
     let filter = page.filter.clone();
     if page.rows.is_empty() && query.cursor.is_none() && filter == HistoryFilter::default() {
         return view! {
-            <div class="panel">
+            <div class="panel" id="history-panel" data-live="">
                 <Empty glyph=Glyph::History title="No rows yet">
                     <p>"Every change of the balance gets a row that says why: bought, spent, expired."</p>
                 </Empty>
@@ -54,11 +55,14 @@ pub fn HistoryPanel(
         view! { <HistoryTable place page query/> }.into_any()
     };
     view! {
-        <div class="panel">
+        <div class="panel" id="history-panel">
+            // What is being written into the filter stays when rows are added.
             <Filters place=place.clone() query=query.clone()/>
-            {proof}
-            {rows}
-            <FurtherRows place page query/>
+            <div id="history-rows" data-live="">
+                {proof}
+                {rows}
+                <FurtherRows place page query/>
+            </div>
         </div>
     }
     .into_any()

@@ -30,6 +30,7 @@ pub async fn load_purchase(id: String, landing: Landing) -> Result<PurchasePage,
         viewer: Viewer {
             name: customer.name,
             email: customer.email,
+            unread: customer.unread,
             available: overview.available,
         },
         arrival: landing.arrival(),

@@ -1,12 +1,11 @@
 //! The payment tracker: `/settings/credits/purchases/{id}`.
 //!
 //! - [`status`]: what each state says and offers, as a pure function;
-//! - [`view`]: the page; [`live`]: how it keeps itself up to date.
+//! - [`view`]: the page, which keeps itself up to date as every page does.
 
 mod api;
 mod details;
 mod landing;
-mod live;
 mod status;
 mod view;
 

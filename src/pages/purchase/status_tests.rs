@@ -7,6 +7,7 @@ fn purchase(state: PurchaseState) -> Purchase {
     Purchase {
         id: "pur_1".to_owned(),
         account: AccountId("acc_1".to_owned()),
+        is_auto: false,
         package: None,
         credits: Credits::from_thousandths(5_000_000),
         total: Money::new(23_000, Currency::Usd),

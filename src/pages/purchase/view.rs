@@ -1,7 +1,6 @@
 //! The payment tracker: how far a purchase is, and what can be done.
 //!
-//! All of it is rendered by the server, also when it changes: the island [`LivePurchase`] fetches
-//! the page again and puts the new parts in place of the old ones.
+//! All of it is rendered by the server, also when it changes: see [`crate::pages::live`].
 
 use chrono::{DateTime, FixedOffset};
 use leptos::prelude::*;
@@ -10,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use super::{
     details::{Details, OrderPanel},
     landing::Arrival,
-    live::LivePurchase,
     status::{Action, Progress, Status},
 };
 use crate::{
@@ -74,16 +72,15 @@ pub fn PurchaseView(
     let refresh = (!purchase.state.is_final()).then(|| view! { <Refresh /> });
     let unreachable = (is_unreachable && purchase.state != PurchaseState::Started)
         .then(|| view! { <Unreachable /> });
-    let (state, spoken) = (purchase.state.id(), status.spoken());
+    let spoken = status.spoken();
     let row = view! { <RowLink purchase=purchase.clone() /> };
     let actions = view! { <Actions purchase=purchase.clone() actions=status.actions /> };
     let order = view! { <OrderPanel purchase=purchase.clone() offer /> };
     let details = view! { <Details purchase balance times /> };
     view! {
         <SettingsLayout viewer title current=MenuEntry::Credits>
-            <LivePurchase />
             {refresh}
-            <div id="purchase" data-state=state data-spoken=spoken>
+            <div id="purchase" data-live="" data-spoken=spoken>
                 <div class="page-head">
                     <div>
                         <h1>{heading}</h1>

@@ -23,7 +23,12 @@ pub async fn load_spend_caps(is_saved: bool) -> Result<SpendCapsPage, PageError>
     let parts = use_context::<Parts>();
     let entered = parts.and_then(|parts| parts.extensions.get::<EnteredCaps>().cloned());
     Ok(SpendCapsPage {
-        viewer: Viewer { name: customer.name, email: customer.email, available: found.available },
+        viewer: Viewer {
+            name: customer.name,
+            email: customer.email,
+            unread: customer.unread,
+            available: found.available,
+        },
         cycle: found.cycle,
         zone: found.zone,
         lines: CapLine::lines(&found.caps, entered.as_ref()),

@@ -132,8 +132,8 @@ fn Line(line: CapLine, has_focus: bool) -> impl IntoView {
                 />
                 <span class="unit" aria-hidden="true">"credits"</span>
             </span>
-            <span class="hint" id=format!("{id}-used")>{used}</span>
-            {meter}
+            <span class="hint" id=format!("{id}-used") data-live="">{used}</span>
+            <span class="meter" id=format!("{id}-meter") data-live="">{meter}</span>
             {error}
         </div>
     }

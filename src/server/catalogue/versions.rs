@@ -91,6 +91,12 @@ impl Catalogues {
         latest.or_else(|| known.first()).unwrap_or(&self.brought).clone()
     }
 
+    /// All of them, in the order in which they come into effect.
+    #[must_use]
+    pub fn all(&self) -> Vec<Version> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The one of this name, whether or not it is still in effect.
     #[must_use]
     pub fn version(&self, name: &str) -> Option<Arc<Catalogue>> {

@@ -43,6 +43,19 @@ pub struct Settings {
     #[arg(long, env, global = true)]
     pub terms_url: Option<String>,
 
+    /// The mail server: smtp://USER:PASSWORD@HOST:PORT, or smtps:// for encryption from the first
+    /// byte; without it every mail is a file in MAIL_FOLDER
+    #[arg(long, env, global = true, hide_env_values = true)]
+    pub smtp_url: Option<String>,
+
+    /// From whom mail comes: Recharge <credits@example.com>
+    #[arg(long, env, global = true, value_name = "ADDRESS")]
+    pub mail_from: Option<String>,
+
+    /// Where mail is written without a mail server
+    #[arg(long, env, global = true, default_value = "data/mail", value_name = "FOLDER")]
+    pub mail_folder: PathBuf,
+
     /// The address to listen on
     #[arg(
         long = "site-addr",
@@ -92,6 +105,11 @@ pub struct Settings {
     #[arg(long, env, global = true, value_name = "HEADER")]
     pub client_address_header: Option<String>,
 
+    /// What a collector of metrics shows at /metrics as its bearer token; without it they are open,
+    /// and in PROD absent
+    #[arg(long, env, global = true, hide_env_values = true)]
+    pub metrics_token: Option<String>,
+
     /// Requests a second that one API key of an account may make; twice as many after a rest
     #[arg(long, env, global = true, default_value = "50", value_name = "PER_SECOND")]
     pub api_rate: NonZeroU32,
@@ -99,4 +117,9 @@ pub struct Settings {
     /// Requests a second that one API key of a service may make; twice as many after a rest
     #[arg(long, env, global = true, default_value = "5000", value_name = "PER_SECOND")]
     pub api_service_rate: NonZeroU32,
+
+    /// Whether webhooks may go to private addresses and over http: for development only, since it
+    /// lets whoever adds an endpoint reach this machine's neighbours
+    #[arg(long, env, global = true, default_value_t = false, action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub webhook_allow_private: bool,
 }

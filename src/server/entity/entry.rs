@@ -25,6 +25,7 @@ pub struct Model {
     pub request_key: Option<String>,
     pub request_digest: Option<String>,
     pub hold: Option<i64>,
+    pub run: Option<String>,
 }
 
 /// Joins are written where they are needed.

@@ -15,6 +15,7 @@ pub struct Model {
     pub data: String,
     pub at: i64,
     pub told_at: Option<i64>,
+    pub wait_until: Option<i64>,
 }
 
 /// Joins are written where they are needed.

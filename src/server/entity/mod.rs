@@ -1,5 +1,8 @@
 //! The rows of the tables, as SeaORM entities. Seen by `ledger`, `payments`, `identity`,
-//! `catalogue`, `quotes`, `events`, `outbox` and `seed` only.
+//! `catalogue`, `quotes`, `events`, `outbox`, `webhooks` and `seed` only.
+//! `catalogue`, `quotes`, `events`, `outbox`, `jobs` and `seed` only.
+//! `catalogue`, `quotes`, `events`, `outbox`, `notices` and `seed` only.
+//! `catalogue`, `quotes`, `events`, `outbox`, `jobs` and `seed` only.
 //!
 //! Amounts are thousandths of a credit or minor units of money, instants are milliseconds since
 //! 1970 in UTC: see the migrations for what each column means.
@@ -7,20 +10,30 @@
 pub mod account;
 pub mod allocation;
 pub mod api_key;
+pub mod auto_recharge;
+pub mod auto_recharge_claim;
 pub mod catalogue;
+pub mod discarded_card;
 pub mod entry;
 pub mod event;
 pub mod external_account;
 pub mod hold;
 pub mod hold_allocation;
+pub mod job;
 pub mod lot;
 pub mod mark;
 pub mod notice;
+pub mod notice_latch;
+pub mod notice_preference;
 pub mod outbox;
 pub mod purchase;
 pub mod quote;
+pub mod runway_warning;
 pub mod session;
 pub mod sign_in_link;
 pub mod stripe_event;
 pub mod usage_daily;
 pub mod user;
+pub mod webhook_attempt;
+pub mod webhook_endpoint;
+pub mod webhook_request;

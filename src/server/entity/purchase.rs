@@ -35,6 +35,7 @@ pub struct Model {
     pub credited_at: Option<i64>,
     pub charged_at: Option<i64>,
     pub stripe_consent: Option<String>,
+    pub kind: String,
 }
 
 /// Joins are written where they are needed.

@@ -5,12 +5,11 @@ use axum::{
     extract::{DefaultBodyLimit, Path, State},
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
-    routing::{get, post},
+    routing::post,
 };
 use serde::Deserialize;
 use url::form_urlencoded::Serializer;
 
-use super::purchase_events;
 use crate::{
     credits::Purchase,
     server::{
@@ -22,14 +21,13 @@ use crate::{
 /// A form of six short fields.
 const LARGEST_FORM: usize = 16 * 1_024;
 
-/// The posts of buying and the stream of a purchase's news, for signed-in customers.
+/// The posts of buying, for signed-in customers.
 pub fn routes<S>(payments: Payments) -> Router<S> {
     Router::new()
         .route("/settings/credits/buy", post(buy))
         .route("/settings/credits/purchases/{id}/pay", post(pay))
         .route("/settings/credits/purchases/{id}/cancel", post(cancel))
         .route("/settings/credits/purchases/{id}/check", post(check))
-        .route("/settings/credits/purchases/{id}/events", get(purchase_events::stream))
         .layer(DefaultBodyLimit::max(LARGEST_FORM))
         .with_state(payments)
 }

@@ -55,7 +55,7 @@ pub async fn gate(
     };
     let refusal = refuse(request.method(), request.uri(), person.as_ref());
     if let (Some(_), Some(id)) = (&person, session.id()) {
-        request.extensions_mut().insert(Presence::new(gate.sessions, id));
+        request.extensions_mut().insert(Presence::new(&id));
     }
     match person {
         Some(Person::Customer(customer)) => request.extensions_mut().insert(customer).map(drop),

@@ -3,7 +3,7 @@
 //! # Shape
 //! `sign_in` checks a password (`password`, `throttle`) and opens a session (`sessions`); `gate`
 //! turns the session of each request into a [`Customer`] or [`Staff`] in its extensions, or sends
-//! the visitor away. An answer that goes on for long asks [`Presence`] whether it may. Handlers
+//! the visitor away. What goes on for long ends with the session of its [`Presence`]. Handlers
 //! take them as extractors, pages by [`customer`] and [`staff`]: to hold one is the proof.
 //! `api_keys` knows programs by their keys; the platform brings its users along (`brought`) and
 //! lets them in by `sign_in_links`.
@@ -37,7 +37,8 @@ pub use local_path::LocalPath;
 pub use owners::{Owner, owner_of, owner_with_email};
 pub use password::Passwords;
 pub use presence::Presence;
-pub use sessions::{Sessions, keep_tidy};
+pub use random::random_hex;
+pub use sessions::Sessions;
 pub use sign_in::{cookie_name, removable_cookie, session_layer, sign_in, sign_out};
 pub use throttle::Throttle;
 pub use users::{AddUserError, Email, NewUser, NoEmail, Person, Role, add};
@@ -55,6 +56,8 @@ pub struct Customer {
     pub name: String,
     /// Their e-mail address.
     pub email: String,
+    /// How many notices they have not read.
+    pub unread: u32,
 }
 
 /// One of us, who signed in.

@@ -1,27 +1,24 @@
-//! Whether somebody is still here, for answers that go on after the gate has let them in.
+//! Whose session it is, for answers that go on after the gate has let them in.
 
 use tower_sessions::session::Id;
 
-use super::Sessions;
+use super::sessions::hash;
 
 /// The session of somebody whom the gate has let in.
 #[derive(Clone, Debug)]
-pub struct Presence {
-    sessions: Sessions,
-    id: Id,
-}
+pub struct Presence(String);
 
 impl Presence {
     /// The presence of whom this session is.
     #[must_use]
-    pub const fn new(sessions: Sessions, id: Id) -> Self {
-        Self { sessions, id }
+    pub fn new(id: &Id) -> Self {
+        Self(hash(id))
     }
 
-    /// Whether the session has not ended since: signed out anywhere, expired, or its user gone.
-    /// Asking does not prolong it. A database that is away for a moment ends nothing.
-    pub async fn lasts(&self) -> bool {
-        let found = self.sessions.find(&self.id).await;
-        found.map_or(true, |found| found.is_some_and(|(_, user)| user.is_some()))
+    /// What the session is known by in the database, where its id isn't: see
+    /// [`super::Sessions::lasting`].
+    #[must_use]
+    pub fn session(&self) -> &str {
+        &self.0
     }
 }

@@ -6,13 +6,15 @@
 //! - Session and user are read in one query: every request asks it.
 //! - Time is the server's clock, not the one of the cookie.
 
-use std::{fmt, sync::Arc};
+use std::{collections::HashSet, fmt};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, JoinType, QueryFilter, QuerySelect,
-    sea_query::OnConflict,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, JoinType, QueryFilter,
+    QuerySelect, Statement,
+    sea_query::{Expr, OnConflict, Query},
 };
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -22,11 +24,11 @@ use tower_sessions::{
     session_store::{Error, Result},
 };
 
-use super::{Person, random::hash_of, sign_in_links};
+use super::{Person, random::hash_of};
 use crate::server::{
     clock::{Clock, from_millis, to_millis},
     database::{Database, is_taken},
-    entity::{session, user},
+    entity::{notice, session, user},
 };
 
 /// A session that is not seen for this long ends.
@@ -47,6 +49,14 @@ const TRIES: u32 = 3;
 pub struct Sessions {
     database: Database,
     clock: Clock,
+}
+
+/// A session with what every page of its user says.
+#[derive(FromQueryResult)]
+pub(super) struct Seen {
+    #[sea_orm(nested)]
+    session: session::Model,
+    unread: i64,
 }
 
 impl fmt::Debug for Sessions {
@@ -90,25 +100,47 @@ impl Sessions {
     /// # Errors
     /// Where the database is away.
     pub async fn person(&self, id: &Id) -> std::result::Result<Option<Person>, DbErr> {
-        let Some((row, user)) = self.find(id).await? else { return Ok(None) };
-        self.prolong(&row).await;
-        user.map(Person::try_from).transpose()
+        let Some((seen, user)) = self.find(id).await? else { return Ok(None) };
+        self.prolong(&seen.session).await;
+        let person = user.map(Person::try_from).transpose()?;
+        Ok(person.map(|person| person.with_unread(seen.unread)))
     }
 
     /// The session where it has not ended, and its user where there is one.
     pub(super) async fn find(
         &self,
         id: &Id,
-    ) -> std::result::Result<Option<(session::Model, Option<user::Model>)>, DbErr> {
+    ) -> std::result::Result<Option<(Seen, Option<user::Model>)>, DbErr> {
         let owner = session::Entity::belongs_to(user::Entity)
             .from(session::Column::UserId)
             .to(user::Column::Id);
         session::Entity::find_by_id(hash(id))
             .filter(session::Column::ExpiresAt.gt(to_millis(self.clock.now())))
             .join(JoinType::LeftJoin, owner.into())
+            .expr_as(unread(), "unread")
             .select_also(user::Entity)
+            .into_model::<Seen, user::Model>()
             .one(self.database.reader())
             .await
+    }
+
+    /// Which of these sessions have not ended since: signed out anywhere, expired, or their users
+    /// gone. Asking does not prolong them.
+    ///
+    /// # Errors
+    /// Where the database is away.
+    pub async fn lasting(&self, hashes: &[String]) -> std::result::Result<HashSet<String>, DbErr> {
+        let (reader, listed) = (self.database.reader(), self.database.listed());
+        let sql = format!(
+            "SELECT sessions.id_hash FROM {listed}
+             JOIN sessions ON sessions.id_hash = listed.id
+             JOIN users ON users.id = sessions.user_id
+             WHERE sessions.expires_at > $2"
+        );
+        let values = [Value::from(hashes).to_string().into(), to_millis(self.clock.now()).into()];
+        let statement = Statement::from_sql_and_values(reader.get_database_backend(), sql, values);
+        let rows = reader.query_all_raw(statement).await?;
+        rows.iter().map(|row| row.try_get_by_index(0)).collect()
     }
 
     /// Writes down that it was seen, where that is worth a write.
@@ -161,9 +193,9 @@ impl SessionStore for Sessions {
     }
 
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
-        let Some((row, _)) = self.find(id).await.map_err(backend)? else { return Ok(None) };
-        self.prolong(&row).await;
-        let data = serde_json::from_str(&row.record).map_err(decode)?;
+        let Some((seen, _)) = self.find(id).await.map_err(backend)? else { return Ok(None) };
+        self.prolong(&seen.session).await;
+        let data = serde_json::from_str(&seen.session.record).map_err(decode)?;
         // The expiry is ours to judge; the layer only hands it back to us.
         Ok(Some(Record { id: *id, data, expiry_date: OffsetDateTime::UNIX_EPOCH }))
     }
@@ -173,6 +205,21 @@ impl SessionStore for Sessions {
         delete.exec(self.database.writer()).await.map_err(backend)?;
         Ok(())
     }
+}
+
+/// Counts what the user has not read in the same statement: every page says it.
+fn unread() -> Expr {
+    use sea_orm::sea_query::ExprTrait;
+    let unread = Query::select()
+        .expr(notice::Column::Id.count())
+        .from(notice::Entity)
+        .and_where(notice::Column::ReadAt.is_null())
+        .and_where(
+            Expr::col((notice::Entity, notice::Column::AccountId))
+                .equals((user::Entity, user::Column::AccountId)),
+        )
+        .to_owned();
+    Expr::SubQuery(None, Box::new(unread.into()))
 }
 
 /// When a session ends that is seen now.
@@ -186,7 +233,7 @@ fn signed_in_at(row: &session::Model) -> Option<DateTime<Utc>> {
     record[SIGNED_IN_AT].as_i64().map(from_millis)
 }
 
-fn hash(id: &Id) -> String {
+pub(super) fn hash(id: &Id) -> String {
     hash_of(&id.to_string())
 }
 
@@ -200,21 +247,4 @@ fn encode(error: serde_json::Error) -> Error {
 
 fn decode(error: serde_json::Error) -> Error {
     Error::Decode(error.to_string())
-}
-
-/// Deletes ended sessions and links every hour, for as long as the server runs.
-pub async fn keep_tidy(sessions: Arc<Sessions>) {
-    let mut every_hour = tokio::time::interval(std::time::Duration::from_secs(3_600));
-    loop {
-        every_hour.tick().await;
-        let now = sessions.clock.now();
-        if let Err(error) = sign_in_links::delete_expired(&sessions.database, now).await {
-            tracing::warn!(%error, "expired sign-in links could not be deleted");
-        }
-        match sessions.delete_expired().await {
-            Ok(0) => {}
-            Ok(deleted) => tracing::info!(deleted, "ended sessions deleted"),
-            Err(error) => tracing::warn!(%error, "ended sessions could not be deleted"),
-        }
-    }
 }

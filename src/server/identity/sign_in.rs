@@ -195,7 +195,7 @@ mod tests {
     fn somebody() -> (Person, Person) {
         let text = String::new;
         let account = AccountId(text());
-        let customer = Customer { user: text(), account, name: text(), email: text() };
+        let customer = Customer { user: text(), account, name: text(), email: text(), unread: 0 };
         let staff = Staff { user: text(), name: text(), email: text() };
         (Person::Customer(customer), Person::Staff(staff))
     }

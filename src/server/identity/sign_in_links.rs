@@ -113,10 +113,10 @@ pub async fn redeem(
 ///
 /// # Errors
 /// Where the database is away.
-pub async fn delete_expired(database: &Database, now: DateTime<Utc>) -> Result<(), DbErr> {
+pub async fn delete_expired(database: &Database, now: DateTime<Utc>) -> Result<u64, DbErr> {
     let expired = sign_in_link::Column::ExpiresAt.lte(to_millis(now));
-    sign_in_link::Entity::delete_many().filter(expired).exec(database.writer()).await?;
-    Ok(())
+    let deleted = sign_in_link::Entity::delete_many().filter(expired).exec(database.writer());
+    Ok(deleted.await?.rows_affected)
 }
 
 fn works(token: &str, now: DateTime<Utc>) -> sea_orm::Select<sign_in_link::Entity> {

@@ -109,6 +109,17 @@ impl fmt::Display for Email {
 }
 
 impl Person {
+    /// The same with how many notices they have not read; staff have none.
+    pub(super) fn with_unread(self, notices: i64) -> Self {
+        match self {
+            Self::Customer(customer) => {
+                let unread = u32::try_from(notices).unwrap_or(u32::MAX);
+                Self::Customer(Customer { unread, ..customer })
+            }
+            staff @ Self::Staff(_) => staff,
+        }
+    }
+
     /// The id of the user.
     #[must_use]
     pub fn user(&self) -> &str {
@@ -220,7 +231,8 @@ impl TryFrom<user::Model> for Person {
         let user::Model { id: user, name, email, .. } = row;
         match (row.role.as_str(), row.account_id) {
             ("customer", Some(account)) => {
-                Ok(Self::Customer(Customer { user, account: AccountId(account), name, email }))
+                let account = AccountId(account);
+                Ok(Self::Customer(Customer { user, account, name, email, unread: 0 }))
             }
             ("support", None) => Ok(Self::Staff(Staff { user, name, email })),
             (role, _) => Err(DbErr::Type(format!("user {user} has the role {role:?}"))),

@@ -210,5 +210,6 @@ fn known_row(row: &Row) -> Result<entry::Model, DbErr> {
         detail: String::new(),
         reference: String::new(),
         rate_card: String::new(),
+        run: None,
     })
 }

@@ -6,9 +6,9 @@ use sea_orm::{ConnectionTrait, DbErr, EntityTrait, Statement, Value};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{LedgerError, Outcome, rows};
+use super::{LedgerError, Outcome, rows, runs::Run};
 use crate::{
-    credits::{AccountId, Refusal},
+    credits::{AccountId, Credits, Refusal},
     server::entity::entry,
 };
 
@@ -18,6 +18,8 @@ pub struct RequestKey {
     pub(super) key: String,
     /// SHA-256 of the content, in hex.
     pub(super) digest: String,
+    /// The run of a program that has a ceiling.
+    pub(super) run: Option<Run>,
 }
 
 impl RequestKey {
@@ -26,7 +28,14 @@ impl RequestKey {
     pub fn new(key: impl Into<String>, content: &impl Serialize) -> Self {
         // What can't be written down as JSON has an empty digest: its key stands for itself.
         let content = serde_json::to_vec(content).unwrap_or_default();
-        Self { key: key.into(), digest: hex::encode(Sha256::digest(content)) }
+        Self { key: key.into(), digest: hex::encode(Sha256::digest(content)), run: None }
+    }
+
+    /// The same, as a part of a run that may cost so much in all. A run is known by its name
+    /// within the account.
+    #[must_use]
+    pub fn in_run(self, name: String, ceiling: Credits) -> Self {
+        Self { run: Some(Run { name, ceiling }), ..self }
     }
 }
 

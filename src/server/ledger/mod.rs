@@ -14,6 +14,7 @@
 //! - A refused command changes nothing and keeps its key free, so it succeeds after a top-up.
 //! - A caller that goes away changes nothing: the writer is a task of its own.
 
+mod billing_cycle;
 mod caps;
 mod compare;
 mod detail;
@@ -31,6 +32,7 @@ mod replay;
 mod replay_holds;
 mod rows;
 mod rowset;
+mod runs;
 mod telling;
 mod verify;
 mod write;
@@ -41,6 +43,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel};
 
+pub use billing_cycle::BillingCycle;
 pub use caps::SpendCaps;
 pub use known::RequestKey;
 pub use mismatch::Mismatch;

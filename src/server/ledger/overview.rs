@@ -124,7 +124,7 @@ fn cycles(loaded: &Loaded, current: Cycle) -> Vec<Cycle> {
 
 /// The open lots as their owner sees them, soonest expiry first.
 fn lot_lines(loaded: &Loaded, pace: Option<Pace>, now: DateTime<Utc>) -> Vec<LotLine> {
-    let forfeited = pace.map(|pace| pace.forfeited(&loaded.account.lots, now));
+    let prospects = pace.map(|pace| pace.prospects(&loaded.account.lots, now)).unwrap_or_default();
     let line = |lot: &Lot, told: &OpenLot| LotLine {
         number: lot.number,
         source: lot.source,
@@ -135,10 +135,7 @@ fn lot_lines(loaded: &Loaded, pace: Option<Pace>, now: DateTime<Utc>) -> Vec<Lot
         granted_at: in_zone(told.granted_at, loaded.zone),
         expires_at: in_zone(lot.expires_at, loaded.zone),
         purchase: lot.purchase.clone().zip(told.paid),
-        forfeited: forfeited.as_ref().map(|forfeited| {
-            let found = forfeited.iter().find(|(number, _)| *number == lot.number);
-            found.map_or(Credits::ZERO, |(_, amount)| *amount)
-        }),
+        prospect: prospects.iter().find(|prospect| prospect.lot == lot.number).copied(),
     };
     let told = |lot: &Lot| loaded.lots.iter().find(|open| open.lot.number == lot.number);
     let open = loaded.account.lots.iter().filter(|lot| lot.is_open());

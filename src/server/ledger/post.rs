@@ -13,6 +13,7 @@ use super::{
     known::Known,
     queue::{Answer, Keyed, Request},
     rows,
+    runs::Runs,
     telling::CapsBefore,
     write,
 };
@@ -27,7 +28,7 @@ use crate::{
 /// One account while its batch is decided, with what has to be written for it.
 pub(super) struct Book {
     pub account: Account,
-    zone: Tz,
+    pub zone: Tz,
     pub lots: BTreeMap<i64, Lot>,
     pub holds: BTreeMap<i64, ChangedHold>,
     /// Credits and operations by day and type.
@@ -60,6 +61,8 @@ pub(super) struct Books {
     pub books: BTreeMap<AccountId, Book>,
     /// What keys have led to within this batch.
     known: Known,
+    /// What the runs of programs with a ceiling have cost.
+    runs: Runs,
     pub entries: Vec<entry::Model>,
     pub allocations: Vec<allocation::Model>,
     pub credited: Vec<Credited>,
@@ -123,7 +126,8 @@ impl Books {
         }
         load_holds(connection, &mut books, requests, now).await?;
         let (entries, allocations, credited) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { books, known, entries, allocations, credited, events: Vec::new() })
+        let runs = Runs::load(connection, requests, now).await?;
+        Ok(Self { books, known, runs, entries, allocations, credited, events: Vec::new() })
     }
 
     fn answer(&mut self, request: &Request, now: DateTime<Utc>) -> Answer {
@@ -159,6 +163,7 @@ impl Books {
     ) -> Result<Outcome, Refusal> {
         let Keyed { key, command } = keyed;
         let book = self.books.get_mut(id).ok_or(Refusal::UnknownAccount)?;
+        self.runs.check(id, keyed)?;
         let applied = book.account.apply(command, now);
         if let (Err(refusal), Some(caps)) = (&applied, &mut book.caps_before) {
             caps.refusals.push(refusal.clone());
@@ -169,16 +174,17 @@ impl Books {
         };
         let outcome = Outcome::of(&posting.entry, false);
         self.known.remember(id, key, &outcome);
+        self.runs.count(id, keyed);
         if let Command::Grant { purchase: Some(purchase), .. } = command {
             let (purchase, lot, at) = (purchase.clone(), outcome.seq, outcome.at);
             self.credited.push(Credited { purchase, lot, at });
         }
-        self.take_note(id, posting, Some((&key.key, &key.digest)));
+        self.take_note(id, posting, Some(keyed));
         Ok(outcome)
     }
 
     /// Keeps what has to be written.
-    fn take_note(&mut self, id: &AccountId, posting: Posting, request: Option<(&str, &str)>) {
+    fn take_note(&mut self, id: &AccountId, posting: Posting, request: Option<&Keyed>) {
         self.entries.push(rows::entry_row(id, &posting.entry, request));
         self.allocations.extend(rows::allocation_rows(id, &posting.entry));
         if let Some(book) = self.books.get_mut(id) {
@@ -187,16 +193,20 @@ impl Books {
     }
 }
 
-/// Adds the holds that may have lapsed and those that are named. Nothing is looked for where
-/// nothing is held: a hold of zero sets nothing aside, so its row may be written later.
+/// Adds the holds that may have lapsed and those that are named. Where nothing is held, they are
+/// looked for only when it is asked what time has done: a hold of zero sets nothing aside, so its
+/// row may be written later.
 async fn load_holds(
     connection: &impl ConnectionTrait,
     books: &mut BTreeMap<AccountId, Book>,
     requests: &[Request],
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
-    let holding = books.values().filter(|book| book.account.held.is_positive());
-    let holding: Vec<_> = holding.map(|book| &book.account.id).collect();
+    let advanced = requests.iter().filter(|request| request.keyed.is_none());
+    let advanced: BTreeSet<_> = advanced.map(|request| &request.account).collect();
+    let accounts = books.values().map(|book| &book.account);
+    let holding = accounts.filter(|it| it.held.is_positive() || advanced.contains(&it.id));
+    let holding: Vec<_> = holding.map(|account| &account.id).collect();
     let until = requests.iter().filter_map(|request| request.at).fold(now, DateTime::max);
     let named: BTreeSet<_> = requests.iter().filter_map(Request::named_hold).collect();
     for (id, found) in holds::load(connection, &holding, until, &named).await? {

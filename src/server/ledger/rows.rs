@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use sea_orm::DbErr;
 
+use super::queue::Keyed;
 use crate::{
     credits::{
         Account, AccountId, Allocation, CapUse, Caps, Credits, Entry, EntryKind, Hold, HoldState,
@@ -101,7 +102,7 @@ pub(super) fn entry(row: entry::Model) -> Result<Entry, DbErr> {
 pub(super) fn entry_row(
     account: &AccountId,
     entry: &Entry,
-    request: Option<(&str, &str)>,
+    request: Option<&Keyed>,
 ) -> entry::Model {
     entry::Model {
         account_id: account.0.clone(),
@@ -117,9 +118,10 @@ pub(super) fn entry_row(
         reference: entry.note.reference.clone(),
         rate_card: entry.note.rate_card.clone(),
         at: to_millis(entry.at),
-        request_key: request.map(|(key, _)| key.to_owned()),
-        request_digest: request.map(|(_, digest)| digest.to_owned()),
+        request_key: request.map(|keyed| keyed.key.key.clone()),
+        request_digest: request.map(|keyed| keyed.key.digest.clone()),
         hold: entry.hold,
+        run: request.and_then(|keyed| keyed.counted_to().map(str::to_owned)),
     }
 }
 

@@ -5,7 +5,9 @@ use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, sea_que
 
 use super::{Ledger, ReadError, post::Book};
 use crate::{
-    credits::{AccountId, CapUse, Credits, Cycle, Event, Level, Lot, Operation, Refusal},
+    credits::{
+        AccountId, CapUse, Credits, Cycle, Event, EventKind, Level, Lot, Operation, Refusal, Watch,
+    },
     server::{
         entity::{account, event},
         events,
@@ -81,6 +83,30 @@ impl Ledger {
         account: &AccountId,
         low_at: Option<Credits>,
     ) -> Result<(), ReadError> {
+        self.watch(account, low_at, None).await
+    }
+
+    /// Sets it because the account consumes more or less than before. Whose balance is low by that
+    /// is told; that it is no longer low is no news, since nothing was added.
+    ///
+    /// # Errors
+    /// Where there is no such account, or the database can't be written to.
+    pub async fn warn_at_pace(
+        &self,
+        account: &AccountId,
+        low_at: Credits,
+        now: DateTime<Utc>,
+    ) -> Result<(), ReadError> {
+        self.watch(account, Some(low_at), Some(now)).await
+    }
+
+    /// Sets the threshold; where a time is given, what is low by it is told.
+    async fn watch(
+        &self,
+        account: &AccountId,
+        low_at: Option<Credits>,
+        tell_at: Option<DateTime<Utc>>,
+    ) -> Result<(), ReadError> {
         let id = account.clone();
         let written = self.database.write(move |transaction| {
             let id = id.clone();
@@ -88,7 +114,13 @@ impl Ledger {
                 let found = account::Entity::find_by_id(&id.0).lock_exclusive();
                 let Some(row) = found.one(transaction).await? else { return Ok(false) };
                 let balance = Credits::from_thousandths(row.available + row.held);
-                let level = if row.seq == 0 { Level::Fine } else { Level::of(balance, low_at) };
+                let mut watch = Watch { low_at, level: row.level.parse().unwrap_or_default() };
+                let news = watch.look(balance).filter(|event| event.kind() == EventKind::Low);
+                if let (Some(event), Some(at)) = (news, tell_at) {
+                    let cause = format!("pace:{}:{}", row.seq, at.date_naive());
+                    events::record(transaction, &id, &cause, &event, at).await?;
+                }
+                let level = if row.seq == 0 { Level::Fine } else { watch.level };
                 account::Entity::update_many()
                     .filter(account::Column::Id.eq(&id.0))
                     .col_expr(account::Column::LowAt, Expr::value(low_at.map(Credits::thousandths)))

@@ -78,7 +78,8 @@ pub(super) async fn write(connection: &impl ConnectionTrait, books: Books) -> Re
 /// What a batch changes of an account.
 const BALANCE: [&str; 7] = ["available", "held", "seq", "granted", "spent", "expired", "latest_at"];
 
-/// Others change what a customer wants to hear of, so that must be as it was, too.
+/// Others change what a customer wants to hear of, and in which zone the days begin that usage is
+/// rolled up by: that must be as it was, too.
 fn update_accounts(writes: &mut Writes, books: &[&Book]) {
     let row = |book: &&Book| -> Vec<Value> {
         let (account, before) = (&book.account, book.watch_before);
@@ -95,10 +96,11 @@ fn update_accounts(writes: &mut Writes, books: &[&Book]) {
             book.seq_before,
             low_before,
         ];
-        let texts = [account.id.0.as_str(), account.watch.level.id(), before.level.id()];
+        let texts =
+            [account.id.0.as_str(), account.watch.level.id(), before.level.id(), book.zone.name()];
         texts.map(Value::from).into_iter().chain(numbers.map(Value::from)).collect()
     };
-    let texts = ["id", "level", "level_before"].map(|name| (name, "text"));
+    let texts = ["id", "level", "level_before", "zone_before"].map(|name| (name, "text"));
     let numbers = BALANCE.into_iter().chain(["seq_before", "low_before"]);
     let columns = texts.into_iter().chain(numbers.map(|name| (name, "bigint")));
     let rows = Rowset::new(columns.collect(), books.iter().map(row).collect());
@@ -107,7 +109,7 @@ fn update_accounts(writes: &mut Writes, books: &[&Book]) {
         format!(
             "UPDATE accounts SET {changes} level = new.level FROM {from}
              WHERE accounts.id = new.id AND accounts.seq = new.seq_before
-               AND accounts.level = new.level_before
+               AND accounts.level = new.level_before AND accounts.zone = new.zone_before
                AND COALESCE(accounts.low_at, 0) = new.low_before"
         )
     });

@@ -1,16 +1,30 @@
 //! What we read of Stripe's answers and events: the few fields that decide, whatever else is
 //! there, missing or new. Money must not wait for a field that nobody reads.
 
+mod saved;
+
 use serde_json::Value;
+
+pub use saved::SavedMethod;
 
 /// Under this name our purchase stands on the session, the payment and the charge.
 pub const PURCHASE: &str = "purchase";
 
-/// A Checkout Session.
+/// Under this name the account stands on a session that saves its card, and the purchase on a
+/// payment that was made without its customer.
+pub const RECHARGE: &str = "auto_recharge";
+/// Under this name stands when the card was asked for.
+pub const ASKED_AT: &str = "asked_at";
+
+/// A Checkout Session, or a payment without one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Session {
-    /// `cs_…`.
+    /// `cs_…`; `pi_…` where it is a payment without a session.
     pub id: String,
+    /// Whether it is a payment that was made without its customer, and so without a session.
+    pub is_off_session: bool,
+    /// Where it is a session that only saves a payment method: for which account, and what.
+    pub saves: Option<SavedMethod>,
     /// `open`, `complete` or `expired`.
     pub status: String,
     /// `paid`, `unpaid` or `no_payment_required`; empty or anything else credits nothing.
@@ -35,6 +49,8 @@ pub struct Session {
     pub payment_progress: String,
     /// Why the last attempt to pay failed, in words for the customer.
     pub payment_error: Option<String>,
+    /// The codes of Stripe and the bank for the same; empty where there are none.
+    pub payment_codes: [String; 2],
     /// Stripe's receipt, once the payment is there.
     pub receipt_url: Option<String>,
     /// When Stripe made the charge, in seconds since 1970.
@@ -50,6 +66,8 @@ impl Session {
         let intent = &value["payment_intent"];
         Some(Self {
             id: text(&value["id"])?,
+            is_off_session: false,
+            saves: SavedMethod::read(value),
             status: text(&value["status"]).unwrap_or_default(),
             payment_status: text(&value["payment_status"]).unwrap_or_default(),
             amount_subtotal: value["amount_subtotal"].as_i64(),
@@ -62,6 +80,7 @@ impl Session {
             payment: id_of(intent),
             payment_progress: text(&intent["status"]).unwrap_or_default(),
             payment_error: text(&intent["last_payment_error"]["message"]),
+            payment_codes: codes(intent),
             receipt_url: text(&intent["latest_charge"]["receipt_url"]),
             charged_at: instant(&intent["latest_charge"]["created"]),
             consent: text(&value["consent"]["terms_of_service"]),
@@ -129,6 +148,14 @@ impl Event {
         })
     }
 
+    /// The payment without its customer that this event says something of.
+    #[must_use]
+    pub fn off_session_payment(&self) -> Option<&str> {
+        let id = self.object_id.as_deref().filter(|_| self.kind.starts_with("payment_intent."))?;
+        let event: Value = serde_json::from_str(&self.body).ok()?;
+        text(&event["data"]["object"]["metadata"][RECHARGE]).map(|_| id)
+    }
+
     /// The session that this event says something of.
     #[must_use]
     pub fn session(&self) -> Option<&str> {
@@ -158,6 +185,12 @@ impl EventPage {
     }
 }
 
+/// Why the last attempt to pay failed, in the codes of Stripe and the bank.
+fn codes(intent: &Value) -> [String; 2] {
+    let error = &intent["last_payment_error"];
+    [&error["code"], &error["decline_code"]].map(|code| text(code).unwrap_or_default())
+}
+
 /// Text that a database can keep: PostgreSQL has no NUL.
 fn text(value: &Value) -> Option<String> {
     value.as_str().filter(|text| !text.is_empty() && !text.contains('\0')).map(str::to_owned)
@@ -174,62 +207,5 @@ fn id_of(value: &Value) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_session_is_read_whatever_else_stands_in_it() {
-        let session = Session::read(&json!({
-            "id": "cs_1", "status": "complete", "payment_status": "paid", "amount_total": 5,
-            "payment_intent": { "id": "pi_1", "status": "succeeded", "new": [1, { "a": null }],
-                "latest_charge": { "receipt_url": "https://receipt.test", "created": 1_795_267_920 } },
-            "consent": { "promotions": null, "terms_of_service": "accepted" },
-            "something": "else",
-        }))
-        .unwrap();
-        assert!(session.is_paid());
-        assert_eq!(session.payment.as_deref(), Some("pi_1"));
-        assert_eq!(session.receipt_url.as_deref(), Some("https://receipt.test"));
-        assert_eq!((session.amount_total, session.amount_subtotal), (Some(5), None));
-        assert_eq!(session.charged_at, Some(1_795_267_920));
-        assert_eq!(session.consent.as_deref(), Some("accepted"));
-    }
-
-    #[test]
-    fn what_is_unknown_is_not_paid() {
-        let is_paid = |status: Value, payment: Value| {
-            let session = json!({ "id": "cs_1", "status": status, "payment_status": payment });
-            Session::read(&session).unwrap().is_paid()
-        };
-        assert!(is_paid(json!("complete"), json!("paid")));
-        assert!(is_paid(json!("complete"), json!("no_payment_required")));
-        // A session without a price says so before anybody has confirmed it.
-        assert!(!is_paid(json!("open"), json!("no_payment_required")));
-        assert!(!is_paid(json!("complete"), json!("partially_paid")));
-        assert!(!is_paid(json!("complete"), json!(null)));
-        assert!(!is_paid(json!(7), json!(["paid"])));
-        assert!(Session::read(&json!({ "id": 1 })).is_none());
-    }
-
-    #[test]
-    fn an_event_of_an_unknown_type_or_shape_still_has_an_id() {
-        let event = Event::read(r#"{"id":"evt_1","type":"a.new","data":[1],"livemode":"?"}"#);
-        let event = event.unwrap();
-        assert_eq!((event.id.as_str(), event.object_id.as_deref()), ("evt_1", None));
-        assert_eq!(event.session(), None);
-        assert!(Event::read("{\"type\":\"x\"}").is_none() && Event::read("nonsense").is_none());
-    }
-
-    #[test]
-    fn a_page_says_where_the_next_one_starts() {
-        let page = |has_more: bool| {
-            let data = json!([{ "id": "evt_2" }, { "no": "id" }, { "id": "evt_1" }]);
-            EventPage::read(&json!({ "data": data, "has_more": has_more }))
-        };
-        assert_eq!(page(true).next.as_deref(), Some("evt_1"));
-        assert_eq!(page(false).next, None);
-        assert_eq!(page(false).events.len(), 2);
-    }
-}
+#[path = "answer_tests.rs"]
+mod tests;

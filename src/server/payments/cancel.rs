@@ -34,7 +34,8 @@ impl Payments {
 
     async fn cancel_row(&self, row: Row) -> Result<Row, Away> {
         let state = rows::state(&row)?;
-        if !matches!(state, PurchaseState::Started | PurchaseState::Open) {
+        let is_unpaid = matches!(state, PurchaseState::Started | PurchaseState::Open);
+        if !is_unpaid || rows::is_auto(&row) {
             return Ok(row);
         }
         let Some(session) = row.stripe_session.clone() else {
@@ -76,7 +77,7 @@ impl Payments {
             })
         });
         let row = cancelled.await?.unwrap_or(row);
-        self.changed(&row.id);
+        self.changed();
         Ok(row)
     }
 }

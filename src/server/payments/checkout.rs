@@ -119,6 +119,7 @@ impl Payments {
             credited_at: None,
             charged_at: None,
             stripe_consent: None,
+            kind: rows::CHECKOUT.to_owned(),
         })
     }
 
@@ -132,7 +133,8 @@ impl Payments {
 
     /// Gets the session of a purchase that has none yet.
     async fn open(&self, row: Row, email: &str) -> Result<Row, Away> {
-        if row.state != PurchaseState::Started.id() || row.stripe_session.is_some() {
+        let is_started = row.state == PurchaseState::Started.id() && row.stripe_session.is_none();
+        if !is_started || rows::is_auto(&row) {
             return Ok(row);
         }
         if !self.is_openable(&row) {
@@ -200,7 +202,7 @@ impl Payments {
             })
         });
         let kept = kept.await?.unwrap_or(row);
-        self.changed(&kept.id);
+        self.changed();
         let is_ended = [PurchaseState::Cancelled, PurchaseState::Expired]
             .iter()
             .any(|state| kept.state == state.id());
@@ -229,11 +231,13 @@ impl Payments {
                 row.state = Set(state.id().to_owned());
                 row.reason = Set(reason.to_owned());
                 row.updated_at = Set(now);
-                row.update(transaction).await.map(Some)
+                let row = row.update(transaction).await?;
+                rows::tell_failed(transaction, &row, now).await?;
+                Ok(Some(row))
             })
         });
         let row = given_up.await?.unwrap_or(row);
-        self.changed(&row.id);
+        self.changed();
         Ok(row)
     }
 }

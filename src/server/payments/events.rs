@@ -68,8 +68,11 @@ impl Payments {
         handled
     }
 
-    /// Only the session's id is used: what it means is asked of Stripe.
+    /// Only the id is used, of the session or the payment: what it means is asked of Stripe.
     async fn handle(&self, event: &Event) -> Result<Taken, Away> {
+        if let Some(payment) = event.off_session_payment() {
+            return self.fulfil_payment(payment).await.map(Taken::Session);
+        }
         match event.session() {
             Some(session) => self.fulfil_now(session).await.map(Taken::Session),
             None => Ok(Taken::Kept),

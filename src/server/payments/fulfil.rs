@@ -11,6 +11,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, DbErr, In
 use super::{
     Away, Payments,
     answer::Session,
+    auto_recharge,
     judge::{Verdict, judge},
     rows::{self, Row},
 };
@@ -48,6 +49,11 @@ pub enum Fulfilment {
         /// Whether somebody paid it: then a person must look.
         is_paid: bool,
     },
+    /// A session that only saves a payment method; whether it has done so now.
+    Saved {
+        /// Whether the account has another card by this.
+        is_new: bool,
+    },
     /// Stripe knows no such session.
     Missing,
 }
@@ -61,6 +67,8 @@ impl fmt::Display for Fulfilment {
             Self::Review { purchase } => write!(f, "{purchase} needs review"),
             Self::Stranger { session, is_paid: true } => write!(f, "{session} is paid, unknown"),
             Self::Stranger { session, .. } => write!(f, "{session} is no purchase of ours"),
+            Self::Saved { is_new: true } => f.write_str("a card was saved"),
+            Self::Saved { .. } => f.write_str("no card was saved"),
             Self::Missing => f.write_str("Stripe knows no such session"),
         }
     }
@@ -88,6 +96,21 @@ impl Payments {
             Err(failure) if failure.is_missing() => return Ok(Fulfilment::Missing),
             answer => answer?,
         };
+        match &session.saves {
+            Some(saved) => self.keep_card(saved).await,
+            None => self.fulfil_told(session).await,
+        }
+    }
+
+    /// As [`Payments::fulfil`] for a payment without a session, inside a task.
+    pub(super) async fn fulfil_payment(&self, payment: &str) -> Result<Fulfilment, Away> {
+        match self.stripe()?.payment(payment).await {
+            Err(failure) if failure.is_missing() => Ok(Fulfilment::Missing),
+            told => self.fulfil_told(told?).await,
+        }
+    }
+
+    async fn fulfil_told(&self, session: Session) -> Result<Fulfilment, Away> {
         match self.settle(session).await? {
             Judged::Grant(row) => self.grant(*row).await,
             Judged::Done(fulfilment) => Ok(fulfilment),
@@ -105,13 +128,16 @@ impl Payments {
                 };
                 let verdict = judge(&row, &session)?;
                 let row = note(transaction, row, &session, &verdict, now).await?;
+                if rows::is_auto(&row) {
+                    auto_recharge::follow(transaction, &row, &session, &verdict, now).await?;
+                }
                 Ok(Some((row, verdict)))
             })
         });
         let Some((row, verdict)) = settled.await? else {
             return Ok(Judged::Done(self.stranger(session, "no purchase names it")));
         };
-        self.changed(&row.id);
+        self.changed();
         let state = rows::state(&row)?;
         Ok(match verdict {
             Verdict::Credit => Judged::Grant(Box::new(row)),
@@ -158,7 +184,7 @@ impl Payments {
         let key = format!("purchase:{}", row.id);
         match self.ledger.execute(&account, &key, command(&row)?).await {
             Ok(outcome) => {
-                self.changed(&row.id);
+                self.changed();
                 Ok(Fulfilment::Credited { purchase: row.id, is_new: !outcome.replayed })
             }
             Err(LedgerError::Busy | LedgerError::Unavailable) => Err(Away::Database),
@@ -192,7 +218,7 @@ impl Payments {
             })
         });
         written.await?;
-        self.changed(&row.id);
+        self.changed();
         Ok(Fulfilment::Review { purchase: row.id })
     }
 }
@@ -213,7 +239,11 @@ async fn note(
     }
     let before = row.clone();
     let mut after = row;
-    after.stripe_session = Some(session.id.clone());
+    if session.is_off_session {
+        after.stripe_payment = Some(session.id.clone());
+    } else {
+        after.stripe_session = Some(session.id.clone());
+    }
     if session.status == "open" {
         after.checkout_url = session.url.clone().or(after.checkout_url);
     }
@@ -235,6 +265,9 @@ async fn note(
     if after == before {
         return Ok(after);
     }
+    if after.state != before.state {
+        rows::tell_failed(transaction, &after, now).await?;
+    }
     after.updated_at = now;
     after.into_active_model().reset_all().update(transaction).await
 }
@@ -252,7 +285,11 @@ fn command(row: &Row) -> Result<Command, DbErr> {
         validity: Validity::OneYear,
         purchase: Some(row.id.clone()),
         note: Note {
-            description: format!("Bought {}", rows::goods(row)),
+            description: if rows::is_auto(row) {
+                format!("Auto-recharge of {}", rows::goods(row))
+            } else {
+                format!("Bought {}", rows::goods(row))
+            },
             detail: format!("for {}", rows::total(row)?),
             reference: row.id.clone(),
             rate_card: String::new(),

@@ -25,14 +25,14 @@ pub(super) enum Verdict {
     Move(PurchaseState, String),
     /// It was paid, but not as ordered: a person must look.
     Review(String),
-    /// The session names this purchase, which has another session.
+    /// The session names this purchase, which has another one, or is made without one.
     Stranger,
 }
 
 /// Judges a purchase by its session.
 pub(super) fn judge(row: &Row, session: &Session) -> Result<Verdict, DbErr> {
     let state = rows::state(row)?;
-    if row.stripe_session.as_ref().is_some_and(|known| *known != session.id) {
+    if rows::is_of_another(row, session) {
         return Ok(Verdict::Stranger);
     }
     if state == PurchaseState::Credited {

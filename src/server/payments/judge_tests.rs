@@ -4,6 +4,7 @@ use super::*;
 
 fn row(state: PurchaseState) -> Row {
     Row {
+        kind: rows::CHECKOUT.to_owned(),
         id: "pur_1".to_owned(),
         account_id: "acc_1".to_owned(),
         user_id: "usr_1".to_owned(),

@@ -8,8 +8,11 @@
 //!  return page ┼→ fulfil(session): read it from Stripe again → judge → the ledger grants → credited
 //!  reconciler ─┘
 //! ```
+//! [`auto_recharge`] ends in the same `fulfil`: its purchase is COMMITTED too before a saved card is
+//! charged, and its payment is judged in the words of a session.
+//!
 //! `judge` decides without a database or network, `answer` reads what Stripe says, `stripe` is
-//! the only file that names async-stripe.
+//! the only module that names async-stripe.
 //!
 //! # What must hold
 //! - Nobody calls Stripe inside a database transaction, and no row is written after a call that
@@ -20,6 +23,7 @@
 //! - A caller that goes away changes nothing: all work runs in tasks of its own.
 
 mod answer;
+mod auto_recharge;
 mod cancel;
 mod checkout;
 mod events;
@@ -43,21 +47,18 @@ use std::{
 };
 
 use sea_orm::DbErr;
-use tokio::sync::broadcast;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio::sync::Notify;
+use tokio_util::task::TaskTracker;
 
+pub use auto_recharge::{RechargeAgreed, Recharged, TurnOnError};
 pub use events::Rejection;
 pub use fulfil::Fulfilment;
-pub use page::Progress;
 pub use report::Report;
 pub use settings::Settings;
 pub use wish::{Agreed, Buyer, CheckoutError, Choice};
 
 use self::stripe::{Stripe, StripeFailure};
 use super::{catalogue::Catalogues, clock::Clock, database::Database, ledger::Ledger};
-
-/// Changes that a slow watcher may fall behind.
-const WATCHED: usize = 1_024;
 
 /// Sells credits. Clones share everything.
 #[derive(Clone, Debug)]
@@ -68,10 +69,9 @@ pub struct Payments {
     catalogues: Catalogues,
     settings: Arc<Settings>,
     stripe: Option<Stripe>,
-    changes: broadcast::Sender<String>,
+    changes: Arc<Notify>,
     counters: Arc<Counters>,
     tasks: TaskTracker,
-    stopping: CancellationToken,
 }
 
 /// Why nothing could be done now. Trying again later is safe.
@@ -137,7 +137,6 @@ impl Payments {
     ) -> Result<Self, String> {
         let key = settings.secret_key.as_ref();
         let stripe = key.map(|key| Stripe::new(key, &settings)).transpose()?;
-        let (changes, _) = broadcast::channel(WATCHED);
         Ok(Self {
             database,
             clock,
@@ -145,10 +144,9 @@ impl Payments {
             catalogues,
             settings: Arc::new(settings),
             stripe,
-            changes,
+            changes: Arc::default(),
             counters: Arc::default(),
             tasks: TaskTracker::new(),
-            stopping: CancellationToken::new(),
         })
     }
 
@@ -164,9 +162,8 @@ impl Payments {
         &self.counters
     }
 
-    /// Ends the streams that wait for news, and returns when all work that was begun is done.
+    /// Returns when all work that was begun is done.
     pub async fn close(&self) {
-        self.stopping.cancel();
         self.tasks.close();
         self.tasks.wait().await;
     }
@@ -186,9 +183,8 @@ impl Payments {
         })
     }
 
-    /// Tells the pages that wait for this purchase.
-    fn changed(&self, purchase: &str) {
-        // Nobody waiting is no error.
-        self.changes.send(purchase.to_owned()).ok();
+    /// Wakes who waits for news of a purchase.
+    fn changed(&self) {
+        self.changes.notify_one();
     }
 }

@@ -1,29 +1,17 @@
-//! What pages ask: a purchase, its news, and what the return from Stripe's page means.
+//! What pages ask: a purchase, and what the return from Stripe's page means.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use tokio::sync::broadcast;
-use tokio_util::sync::WaitForCancellationFuture;
+use tokio::sync::Notify;
 
 use super::{
     Away, Fulfilment, Payments,
     rows::{self, Row},
 };
-use crate::credits::{AccountId, Credits, Purchase, PurchaseState};
+use crate::credits::{AccountId, Purchase};
 
 /// How long the return page waits for the credits before it says "confirming".
 const LANDING: Duration = Duration::from_secs(2);
-
-/// What a page that waits for a purchase shows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// How far the purchase is.
-    pub state: PurchaseState,
-    /// The credits that can be spent now.
-    pub available: Credits,
-    /// Why it is where it is, in words for people.
-    pub reason: String,
-}
 
 impl Payments {
     /// A purchase of this account.
@@ -90,7 +78,10 @@ impl Payments {
         let Some(row) = rows::find(self.database.reader(), account, id).await? else {
             return Ok(None);
         };
-        if let Some(session) = &row.stripe_session {
+        if rows::is_auto(&row) {
+            let (this, row) = (self.clone(), row.clone());
+            self.in_task(async move { this.look_after_recharge(row).await }).await?;
+        } else if let Some(session) = &row.stripe_session {
             let fulfilment = self.fulfil(session).await?;
             if fulfilment == Fulfilment::Missing {
                 tracing::error!(purchase = row.id, session, "Stripe does not know this session");
@@ -100,29 +91,10 @@ impl Payments {
         self.shown(row).await.map(Some)
     }
 
-    /// How far a purchase is and what can be spent now.
-    ///
-    /// # Errors
-    /// Where the database can't be read.
-    pub async fn progress(&self, account: &AccountId, id: &str) -> Result<Option<Progress>, Away> {
-        let Some(row) = rows::find(self.database.reader(), account, id).await? else {
-            return Ok(None);
-        };
-        let state = rows::state(&row)?;
-        let balance = self.ledger.balance(account).await;
-        let (available, _) = balance.map_err(|_| Away::Database)?;
-        Ok(Some(Progress { state, available, reason: row.reason }))
-    }
-
-    /// Tells which purchase has news, of those that this process has changed.
+    /// Wakes who waits for a purchase that this process changes.
     #[must_use]
-    pub fn watch(&self) -> broadcast::Receiver<String> {
-        self.changes.subscribe()
-    }
-
-    /// Ends when the process is about to end, and with it all that waits for news.
-    pub fn stopping(&self) -> WaitForCancellationFuture<'_> {
-        self.stopping.cancelled()
+    pub fn changes(&self) -> Arc<Notify> {
+        Arc::clone(&self.changes)
     }
 
     pub(super) async fn shown(&self, row: Row) -> Result<Purchase, Away> {

@@ -3,12 +3,8 @@
 //! Everything goes through `fulfil` and `take`, so running it twice, or in many processes at
 //! once, does nothing twice.
 
-use std::time::Duration;
-
 use chrono::TimeDelta;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
-use tokio::{task::JoinHandle, time::MissedTickBehavior};
-use tokio_util::sync::CancellationToken;
 
 use super::{
     Away, Fulfilment, Payments,
@@ -25,8 +21,6 @@ use crate::{
     },
 };
 
-/// How often the job runs, and how long a purchase waits before the job looks after it.
-const INTERVAL: Duration = Duration::from_secs(60);
 /// Purchases and events that one run looks after: the next run goes on.
 const BATCH: u64 = 100;
 /// Where the last run had read up to: an instant in seconds.
@@ -45,6 +39,9 @@ const KINDS: &[&str] = &[
     "checkout.session.async_payment_succeeded",
     "checkout.session.async_payment_failed",
     "checkout.session.expired",
+    "payment_intent.succeeded",
+    "payment_intent.payment_failed",
+    "payment_intent.canceled",
     "charge.refunded",
     "refund.created",
     "refund.updated",
@@ -107,44 +104,6 @@ impl Payments {
         .await
     }
 
-    /// Reconciles every minute until the token ends it.
-    pub fn spawn_jobs(&self, stop: CancellationToken) -> JoinHandle<()> {
-        let (this, stopping) = (self.clone(), self.stopping.clone());
-        // Streams end at once; a run that was begun is finished in its own task.
-        tokio::spawn({
-            let stop = stop.clone();
-            async move {
-                stop.cancelled().await;
-                stopping.cancel();
-            }
-        });
-        tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(INTERVAL);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            loop {
-                tokio::select! {
-                    () = stop.cancelled() => break,
-                    () = async {
-                        ticks.tick().await;
-                        this.reconcile_and_tell().await;
-                    } => {}
-                }
-            }
-        })
-    }
-
-    async fn reconcile_and_tell(&self) {
-        if !self.is_on() {
-            return;
-        }
-        let older_than = TimeDelta::from_std(INTERVAL).unwrap_or_default();
-        match self.reconcile(older_than).await {
-            Ok(report) if !report.is_clean() => tracing::error!(%report, "ALERT: not reconciled"),
-            Ok(report) => tracing::debug!(%report, "reconciled"),
-            Err(away) => tracing::warn!(%away, "could not reconcile; the next run goes on"),
-        }
-    }
-
     /// Reads the events since the last run, and keeps those that never came.
     async fn catch_up(&self, report: &mut Report) -> Result<(), Away> {
         let since = self.mark().await?;
@@ -191,6 +150,10 @@ impl Payments {
     }
 
     async fn look_after(&self, row: Row, report: &mut Report) -> Result<(), Away> {
+        if rows::is_auto(&row) {
+            report.add(self.look_after_recharge(row).await?);
+            return Ok(());
+        }
         let Some(session) = &row.stripe_session else {
             // Nobody has the address of a session that we don't know: it can't be paid.
             if !self.is_openable(&row) {

@@ -45,6 +45,7 @@ impl Report {
             Fulfilment::Credited { .. }
             | Fulfilment::Unpaid { .. }
             | Fulfilment::Stranger { .. }
+            | Fulfilment::Saved { .. }
             | Fulfilment::Missing => {}
         }
     }

@@ -8,12 +8,18 @@ use sea_orm::{
 
 use super::answer::Session;
 use crate::{
-    credits::{AccountId, Credits, Currency, Money, Purchase, PurchaseState},
+    credits::{AccountId, Credits, Currency, Event, Money, Purchase, PurchaseState},
     server::{
         clock::{from_millis, to_millis},
         entity::{lot, purchase},
+        events,
     },
 };
+
+/// The kind of a purchase that somebody made on Stripe's page.
+pub(super) const CHECKOUT: &str = "checkout";
+/// The kind of a purchase that auto-recharge made.
+pub(super) const AUTO: &str = "auto";
 
 /// A purchase as it is stored.
 pub(super) type Row = purchase::Model;
@@ -50,8 +56,10 @@ pub(super) async fn lock_by_session(
     transaction: &DatabaseTransaction,
     session: &Session,
 ) -> Result<Option<Row>, DbErr> {
+    use purchase::Column::{StripePayment, StripeSession};
+    let id = if session.is_off_session { StripePayment } else { StripeSession };
     let known = purchase::Entity::find()
-        .filter(purchase::Column::StripeSession.eq(&session.id))
+        .filter(id.eq(&session.id))
         .lock_exclusive()
         .one(transaction)
         .await?;
@@ -59,6 +67,18 @@ pub(super) async fn lock_by_session(
         (None, Some(reference)) => lock(transaction, reference).await,
         (known, _) => Ok(known),
     }
+}
+
+/// Whether a purchase that a session names is not paid by it: it has another one, or is paid in
+/// another way.
+pub(super) fn is_of_another(row: &Row, session: &Session) -> bool {
+    let known = if session.is_off_session { &row.stripe_payment } else { &row.stripe_session };
+    session.is_off_session != is_auto(row) || known.as_ref().is_some_and(|id| *id != session.id)
+}
+
+/// Whether auto-recharge made it.
+pub(super) fn is_auto(row: &Row) -> bool {
+    row.kind == AUTO
 }
 
 /// A purchase of this account.
@@ -124,6 +144,25 @@ pub(super) async fn waiting(
         .await
 }
 
+/// Writes down that a payment failed, where it did: somebody tells its customer.
+pub(super) async fn tell_failed(
+    transaction: &DatabaseTransaction,
+    row: &Row,
+    now: i64,
+) -> Result<(), DbErr> {
+    if state(row)? != PurchaseState::Failed {
+        return Ok(());
+    }
+    let event = Event::PurchaseFailed {
+        purchase: row.id.clone(),
+        credits: Credits::from_thousandths(row.credits),
+        total: total(row)?,
+        reason: row.reason.clone(),
+    };
+    let account = AccountId(row.account_id.clone());
+    events::record(transaction, &account, &row.id, &event, from_millis(now)).await.map(|_| ())
+}
+
 /// How far a purchase is.
 pub(super) fn state(row: &Row) -> Result<PurchaseState, DbErr> {
     row.state.parse().map_err(unreadable)
@@ -149,6 +188,7 @@ pub(super) fn view(row: Row, lots: &[lot::Model], now: DateTime<Utc>) -> Result<
     Ok(Purchase {
         id: row.id,
         account: AccountId(row.account_id),
+        is_auto: row.kind == AUTO,
         package: row.package,
         credits: Credits::from_thousandths(row.credits),
         total,

@@ -40,6 +40,12 @@ impl Settings {
         with_slash(&self.api_base)
     }
 
+    /// The page of auto-recharge, where Stripe sends a customer back to who has saved a card.
+    #[must_use]
+    pub fn auto_recharge_page(&self) -> String {
+        format!("{}settings/auto-recharge", with_slash(&self.public_url))
+    }
+
     /// The page of a purchase, where Stripe sends the customer back to.
     #[must_use]
     pub fn purchase_page(&self, purchase: &str) -> String {

@@ -1,31 +1,25 @@
-//! Stripe's API: the only file that names async-stripe.
+//! Stripe's API: this file and those below it are the only ones that name async-stripe.
 //!
 //! Requests are its types, so that a parameter can't be misspelt. Answers are read by
 //! [`answer`](super::answer), so that a field which we don't read can't stop a purchase.
 //! Its own strategies either never retry or invent an idempotency key, so we retry ourselves,
 //! always with the key that is kept with the purchase.
 
-use std::{collections::HashMap, fmt, time::Duration};
+mod saved;
+mod sessions;
+
+use std::{fmt, time::Duration};
 
 use serde_json::Value;
 use stripe::{Client, ClientBuilder, IdempotencyKey, RequestStrategy, StripeError, StripeRequest};
-use stripe_checkout::checkout_session::{
-    CreateCheckoutSession, CreateCheckoutSessionConsentCollection,
-    CreateCheckoutSessionConsentCollectionTermsOfService, CreateCheckoutSessionCustomText,
-    CreateCheckoutSessionLineItems, CreateCheckoutSessionLineItemsPriceData,
-    CreateCheckoutSessionPaymentIntentData, CustomTextPositionParam, ExpireCheckoutSession,
-    ProductData, RetrieveCheckoutSession,
-};
 use stripe_core::event::ListEvent;
-use stripe_shared::CheckoutSessionMode;
-use stripe_types::{Currency, RangeQueryTs};
+use stripe_types::RangeQueryTs;
 use stripe_webhook::{Webhook, WebhookError};
 
-use super::{
-    answer::{EventPage, PURCHASE, Session},
-    patience::Patience,
-    settings::Settings,
-};
+pub use saved::{NewCharge, NewSetup};
+pub use sessions::NewSession;
+
+use super::{answer::EventPage, patience::Patience, settings::Settings};
 use crate::server::secret::Secret;
 
 /// How long one attempt may take.
@@ -41,43 +35,39 @@ pub enum StripeFailure {
     Refused {
         /// The HTTP status.
         status: u16,
-        /// Stripe's words, for the operator.
+        /// Stripe's words: for the customer where a card was refused (402), else for the operator.
         message: String,
+        /// Stripe's code, and the bank's where it refused.
+        codes: Codes,
+        /// The payment that was refused, where there is one: `pi_…`.
+        payment: Option<String>,
     },
     /// It can't be reached, is overloaded, or its answer was lost: the outcome is unknown.
     #[error("Stripe can't be reached: {0}")]
     Away(String),
 }
 
+/// Why Stripe and the bank say no, in their codes; empty where they have none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Codes {
+    /// `card_declined`, `authentication_required` and others.
+    pub code: String,
+    /// `insufficient_funds` and others.
+    pub decline: String,
+}
+
 impl StripeFailure {
+    /// Refused without a word from Stripe about a payment.
+    fn refused(status: u16, message: impl Into<String>) -> Self {
+        let (codes, payment) = (Codes::default(), None);
+        Self::Refused { status, message: message.into(), codes, payment }
+    }
+
     /// Whether Stripe knows nothing of this object.
     #[must_use]
     pub const fn is_missing(&self) -> bool {
         matches!(self, Self::Refused { status: 404, .. })
     }
-}
-
-/// What a customer is sent to Stripe with.
-#[derive(Clone, Debug)]
-pub struct NewSession {
-    /// The purchase.
-    pub purchase: String,
-    /// What is sold: "5,000 credits".
-    pub name: String,
-    /// What must be known before paying: expiry and non-refundable.
-    pub conditions: String,
-    /// Minor units.
-    pub total: i64,
-    /// The lower-case ISO code.
-    pub currency: String,
-    /// Filled in for the customer.
-    pub email: Option<String>,
-    /// Seconds since 1970; after it nobody can pay.
-    pub ends_at: i64,
-    /// Where the customer comes back to.
-    pub page: String,
-    /// Whether Stripe has a link to our terms and asks for consent.
-    pub asks_for_consent: bool,
 }
 
 /// A client with the operator's key.
@@ -106,35 +96,6 @@ impl Stripe {
         );
         let client = builder.build().map_err(|_| "STRIPE_SECRET_KEY can't be used.".to_owned())?;
         Ok(Self { client, patience: Patience::new(settings.patience) })
-    }
-
-    /// Opens a Checkout Session, or returns the one that was opened under this key before.
-    ///
-    /// # Errors
-    /// See [`StripeFailure`].
-    pub async fn create(&self, new: &NewSession, key: &str) -> Result<Session, StripeFailure> {
-        let request = create_request(new);
-        read_session(&self.send(&request, Some(key)).await?)
-    }
-
-    /// Reads a session with its payment and charge.
-    ///
-    /// # Errors
-    /// See [`StripeFailure`].
-    pub async fn retrieve(&self, session: &str) -> Result<Session, StripeFailure> {
-        check_id(session)?;
-        let expand = ["payment_intent.latest_charge".to_owned()];
-        let request = RetrieveCheckoutSession::new(session).expand(expand);
-        read_session(&self.send(&request, None).await?)
-    }
-
-    /// Ends an open session: nobody can pay it any more.
-    ///
-    /// # Errors
-    /// See [`StripeFailure`]; refused where it isn't open.
-    pub async fn expire(&self, session: &str) -> Result<Session, StripeFailure> {
-        check_id(session)?;
-        read_session(&self.send(&ExpireCheckoutSession::new(session), None).await?)
     }
 
     /// One page of events of these types since an instant, newest first.
@@ -201,13 +162,18 @@ enum Attempt {
 }
 
 fn refused(status: u16, message: &impl fmt::Display) -> Attempt {
-    Attempt::Final(StripeFailure::Refused { status, message: message.to_string() })
+    Attempt::Final(StripeFailure::refused(status, message.to_string()))
 }
 
 /// An error body that can't be read has lost its status: then the outcome is unknown too.
 fn classify(error: StripeError) -> Attempt {
     match error {
         StripeError::Stripe(error, status) => {
+            let codes = Codes {
+                code: error.code.map(|code| code.as_str().to_owned()).unwrap_or_default(),
+                decline: error.decline_code.unwrap_or_default(),
+            };
+            let payment = error.payment_intent.map(|payment| payment.id.to_string());
             let message = error.message.unwrap_or_default();
             match status {
                 409 | 424 | 429 | 500.. => Attempt::Again(format!("{status}: {message}")),
@@ -216,7 +182,7 @@ fn classify(error: StripeError) -> Attempt {
                     tracing::error!(status, "Stripe does not accept STRIPE_SECRET_KEY");
                     Attempt::Final(StripeFailure::Away(format!("{status}: the key is refused")))
                 }
-                _ => refused(status, &message),
+                _ => Attempt::Final(StripeFailure::Refused { status, message, codes, payment }),
             }
         }
         StripeError::JSONDeserialize(_) => Attempt::Again("the answer can't be read".to_owned()),
@@ -224,59 +190,6 @@ fn classify(error: StripeError) -> Attempt {
         StripeError::Timeout => Attempt::Again("no answer in time".to_owned()),
         StripeError::ConfigError(message) => refused(400, &message),
     }
-}
-
-fn read_session(answer: &Value) -> Result<Session, StripeFailure> {
-    Session::read(answer).ok_or_else(|| StripeFailure::Away("no session in the answer".to_owned()))
-}
-
-/// An id becomes part of the path, and some come from the address bar.
-fn check_id(id: &str) -> Result<(), StripeFailure> {
-    let is_plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    if id.is_empty() || id.len() > 255 || !is_plain {
-        return Err(StripeFailure::Refused { status: 404, message: "no such session".to_owned() });
-    }
-    Ok(())
-}
-
-fn create_request(new: &NewSession) -> CreateCheckoutSession {
-    let metadata = HashMap::from([(PURCHASE.to_owned(), new.purchase.clone())]);
-    let mut product = ProductData::new(&new.name);
-    product.description = Some(new.conditions.clone());
-    let currency: Currency = new.currency.parse().unwrap_or_else(|never| match never {});
-    let mut price = CreateCheckoutSessionLineItemsPriceData::new(currency);
-    price.unit_amount = Some(new.total);
-    price.product_data = Some(product);
-    let mut line = CreateCheckoutSessionLineItems::new();
-    line.price_data = Some(price);
-    line.quantity = Some(1);
-    // The session's metadata doesn't reach the payment and its charge, where refunds and
-    // disputes come from.
-    let mut payment = CreateCheckoutSessionPaymentIntentData::new();
-    payment.metadata = Some(metadata.clone());
-    payment.description = Some(new.name.clone());
-    let mut text = CreateCheckoutSessionCustomText::new();
-    text.submit = Some(CustomTextPositionParam::new(&new.conditions));
-    let mut request = CreateCheckoutSession::new()
-        .mode(CheckoutSessionMode::Payment)
-        .client_reference_id(&new.purchase)
-        .metadata(metadata)
-        .line_items([line])
-        .payment_intent_data(payment)
-        .custom_text(text)
-        .expires_at(new.ends_at)
-        .success_url(format!("{}?session_id={{CHECKOUT_SESSION_ID}}", new.page))
-        .cancel_url(format!("{}?returned=1", new.page));
-    if let Some(email) = &new.email {
-        request = request.customer_email(email);
-    }
-    if new.asks_for_consent {
-        let mut consent = CreateCheckoutSessionConsentCollection::new();
-        consent.terms_of_service =
-            Some(CreateCheckoutSessionConsentCollectionTermsOfService::Required);
-        request = request.consent_collection(consent);
-    }
-    request
 }
 
 /// Whether one of the secrets has signed exactly this text within the last five minutes.

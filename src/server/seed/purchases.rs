@@ -67,6 +67,7 @@ impl Shop<'_> {
         let package = self.catalogue.packages.iter().find(|package| package.credits == whole);
         let is_paid = state == PurchaseState::Processing;
         purchase::Model {
+            kind: "checkout".to_owned(),
             id: format!("pur_{}", Uuid::now_v7().simple()),
             account_id: customer.account.0.clone(),
             user_id: customer.user.clone(),

@@ -12,7 +12,7 @@ use super::{
 /// A module and what it may name of ours. The longest name that fits is its rule.
 type Rule = (&'static str, &'static [&'static str]);
 
-const MAY_KNOW: [Rule; 15] = [
+const MAY_KNOW: [Rule; 17] = [
     // The program is its command line.
     ("main", &["server::command_line"]),
     ("app", &["pages"]),
@@ -37,6 +37,19 @@ const MAY_KNOW: [Rule; 15] = [
     ),
     ("server::events", &["credits", "server::entity", "server::clock"]),
     ("server::outbox", &["server::entity", "server::clock", "server::database"]),
+    (
+        "server::webhooks",
+        &[
+            "credits",
+            "server::webhooks",
+            "server::events",
+            "server::outbox",
+            "server::entity",
+            "server::clock",
+            "server::database",
+            "server::secret",
+        ],
+    ),
     (
         "server::payments",
         &[
@@ -81,6 +94,10 @@ const MAY_KNOW: [Rule; 15] = [
             "server::AppState",
         ],
     ),
+    (
+        "server::news",
+        &["credits", "server::news", "server::identity", "server::clock", "server::database"],
+    ),
     // The pages' errors are how failures are explained to people; a file with a customer's
     // history understands the same address as the page beside it; a form that is answered by its
     // page tells it what came of it.
@@ -90,16 +107,21 @@ const MAY_KNOW: [Rule; 15] = [
             "credits",
             "server::http",
             "server::identity",
+            "server::jobs",
+            "server::news",
             "server::payments",
             "server::ledger",
             "server::catalogue",
             "server::quotes",
+            "server::webhooks",
             "server::config",
             "server::clock",
             "server::database",
             "server::secret",
             "server::AppState",
             "pages::api_keys",
+            "pages::auto_recharge",
+            "pages::billing_cycle",
             "pages::error",
             "pages::history",
             "pages::spend_caps",
@@ -108,7 +130,7 @@ const MAY_KNOW: [Rule; 15] = [
 ];
 
 /// What only some may name, of ours or of others.
-const ONLY_KNOWN_TO: [Rule; 9] = [
+const ONLY_KNOWN_TO: [Rule; 10] = [
     ("app", &["server::pages"]),
     (
         "server::entity",
@@ -119,8 +141,10 @@ const ONLY_KNOWN_TO: [Rule; 9] = [
             "server::identity",
             "server::catalogue",
             "server::quotes",
+            "server::jobs",
             "server::events",
             "server::outbox",
+            "server::webhooks",
             // It writes a past that no verb would.
             "server::seed",
         ],
@@ -128,6 +152,7 @@ const ONLY_KNOWN_TO: [Rule; 9] = [
     ("migration", &["server::database"]),
     ("stripe", &["server::payments::stripe"]),
     ("stripe_checkout", &["server::payments::stripe"]),
+    ("stripe_client_core", &["server::payments::stripe"]),
     ("stripe_core", &["server::payments::stripe"]),
     ("stripe_shared", &["server::payments::stripe"]),
     ("stripe_types", &["server::payments::stripe"]),
@@ -146,8 +171,14 @@ const DOORS: [&str; 8] = [
     "tower_sessions",
 ];
 /// Books and sales don't know who asks, nor how they are answered.
-const KNOW_NO_DOOR: [&str; 5] =
-    ["server::ledger", "server::payments", "server::catalogue", "server::quotes", "server::entity"];
+const KNOW_NO_DOOR: [&str; 6] = [
+    "server::ledger",
+    "server::payments",
+    "server::catalogue",
+    "server::quotes",
+    "server::entity",
+    "server::webhooks",
+];
 /// No clock, no database, no I/O: what the rules are written with.
 const PURE: [&str; 4] = ["chrono", "rust_decimal", "serde", "thiserror"];
 

@@ -107,7 +107,7 @@ pub const LIST_PAYMENT_METHODS: &[Field] = &[
     ("type", OneOf(&["card", "sepa_debit"])),
 ];
 
-/// `POST /v1/payment_intents`: off-session payments, confirmed at once.
+/// `POST /v1/payment_intents`: off-session payments, confirmed at once. `payment_method_types` is absent as below.
 pub const CREATE_INTENT: &[Field] = &[
     EXPAND,
     ("amount", Int),
@@ -124,7 +124,6 @@ pub const CREATE_INTENT: &[Field] = &[
     ("metadata", Metadata),
     ("off_session", Bool),
     ("payment_method", LONG),
-    ("payment_method_types", List(&OneOf(&["card", "sepa_debit"]))),
     ("receipt_email", Email),
     ("statement_descriptor", Text(22)),
     ("statement_descriptor_suffix", Text(22)),
@@ -249,7 +248,14 @@ pub const CREATE_SESSION: &[Field] = &[
     ("redirect_on_completion", NotSimulated),
     ("return_url", NotSimulated),
     ("saved_payment_method_options", NotSimulated),
-    ("setup_intent_data", NotSimulated),
+    (
+        "setup_intent_data",
+        Object(&[
+            ("description", Text(1000)),
+            ("metadata", Metadata),
+            ("on_behalf_of", NotSimulated),
+        ]),
+    ),
     ("shipping_address_collection", NotSimulated),
     ("shipping_options", NotSimulated),
     ("submit_type", OneOf(&["auto", "book", "donate", "pay"])),

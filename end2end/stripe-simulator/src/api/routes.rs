@@ -129,6 +129,7 @@ fn retrievable<'a>(path: &[&'a str]) -> Option<(&'static str, &'a str, &'static 
         ["checkout", "sessions", id] => Some(("checkout.session", id, "session")),
         ["events", id] => Some(("event", id, "id")),
         ["payment_intents", id] => Some(("payment_intent", id, "intent")),
+        ["setup_intents", id] => Some(("setup_intent", id, "intent")),
         ["charges", id] => Some(("charge", id, "id")),
         ["refunds", id] => Some(("refund", id, "id")),
         ["disputes", id] => Some(("dispute", id, "id")),

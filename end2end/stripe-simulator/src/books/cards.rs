@@ -159,6 +159,12 @@ pub fn not_authenticated() -> ApiError {
         .code("payment_intent_authentication_failure")
 }
 
+pub fn setup_not_authenticated() -> ApiError {
+    let mut error = not_authenticated();
+    error.code = Some("setup_intent_authentication_failure");
+    error
+}
+
 pub fn authentication_required() -> ApiError {
     let message = "Your card was declined. This transaction requires authentication.";
     decline("authentication_required", "authentication_required", message)

@@ -175,6 +175,7 @@ impl Books {
 /// What requests may say of an intent.
 const GIVEN: &[&str] = &[
     "amount",
+    "automatic_payment_methods",
     "capture_method",
     "currency",
     "customer",

@@ -12,6 +12,7 @@ mod off_session;
 pub mod payment;
 mod refund;
 pub mod session;
+mod setup;
 
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

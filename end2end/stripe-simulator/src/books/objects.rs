@@ -30,6 +30,10 @@ pub fn payment_intent(fields: Value) -> Value {
     from_template(include_str!("../templates/payment_intent.json"), fields)
 }
 
+pub fn setup_intent(fields: Value) -> Value {
+    from_template(include_str!("../templates/setup_intent.json"), fields)
+}
+
 pub fn charge(fields: Value) -> Value {
     from_template(include_str!("../templates/charge.json"), fields)
 }
@@ -108,6 +112,7 @@ mod tests {
             refund(json!({})),
             dispute(json!({})),
             payment_intent(json!({})),
+            setup_intent(json!({})),
             charge(json!({})),
             payment_method(json!({})),
             customer(json!({})),

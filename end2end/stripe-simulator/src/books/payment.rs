@@ -71,6 +71,9 @@ impl Books {
     /// `resource_missing`, a session that isn't open, missing consent, or the card's refusal.
     pub fn pay(&mut self, id: &str, payer: &Payer) -> Result<Step, ApiError> {
         self.check_payable(id, payer)?;
+        if self.field(id, "mode") == "setup" {
+            return self.save_method(id, payer);
+        }
         if self.field(id, "payment_status") == "no_payment_required" {
             self.complete_session(id, payer, "no_payment_required");
             return Ok(Step::Completed);
@@ -111,6 +114,9 @@ impl Books {
             ApiError::invalid("No authentication is under way for this Checkout Session.")
         })?;
         self.check_payable(id, &payer)?;
+        if self.field(id, "mode") == "setup" {
+            return self.saved_after_challenge(id, &payer, passed);
+        }
         let intent = self.field(id, "payment_intent");
         let method = self.field(&intent, "payment_method");
         self.change(&intent, json!({ "next_action": null }));
@@ -170,6 +176,19 @@ impl Books {
     }
 
     fn challenge(&mut self, id: &str, intent: &str, payer: &Payer, method: &str) -> Step {
+        self.ask_for_3d_secure(id, intent, payer, method);
+        self.emit("payment_intent.requires_action", intent);
+        Step::Authenticate
+    }
+
+    /// Sends the payer to their bank before the intent can go on.
+    pub(crate) fn ask_for_3d_secure(
+        &mut self,
+        id: &str,
+        intent: &str,
+        payer: &Payer,
+        method: &str,
+    ) {
         if let Some(details) = self.details_mut(id) {
             details.challenged = Some(payer.clone());
         }
@@ -179,8 +198,6 @@ impl Books {
             "payment_method": method,
             "next_action": { "type": "redirect_to_url", "redirect_to_url": { "url": url, "return_url": self.field(id, "url") } },
         }));
-        self.emit("payment_intent.requires_action", intent);
-        Step::Authenticate
     }
 
     fn pay_at_once(
@@ -250,7 +267,7 @@ impl Books {
         }
     }
 
-    fn complete_session(&mut self, id: &str, payer: &Payer, payment_status: &str) {
+    pub(crate) fn complete_session(&mut self, id: &str, payer: &Payer, payment_status: &str) {
         let session = self.get(id).cloned().unwrap_or_default();
         let email =
             payer.email.clone().or_else(|| session["customer_email"].as_str().map(str::to_owned));

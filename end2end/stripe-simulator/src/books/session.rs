@@ -28,6 +28,9 @@ impl Books {
     /// What Stripe would say about the request.
     pub fn create_session(&mut self, params: &Value) -> Result<Value, ApiError> {
         self.check_session(params)?;
+        if params["mode"] == "setup" {
+            return Ok(self.create_setup_session(params));
+        }
         let now = self.now();
         let (items, products) = line_item::line_items(params, now)?;
         let currency = items.first().map(|item| item["currency"].clone()).unwrap_or(Value::Null);
@@ -59,9 +62,45 @@ impl Books {
         Ok(session)
     }
 
+    /// A session that saves a payment method and sells nothing.
+    fn create_setup_session(&mut self, params: &Value) -> Value {
+        let now = self.now();
+        let id = format!("cs_test_{}", random_text(58));
+        let intent = self.new_setup_intent(params);
+        let mut session = objects::session(json!({
+            "id": id,
+            "branding_settings": { "display_name": self.settings.merchant },
+            "created": now,
+            "currency": params["currency"],
+            "customer_creation": null,
+            "expires_at": params["expires_at"].as_i64().unwrap_or(now + A_DAY),
+            "mode": "setup",
+            "payment_method_collection": "always",
+            "payment_status": "no_payment_required",
+            "setup_intent": intent,
+            "url": format!("{}/c/pay/{id}", self.settings.base_url),
+        }));
+        merge(&mut session, pick(params, COPIED));
+        merge(&mut session, self.consent_fields(params));
+        self.keep_details(&id, SessionDetails::default());
+        self.put(session.clone());
+        session
+    }
+
     fn check_session(&self, params: &Value) -> Result<(), ApiError> {
         match params["mode"].as_str() {
-            Some("payment") => {}
+            Some("payment") => {
+                let misplaced = params.get("setup_intent_data");
+                refuse_in_mode(misplaced, "setup_intent_data", "payment")?;
+            }
+            Some("setup") => {
+                for name in ["line_items", "payment_intent_data", "submit_type"] {
+                    refuse_in_mode(params.get(name), name, "setup")?;
+                }
+                if params["currency"].is_null() {
+                    return Err(ApiError::missing_parameter("currency"));
+                }
+            }
             Some(other) => {
                 return Err(ApiError::not_simulated(&format!("mode={other}")).param("mode"));
             }
@@ -157,6 +196,17 @@ impl Books {
         }
         for (id, settlement) in self.due_settlements() {
             let _ = self.settle(&id, settlement);
+        }
+    }
+}
+
+/// Some parameters belong to one mode only.
+fn refuse_in_mode(value: Option<&Value>, name: &str, mode: &str) -> Result<(), ApiError> {
+    match value {
+        None => Ok(()),
+        Some(_) => {
+            let message = format!("You can not pass `{name}` in `{mode}` mode.");
+            Err(ApiError::invalid(message).param(name))
         }
     }
 }

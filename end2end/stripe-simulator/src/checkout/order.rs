@@ -11,7 +11,8 @@ pub struct Order {
     pub merchant: String,
     pub title: String,
     pub lines: Vec<Line>,
-    pub total: String,
+    /// What is paid; none where a payment method is only saved.
+    pub total: Option<String>,
     pub note: Option<String>,
     pub after_submit: Option<String>,
     pub cancel_url: Option<String>,
@@ -34,7 +35,8 @@ impl Order {
         let items =
             books.details(&id).map(|details| details.line_items.as_slice()).unwrap_or_default();
         let lines: Vec<Line> = items.iter().map(|item| Line::of(books, item)).collect();
-        let total = money(&session["amount_total"], &session["currency"]);
+        let saves = session["mode"] == "setup";
+        let total = (!saves).then(|| money(&session["amount_total"], &session["currency"]));
         let message = |name: &str| session["custom_text"][name]["message"].as_str().map(with_links);
         let required = session["consent_collection"]["terms_of_service"] == "required";
         let terms_url = books.settings.terms_of_service_url.as_deref().unwrap_or_default();
@@ -48,6 +50,7 @@ impl Order {
         Self {
             title: match lines.as_slice() {
                 [line] => line.name.clone(),
+                [] if saves => "Save a payment method".to_owned(),
                 _ => format!("Pay {merchant}"),
             },
             terms: required.then(|| message("terms_of_service_acceptance").unwrap_or_else(usual)),

@@ -6,7 +6,7 @@ use crate::books::cards::TEST_CARDS;
 
 /// The payment page.
 pub fn pay(order: &Order, entered: &Entered, problem: Option<&Problem>) -> String {
-    let title = format!("Pay · {}", order.merchant);
+    let title = format!("{} · {}", verb(order), order.merchant);
     document(
         &title,
         &format!(
@@ -15,6 +15,11 @@ pub fn pay(order: &Order, entered: &Entered, problem: Option<&Problem>) -> Strin
             form(order, entered, problem)
         ),
     )
+}
+
+/// What the page is for.
+fn verb(order: &Order) -> &'static str {
+    if order.total.is_some() { "Pay" } else { "Save" }
 }
 
 fn summary(order: &Order) -> String {
@@ -30,20 +35,27 @@ fn summary(order: &Order) -> String {
         .note
         .as_ref()
         .map(|note| format!("<p class=\"small secondary terms-note\">{note}</p>"));
+    let sums = order.total.as_ref().map(|total| {
+        format!(
+            r#"<p class="price-big">{total}</p>
+<dl class="sums">
+{lines}<div><dt>Tax</dt><dd>none added</dd></div>
+<div class="total"><dt>Total due</dt><dd>{total}</dd></div>
+</dl>"#,
+            total = text(total),
+        )
+    });
+    let nothing = || r#"<p class="secondary">Nothing is charged now.</p>"#.to_owned();
     format!(
         r#"<section aria-labelledby="what"><div>
 {back}
 <h1 class="order-title" id="what">{title}</h1>
-<p class="price-big">{total}</p>
-<dl class="sums">
-{lines}<div><dt>Tax</dt><dd>none added</dd></div>
-<div class="total"><dt>Total due</dt><dd>{total}</dd></div>
-</dl>
+{sums}
 {note}
 </div></section>"#,
         back = back.unwrap_or_default(),
         title = text(&order.title),
-        total = text(&order.total),
+        sums = sums.unwrap_or_else(nothing),
         note = note.unwrap_or_default(),
     )
 }
@@ -63,14 +75,14 @@ fn form(order: &Order, entered: &Entered, problem: Option<&Problem>) -> String {
         .map(|words| format!("<p class=\"small secondary\">{words}</p>"));
     format!(
         r#"<section aria-labelledby="pay"><div>
-<h2 id="pay">Pay</h2>
+<h2 id="pay">{verb}</h2>
 <form class="pay-form" method="post" action="/c/pay/{id}" novalidate>
 {notice}
 {email}
 {methods}
 {card}
 {terms}
-<button class="button button-primary" type="submit">{LOCK}Pay {total} (simulated)</button>
+<button class="button button-primary" type="submit">{LOCK}{action} (simulated)</button>
 {after}
 {cancel}
 </form>
@@ -92,7 +104,11 @@ fn form(order: &Order, entered: &Entered, problem: Option<&Problem>) -> String {
             .as_ref()
             .map(|terms| consent(terms, entered.terms.is_some(), problem))
             .unwrap_or_default(),
-        total = text(&order.total),
+        verb = verb(order),
+        action = order.total.as_ref().map_or_else(
+            || "Save payment method".to_owned(),
+            |total| format!("Pay {}", text(total)),
+        ),
         after = after.unwrap_or_default(),
         cancel = cancel.unwrap_or_default(),
         cards = test_cards(),
@@ -206,13 +222,16 @@ pub fn challenge(order: &Order) -> String {
     let content = format!(
         r#"<main class="single">
 <h1>3D Secure</h1>
-<p class="secondary">Your bank would now ask you to confirm this payment of {total} to {merchant}. Here you choose what it finds.</p>
+<p class="secondary">Your bank would now ask you to confirm {what} {merchant}. Here you choose what it finds.</p>
 <form class="pay-form" method="post" action="/c/pay/{id}/3d-secure">
 <button class="button button-primary" type="submit" name="result" value="complete">Complete</button>
 <button class="button button-plain" type="submit" name="result" value="fail">Fail</button>
 </form>
 </main>"#,
-        total = text(&order.total),
+        what = order.total.as_ref().map_or_else(
+            || "that your payment method is saved for".to_owned(),
+            |total| format!("this payment of {} to", text(total)),
+        ),
         merchant = text(&order.merchant),
         id = text(&order.id),
     );

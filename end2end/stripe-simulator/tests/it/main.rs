@@ -7,6 +7,7 @@ mod off_session;
 mod payments;
 mod real_client;
 mod reversals;
+mod setup;
 mod shop;
 mod start;
 mod webhooks;

@@ -12,7 +12,7 @@ use serde::{
 };
 use utoipa::IntoParams;
 
-use super::problem::Problem;
+use super::problem::{Problem, sentence};
 use crate::server::{AppState, ledger::RequestKey};
 
 /// The longest key that a program may choose.
@@ -45,8 +45,8 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         if error.inner().is_data() || is_json(bytes) {
             let (path, message) = (error.path().to_string(), error.inner().to_string());
             // Where the line and column would stand; the field says it better.
-            let message = message.split(" at line ").next().unwrap_or_default().to_owned();
-            return Problem::field(path, message);
+            let message = message.split(" at line ").next().unwrap_or_default();
+            return Problem::field(path, sentence(message));
         }
         invalid_json()
     })?;
@@ -131,7 +131,8 @@ impl IdempotencyKey {
 
     /// The key for one of several requests that were sent together.
     pub fn of_item(&self, route: &str, index: usize, content: &impl Serialize) -> RequestKey {
-        RequestKey::new(format!("api:{}#{index}", self.0), &(route, content))
+        // A separator that no program's key can have: no other request is this one.
+        RequestKey::new(format!("api:{}\u{1f}{index}", self.0), &(route, content))
     }
 
     /// What the program wrote.

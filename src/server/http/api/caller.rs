@@ -23,6 +23,7 @@ use crate::{
         AppState,
         config::Paces,
         identity::{ApiKey, Scope},
+        ledger::RequestKey,
     },
 };
 
@@ -82,6 +83,15 @@ impl Caller {
     /// The most that one run of this program may cost.
     pub const fn ceiling(&self) -> Option<Credits> {
         self.0.ceiling
+    }
+
+    /// A request as a part of its run, where the program has a ceiling: all requests with the
+    /// same reference are one run, and one without a reference is a run of its own.
+    pub fn in_run(&self, key: RequestKey, reference: Option<&str>) -> RequestKey {
+        match (self.0.ceiling, reference.filter(|reference| !reference.is_empty())) {
+            (Some(ceiling), Some(run)) => key.in_run(format!("{}/{run}", self.0.id), ceiling),
+            _ => key,
+        }
     }
 
     /// Holds that a cost is not above it.

@@ -32,7 +32,7 @@ pub struct AccountRequest {
     #[schema(max_length = 254)]
     email: String,
     /// Their name.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(min_length = 1, max_length = 200)]
     name: String,
     /// Their time zone, by its IANA name; UTC where nothing is said.
     zone: Option<String>,

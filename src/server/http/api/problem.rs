@@ -277,8 +277,8 @@ const fn settled_code(state: HoldState) -> &'static str {
 }
 
 /// "there is …" as a sentence of its own.
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
+pub fn sentence(text: &str) -> String {
+    let mut letters = text.trim_end_matches('.').chars();
     let first = letters.next().map(|letter| letter.to_uppercase().to_string());
     format!("{}{}.", first.unwrap_or_default(), letters.as_str())
 }

@@ -53,7 +53,8 @@ pub struct UsageRequest {
     /// The second line; without it, what was priced.
     #[schema(max_length = 200)]
     detail: Option<String>,
-    /// Your own reference: a job, an order.
+    /// Your own reference: a job, an order. All requests with one reference are one run of a key
+    /// that has a ceiling.
     #[schema(max_length = 200)]
     reference: Option<String>,
 }
@@ -91,7 +92,7 @@ pub async fn charge_usage(
     Json(asked): Json<UsageRequest>,
 ) -> Result<axum::Json<UsageAnswer>, Problem> {
     let account = caller.account(Scope::Spend, asked.account.as_deref())?;
-    let key = key.of("usage", &asked);
+    let key = caller.in_run(key.of("usage", &asked), asked.reference.as_deref());
     let priced = price(&state, &caller, account, key, asked).await;
     charge(&state, priced).await.map(axum::Json)
 }
@@ -211,6 +212,7 @@ pub async fn charge_batch(
     let prices = items.into_iter().enumerate().map(|(index, asked)| async move {
         let account = caller.account(Scope::Spend, asked.account.as_deref())?;
         let key = key.of_item("usage/batch", index, &asked);
+        let key = caller.in_run(key, asked.reference.as_deref());
         Ok(price(state, caller, account, key, asked).await)
     });
     // Some take longer to price than others: only when all are priced do they take their places in

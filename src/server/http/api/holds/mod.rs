@@ -46,7 +46,8 @@ pub struct HoldRequest {
     /// The second line; without it, what was priced.
     #[schema(max_length = 200)]
     detail: Option<String>,
-    /// Your own reference: a job, an order.
+    /// Your own reference: a job, an order. All requests with one reference are one run of a key
+    /// that has a ceiling.
     #[schema(max_length = 200)]
     reference: Option<String>,
 }
@@ -96,7 +97,7 @@ pub async fn make_hold(
     Json(asked): Json<HoldRequest>,
 ) -> Result<(StatusCode, axum::Json<HoldAnswer>), Problem> {
     let account = caller.account(Scope::Spend, asked.account.as_deref())?;
-    let key = key.of("holds", &asked);
+    let key = caller.in_run(key.of("holds", &asked), asked.reference.as_deref());
     let lasts = hold_time(asked.ttl_seconds)?;
     let planned = plan(&state, &caller, &account, &asked, lasts).await;
     let outcome = carry_out(&state, &account, key, planned, asked.quote.as_deref()).await?;

@@ -143,7 +143,11 @@ pub async fn extend_hold(
     Json(asked): Json<ExtendRequest>,
 ) -> Result<axum::Json<HoldAnswer>, Problem> {
     let (account, number) = named(&caller, Scope::Spend, &id)?;
-    let key = key.of(&id, &("extend", &asked));
+    let mut key = key.of(&id, &("extend", &asked));
+    if caller.ceiling().is_some() {
+        let hold = find(&state, &account, number).await?;
+        key = caller.in_run(key, Some(&hold.note.reference));
+    }
     let command = hold_time(asked.ttl_seconds).map(|lasts| Command::Extend {
         hold: number,
         lasts,

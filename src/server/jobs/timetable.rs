@@ -1,0 +1,98 @@
+//! Everything that the product does by the clock, a line each.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Done, Job, JobError, reminders::remind, sweep::sweep};
+use crate::server::{
+    AppState,
+    identity::{Sessions, sign_in_links},
+    notices::Notices,
+    payments::Payments,
+    webhooks::Webhooks,
+};
+
+const MOMENT: Duration = Duration::from_secs(5);
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
+
+/// How long a purchase may be without news before it is looked after.
+const NEWS_WITHIN: TimeDelta = TimeDelta::minutes(1);
+
+/// How soon a balance that fell too low is recharged.
+const RECHARGED_WITHIN: Duration = Duration::from_secs(15);
+
+/// All jobs of this process.
+pub(super) fn all(state: &AppState) -> Vec<Job> {
+    let mut jobs = vec![
+        Job::new("sweep", MINUTE, state.clone(), sweep),
+        Job::new("reminders", HOUR, (state.database.clone(), state.shutdown.clone()), remind),
+        Job::new("tidy", HOUR, state.clone(), tidy),
+        Job::new("notices", MOMENT, state.notices.clone(), tell),
+        Job::new("mail", MOMENT, state.notices.clone(), send_mail),
+        Job::new("webhooks", MOMENT, state.webhooks.clone(), send_webhooks),
+        Job::new("paces", 6 * HOUR, state.notices.clone(), follow_paces),
+        Job::new("price-changes", MINUTE, state.notices.clone(), find_price_changes),
+    ];
+    if state.payments.is_on() {
+        jobs.push(Job::new("reconcile", MINUTE, state.payments.clone(), reconcile));
+        jobs.push(Job::new("recharge", RECHARGED_WITHIN, state.payments.clone(), recharge));
+    }
+    jobs
+}
+
+/// Compares with Stripe, and mends what is behind.
+async fn reconcile(payments: Payments, _: DateTime<Utc>) -> Result<Done, JobError> {
+    let report = payments.reconcile(NEWS_WITHIN).await?;
+    if !report.is_clean() {
+        tracing::error!(%report, "ALERT: not reconciled");
+    }
+    Ok(Done(u64::try_from(report.purchases + report.events).unwrap_or(u64::MAX)))
+}
+
+/// Buys credits for those who agreed to it and have too little.
+async fn recharge(payments: Payments, now: DateTime<Utc>) -> Result<Done, JobError> {
+    let run = payments.recharge_due(now).await?;
+    if run.looked_at > 0 {
+        tracing::info!(?run, "accounts were recharged");
+    }
+    Ok(Done(run.credited))
+}
+
+/// Sends the platform's servers what they are to be told.
+async fn send_webhooks(webhooks: Webhooks, _: DateTime<Utc>) -> Result<Done, JobError> {
+    Ok(Done(webhooks.deliver().await?.taken))
+}
+
+/// Deletes what has ended and nobody asks for any more.
+async fn tidy(state: AppState, now: DateTime<Utc>) -> Result<Done, JobError> {
+    let links = sign_in_links::delete_expired(&state.database, now).await?;
+    let sessions = Sessions::new(state.database.clone(), state.clock.clone());
+    let sessions = sessions.delete_expired().await?;
+    let quotes = state.quotes.delete_ended(now).await?;
+    if links + sessions + quotes > 0 {
+        tracing::info!(links, sessions, quotes, "what has ended was deleted");
+    }
+    Ok(Done(links + sessions + quotes))
+}
+
+/// Tells customers what happened.
+async fn tell(notices: Notices, now: DateTime<Utc>) -> Result<Done, JobError> {
+    Ok(Done(notices.tell(now).await?))
+}
+
+/// Sends the mail that is due.
+async fn send_mail(notices: Notices, now: DateTime<Utc>) -> Result<Done, JobError> {
+    Ok(Done(notices.send_mail(now).await?.sent))
+}
+
+/// Turns thresholds in days into credits.
+async fn follow_paces(notices: Notices, now: DateTime<Utc>) -> Result<Done, JobError> {
+    Ok(Done(notices.follow_paces(now).await?))
+}
+
+/// Finds whom new prices concern.
+async fn find_price_changes(notices: Notices, now: DateTime<Utc>) -> Result<Done, JobError> {
+    Ok(Done(notices.find_price_changes(now).await?))
+}

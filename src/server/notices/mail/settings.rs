@@ -1,0 +1,183 @@
+//! How mail goes out: over SMTP, or into files.
+
+use std::path::PathBuf;
+
+use lettre::{
+    message::Mailbox,
+    transport::smtp::{authentication::Credentials, extension::ClientId},
+};
+use url::{Host, Url};
+
+use crate::server::secret::Secret;
+
+/// The sender where none is named, which is enough for files.
+const NOBODY: &str = "Recharge <recharge@localhost>";
+
+/// How mail goes out, and from whom.
+#[derive(Clone, Debug)]
+pub struct MailSettings {
+    /// By which way.
+    pub via: Via,
+    /// From whom.
+    pub(super) from: Mailbox,
+    /// The origin of the site, to which its links lead.
+    pub(super) site: String,
+}
+
+/// The ways out.
+#[derive(Clone, Debug)]
+pub enum Via {
+    /// To a mail server.
+    Smtp(Server),
+    /// A file for each, for development.
+    Files(PathBuf),
+}
+
+/// A mail server.
+#[derive(Clone, Debug)]
+pub struct Server {
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) encryption: Encryption,
+    pub(super) hello: ClientId,
+    user: String,
+    password: Option<Secret>,
+}
+
+/// How a mail server is spoken with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encryption {
+    /// From the first byte.
+    Always,
+    /// From STARTTLS on; without it nothing is sent.
+    Required,
+    /// From STARTTLS on, where the server offers it.
+    Offered,
+}
+
+impl MailSettings {
+    /// Reads the settings; what is wrong is the name of one, and why.
+    ///
+    /// # Errors
+    /// The first one that can't be used.
+    pub fn new(
+        smtp_url: Option<&str>,
+        from: Option<&str>,
+        folder: PathBuf,
+        site: &Url,
+    ) -> Result<Self, (&'static str, String)> {
+        let given =
+            |text: Option<&str>| text.map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned);
+        let via = match given(smtp_url) {
+            Some(url) => Via::Smtp(Server::parse(&url).map_err(|why| ("SMTP_URL", why))?),
+            None => Via::Files(folder),
+        };
+        let from = match (given(from), &via) {
+            (Some(from), _) => from,
+            (None, Via::Files(_)) => NOBODY.to_owned(),
+            (None, Via::Smtp(_)) => {
+                let why = "is missing although SMTP_URL is set: name the sender, such as Recharge <credits@example.com>";
+                return Err(("MAIL_FROM", why.to_owned()));
+            }
+        };
+        let from = from.parse().map_err(|_| {
+            (
+                "MAIL_FROM",
+                format!("({from}) must be an address, such as Recharge <credits@example.com>"),
+            )
+        })?;
+        Ok(Self { via, from, site: site.origin().ascii_serialization() })
+    }
+}
+
+impl Server {
+    /// Reads `smtp://USER:PASSWORD@HOST:PORT`, or `smtps://` for encryption from the first byte.
+    fn parse(text: &str) -> Result<Self, String> {
+        let url = Url::parse(text).map_err(|error| format!("is no address: {error}"))?;
+        let host = url.host().ok_or("must name a host, such as smtp://mail.example.com:587")?;
+        let password = url.password().map(decoded).transpose()?;
+        let is_here = match &host {
+            Host::Domain(name) => *name == "localhost",
+            Host::Ipv4(address) => address.is_loopback(),
+            Host::Ipv6(address) => address.is_loopback(),
+        };
+        let asked = url.query_pairs().find(|(name, _)| name == "tls").map(|(_, value)| value);
+        let encryption = match (url.scheme(), asked.as_deref()) {
+            ("smtps", None) => Encryption::Always,
+            ("smtp", Some("required")) => Encryption::Required,
+            // A password goes over no network that can be listened to.
+            ("smtp", None) if password.is_some() && !is_here => Encryption::Required,
+            ("smtp", None | Some("offered")) => Encryption::Offered,
+            ("smtp" | "smtps", Some(_)) => {
+                return Err("may say tls=required or tls=offered".to_owned());
+            }
+            _ => return Err("must start with smtp:// or smtps://".to_owned()),
+        };
+        let usual = if encryption == Encryption::Always { 465 } else { 587 };
+        Ok(Self {
+            host: url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned(),
+            port: url.port().unwrap_or(usual),
+            encryption,
+            hello: ClientId::default(),
+            user: decoded(url.username())?,
+            password: password.as_deref().map(Secret::new),
+        })
+    }
+
+    pub(super) fn credentials(&self) -> Option<Credentials> {
+        let password = self.password.as_ref()?.reveal().to_owned();
+        Some(Credentials::new(self.user.clone(), password))
+    }
+}
+
+/// A part of an address without its `%40`.
+fn decoded(part: &str) -> Result<String, String> {
+    let form = format!("x={}", part.replace('+', "%2B"));
+    let pair = url::form_urlencoded::parse(form.as_bytes()).next();
+    pair.map(|(_, value)| value.into_owned()).ok_or_else(|| "can't be read".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(url: &str) -> Result<Server, String> {
+        Server::parse(url)
+    }
+
+    #[test]
+    fn a_password_is_sent_encrypted_or_not_at_all() {
+        for (url, encryption, port) in [
+            ("smtps://a:b@mail.example.com", Encryption::Always, 465),
+            ("smtp://a:b@mail.example.com", Encryption::Required, 587),
+            ("smtp://mail.example.com:25", Encryption::Offered, 25),
+            ("smtp://mail.example.com?tls=required", Encryption::Required, 587),
+            ("smtp://a:b@127.0.0.1:2525", Encryption::Offered, 2_525),
+        ] {
+            let server = server(url).unwrap();
+            assert_eq!((server.encryption, server.port), (encryption, port), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_password_may_have_any_character_and_is_not_shown() {
+        let server =
+            server("smtps://me%40example.com:p%2Fs+%C3%A9canary@mail.example.com").unwrap();
+        let password = server.password.as_ref().unwrap().reveal();
+        assert_eq!((server.user.as_str(), password), ("me@example.com", "p/s+\u{e9}canary"));
+        assert!(!format!("{server:?}").contains("canary"));
+    }
+
+    #[test]
+    fn what_is_no_mail_server_is_refused_in_one_sentence() {
+        for url in ["", "mail.example.com", "http://mail.example.com", "smtp://", "smtp://h?tls=no"]
+        {
+            let why = server(url).unwrap_err();
+            assert!(!why.is_empty() && !why.ends_with('.'), "{url}: {why}");
+        }
+        let site = "http://127.0.0.1:3000".parse().unwrap();
+        let smtp = Some("smtp://mail.example.com");
+        let refused = |from| MailSettings::new(smtp, from, PathBuf::new(), &site).unwrap_err().0;
+        assert_eq!((refused(None), refused(Some("nobody"))), ("MAIL_FROM", "MAIL_FROM"));
+    }
+}
