@@ -22,7 +22,11 @@ export const customerPlaces: Place[] = [
   ["a bad amount", "/settings/credits/buy?package=custom&amount=12x"],
   ["an order", "/settings/credits/buy?package=desk"],
   ["an order without the terms", "/settings/credits/buy?package=desk&problem=terms"],
+  ["the inbox", "/settings/notices"],
+  ["notifications", "/settings/notifications"],
   ["spend caps", "/settings/spend-caps"],
+  ["auto-recharge without a card", "/settings/auto-recharge"],
+  ["billing cycle", "/settings/billing-cycle"],
   ["API keys", "/settings/api-keys"],
 ];
 
@@ -31,6 +35,7 @@ export const missingPlaces: Place[] = [
   ["no such package", "/settings/credits/buy?package=none"],
   ["nothing here", "/settings/credits/purchases/pur_0"],
   ["a sign-in link that no longer works", "/sign-in/link/used"],
+  ["a link to unsubscribe that does not work", "/unsubscribe/forged"],
 ];
 
 /** Pages of support. */

@@ -1,9 +1,9 @@
 // A world of its own for every test: a copy of the seeded database, a Stripe simulator and a server on free
 // ports. What one test buys, no other test sees.
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { Running, freePort, recharge, root } from "./programs";
 import { Simulator } from "./simulator";
 
@@ -26,6 +26,7 @@ function settings(database: string, url: string, simulator: string): Record<stri
     STRIPE_API_BASE: simulator,
     STRIPE_SECRET_KEY: "sk_test_end2end",
     STRIPE_WEBHOOK_SECRET: webhookSecret,
+    MAIL_FOLDER: join(dirname(database), "mail"),
     RUST_LOG: "info",
   };
 }
@@ -100,6 +101,13 @@ export class World {
   async startStripe(): Promise<void> {
     this.stripe = startSimulator(this.simulator.url, this.url, this.stripe.log);
     await this.stripe.ready(`${this.simulator.url}/_control`);
+  }
+
+  /** The mails that went out, each as it was sent, oldest first. */
+  async mails(): Promise<string[]> {
+    const files = await readdir(this.settings.MAIL_FOLDER).catch(() => []);
+    const letters = files.filter((file) => file.endsWith(".eml")).sort();
+    return Promise.all(letters.map((file) => readFile(join(this.settings.MAIL_FOLDER, file), "utf8")));
   }
 
   serverLog(): Promise<string> {

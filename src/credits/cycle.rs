@@ -54,6 +54,12 @@ impl Cycle {
         Self { first: self.end, end: next_anchor(self.end, anchor_day) }
     }
 
+    /// Its last day.
+    #[must_use]
+    pub fn last(self) -> NaiveDate {
+        self.end.pred_opt().unwrap_or(self.end)
+    }
+
     /// How many days it has.
     #[must_use]
     pub fn days(self) -> i64 {

@@ -4,7 +4,10 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use serde::{Deserialize, Serialize};
 
-use super::live::LivePage;
+use super::{
+    header::{AccountMenu, Brand},
+    live::LivePage,
+};
 use crate::{
     components::{Glyph, Icon},
     credits::Credits,
@@ -206,36 +209,6 @@ pub fn PlainLayout(
     }
 }
 
-/// The mark of the product, which leads home.
-#[component]
-pub fn Brand(
-    /// Where home is.
-    home: &'static str,
-    /// Whether staff see it.
-    #[prop(optional)]
-    staff: bool,
-) -> impl IntoView {
-    view! {
-        <a class="brand" href=home>
-            <svg
-                width="22"
-                height="22"
-                viewBox="0 0 22 22"
-                fill="none"
-                stroke="currentColor"
-                stroke-width="2.4"
-                stroke-linecap="round"
-                aria-hidden="true"
-            >
-                <path d="M17.5 6.5A8 8 0 1 0 19 11"></path>
-                <path d="M11 7v4h4"></path>
-            </svg>
-            "Recharge"
-            {staff.then(|| view! { <span class="badge badge-accent">"Staff"</span> })}
-        </a>
-    }
-}
-
 /// The way to the inbox, with what is new there.
 #[component]
 fn Bell(unread: u32) -> impl IntoView {
@@ -243,32 +216,23 @@ fn Bell(unread: u32) -> impl IntoView {
         0 => "Inbox".to_owned(),
         unread => format!("Inbox, {unread} unread"),
     };
+    let aloud = match unread {
+        0 => "Inbox: nothing unread".to_owned(),
+        unread => format!("Inbox: {unread} unread"),
+    };
     let shown = if unread > 99 { "99+".to_owned() } else { unread.to_string() };
     view! {
-        <a class="bell" href=MenuEntry::Inbox.path() aria-label=spoken>
+        <a
+            class="bell"
+            id="header-inbox"
+            href=MenuEntry::Inbox.path()
+            aria-label=spoken
+            data-live=""
+            data-spoken=aloud
+        >
             <Icon glyph=Glyph::Bell size=18/>
             <span id="header-unread" hidden=unread == 0>{shown}</span>
         </a>
-    }
-}
-
-#[component]
-fn AccountMenu(name: String, email: String) -> impl IntoView {
-    let initials = initials(&name);
-    // Who speaks to their computer says what they see: it is part of the name.
-    let spoken = format!("{initials}, account menu of {name}");
-    view! {
-        <details class="menu">
-            <summary aria-label=spoken>
-                <span class="avatar" aria-hidden="true">{initials}</span>
-            </summary>
-            <div>
-                <p class="who"><b>{name}</b>{email}</p>
-                <form method="post" action="/sign-out">
-                    <button type="submit">"Sign out"</button>
-                </form>
-            </div>
-        </details>
     }
 }
 
@@ -305,25 +269,5 @@ fn Frame(
         <footer class="app-footer">
             <p>"Recharge: credits for AI operations."</p>
         </footer>
-    }
-}
-
-/// The first letters of the first and the last name.
-fn initials(name: &str) -> String {
-    let mut words = name.split_whitespace().filter_map(|word| word.chars().next());
-    let first = words.next();
-    first.into_iter().chain(words.next_back()).flat_map(char::to_uppercase).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::initials;
-
-    #[test]
-    fn initials_are_of_the_first_and_the_last_name() {
-        assert_eq!(initials("Mira Lindqvist"), "ML");
-        assert_eq!(initials("juan de la Cruz"), "JC");
-        assert_eq!(initials("Northgate"), "N");
-        assert_eq!(initials(""), "");
     }
 }

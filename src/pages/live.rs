@@ -3,7 +3,8 @@
 //! The server tells by an event that something is new; then the page is fetched again and its parts
 //! that have changed are put in place: only the server knows what they look like. A part is any
 //! element with an id and `data-live`; it must hold nothing that a person writes into, no island
-//! and no `noscript`. What a changed part has as `data-spoken` is said in a live region.
+//! and no `noscript`. What a part has as `data-spoken` is said in a live region when it has changed;
+//! the page's own words stand for those of its header.
 //!
 //! A page that nobody sees neither listens nor fetches: when it is looked at again it asks how far
 //! things are, and so it does after the network was away. The same word as before means that
@@ -43,6 +44,8 @@ pub fn LivePage() -> impl IntoView {
         ] {
             hear_of(&target, names);
         }
+        // What the page said when it was loaded is no news.
+        changed_words();
         listen();
     });
     view! { <p class="visually-hidden" id="said" role="status"></p> }
@@ -63,8 +66,8 @@ struct Live {
     is_busy: bool,
     /// Whether there was news since the last fetch began.
     is_behind: bool,
-    /// What is to be said next.
-    words: Option<String>,
+    /// What the parts had to say last, by their ids.
+    spoken: Vec<(String, String)>,
     /// Whether something was said just now.
     is_silent: bool,
     refusals: u32,
@@ -211,6 +214,7 @@ fn replace_parts(page: &HtmlTemplateElement) {
     if let Ok(Some(title)) = content.query_selector("title") {
         document().set_title(&title.text_content().unwrap_or_default());
     }
+    speak();
 }
 
 /// What was unfolded stays so, and what had the focus keeps it.
@@ -221,19 +225,12 @@ fn replace(old: &Element, new: &Element) {
     if old.outer_html() == new.outer_html() {
         return;
     }
-    let spoken = new.get_attribute("data-spoken");
-    if let Some(words) =
-        spoken.filter(|words| old.get_attribute("data-spoken").as_ref() != Some(words))
-    {
-        live(|live| live.words = Some(words));
-    }
     let active = document().active_element();
     let position = inside(old, FOCUSABLE).iter().position(|it| active.as_ref() == Some(it));
     old.replace_with_with_node_1(new).ok();
     if let Some(element) = position.and_then(|it| inside(new, FOCUSABLE).into_iter().nth(it)) {
         element.unchecked_into::<HtmlElement>().focus().ok();
     }
-    speak();
 }
 
 /// What of an element or document matches, in its order.
@@ -244,19 +241,51 @@ fn inside(whole: &JsValue, selector: &str) -> Vec<Element> {
     found.unwrap_or_default().iter().filter_map(|element| element.dyn_into().ok()).collect()
 }
 
-/// Says what is to be said, and then nothing for a while.
+/// Says what has changed, and then nothing for a while.
 fn speak() {
-    let words = live(|live| {
-        let words = live.words.take_if(|_| !live.is_silent)?;
-        live.is_silent = true;
-        Some(words)
-    });
-    if let (Some(words), Ok(Some(said))) = (words, document().query_selector("#said")) {
+    if live(|live| live.is_silent) {
+        return;
+    }
+    if let (Some(words), Some(said)) = (changed_words(), document().get_element_by_id("said")) {
         said.set_text_content(Some(&words));
+        live(|live| live.is_silent = true);
         let on = || {
             live(|live| live.is_silent = false);
             speak();
         };
         set_timeout(on, SILENCE);
+    }
+}
+
+/// What the parts have to say that they hadn't when this was asked before.
+fn changed_words() -> Option<String> {
+    let mut words: Option<String> = None;
+    for part in inside(&document(), "[data-spoken]") {
+        let spoken = part.get_attribute("data-spoken").unwrap_or_default();
+        if live(|live| live.hears(part.id(), &spoken)) {
+            let is_own = part.closest("main").is_ok_and(|main| main.is_some());
+            words = match words.filter(|_| !is_own) {
+                Some(before) => Some(before + ". " + &spoken),
+                None => Some(spoken),
+            };
+        }
+    }
+    words
+}
+
+impl Live {
+    /// Whether a part has something else to say than before.
+    fn hears(&mut self, id: String, spoken: &str) -> bool {
+        match self.spoken.iter_mut().find(|(known, _)| *known == id) {
+            Some((_, before)) if before == spoken => false,
+            Some((_, before)) => {
+                spoken.clone_into(before);
+                true
+            }
+            None => {
+                self.spoken.push((id, spoken.to_owned()));
+                true
+            }
+        }
     }
 }

@@ -8,6 +8,7 @@ pub mod billing_cycle;
 pub mod buy;
 pub mod credits;
 pub mod error;
+mod header;
 pub mod history;
 pub mod layout;
 pub mod live;

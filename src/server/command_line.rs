@@ -1,6 +1,7 @@
 //! What can be asked of the program on its command line.
 
 mod keys;
+mod webhooks;
 
 use std::{
     io::{BufRead, IsTerminal, Write},
@@ -27,6 +28,7 @@ use super::{
     simulate_load::{Load, LoadError, simulate},
 };
 use keys::{KeyCommand, KeyError};
+use webhooks::{WebhookCommand, WebhookError};
 
 /// Recharge: credits for an AI trading platform.
 ///
@@ -61,6 +63,9 @@ enum Command {
     /// Keys with which programs ask
     #[command(subcommand)]
     ApiKey(KeyCommand),
+    /// Endpoints of the platform that are told what happens
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
     /// What can be bought, and what operations cost
     #[command(subcommand)]
     Catalogue(CatalogueCommand),
@@ -135,6 +140,9 @@ pub enum CommandError {
     /// A key could not be made or revoked.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// Something about webhooks failed.
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
     /// Something doesn't add up.
     #[error("The ledger could not be verified: {0}.")]
     Verify(#[from] VerifyError),
@@ -181,16 +189,14 @@ impl CommandLine {
             Command::Verify => {
                 let database = serve::connect(&config).await?;
                 let verified = Ledger::start(database, Clock::default()).verify().await?;
-                writeln!(std::io::stdout(), "{verified}").map_err(CommandError::Output)?;
+                say(verified)?;
             }
             Command::Seed(Seed { number }) => seed(config, number).await?,
             Command::Reconcile => reconcile(config).await?,
             Command::Jobs => tell_jobs(&config).await?,
             Command::User(UserCommand::Add(new)) => add_user(&config, new).await?,
-            Command::ApiKey(command) => {
-                let said = keys::run(&config, command).await?;
-                writeln!(std::io::stdout(), "{said}").map_err(CommandError::Output)?;
-            }
+            Command::ApiKey(command) => say(keys::run(&config, command).await?)?,
+            Command::Webhook(command) => say(webhooks::run(&config, command).await?)?,
             Command::Catalogue(CatalogueCommand::Publish(new)) => publish(&config, new).await?,
             Command::Openapi => {
                 let text = http::api::description_text();
@@ -229,7 +235,7 @@ async fn seed(config: Config, number: u64) -> Result<(), CommandError> {
     let ledger = Ledger::start(database.clone(), clock.clone());
     let seeded = seed::run(&database, &clock, &ledger, &catalogue, number).await?;
     ledger.close().await;
-    writeln!(std::io::stdout(), "{seeded}").map_err(CommandError::Output)
+    say(seeded)
 }
 
 async fn reconcile(config: Config) -> Result<(), CommandError> {
@@ -239,7 +245,7 @@ async fn reconcile(config: Config) -> Result<(), CommandError> {
     let report = state.payments.reconcile(TimeDelta::zero()).await?;
     state.payments.close().await;
     state.ledger.close().await;
-    writeln!(std::io::stdout(), "{report}").map_err(CommandError::Output)
+    say(report)
 }
 
 async fn tell_jobs(config: &Config) -> Result<(), CommandError> {
@@ -248,7 +254,7 @@ async fn tell_jobs(config: &Config) -> Result<(), CommandError> {
     let lines: Vec<_> =
         standings.map_err(CommandError::Jobs)?.iter().map(ToString::to_string).collect();
     let text = if lines.is_empty() { "No job has run yet.".to_owned() } else { lines.join("\n") };
-    writeln!(std::io::stdout(), "{text}").map_err(CommandError::Output)
+    say(text)
 }
 
 async fn publish(config: &Config, new: Publish) -> Result<(), CommandError> {
@@ -257,7 +263,7 @@ async fn publish(config: &Config, new: Publish) -> Result<(), CommandError> {
     serve::migrate(config, &database).await?;
     let now = Clock::default().now();
     let published = catalogue::publish(&database, &file, new.effective_from, now).await?;
-    writeln!(std::io::stdout(), "{published}").map_err(CommandError::Output)
+    say(published)
 }
 
 async fn add_user(config: &Config, new: AddUser) -> Result<(), CommandError> {
@@ -270,9 +276,13 @@ async fn add_user(config: &Config, new: AddUser) -> Result<(), CommandError> {
     let new = NewUser { email, name, role, zone, password_hash };
     let now = Clock::default().now();
     if let Some(account) = identity::add(&database, new, now).await? {
-        writeln!(std::io::stdout(), "{account}").map_err(CommandError::Output)?;
+        say(account)?;
     }
     Ok(())
+}
+
+fn say(what: impl std::fmt::Display) -> Result<(), CommandError> {
+    writeln!(std::io::stdout(), "{what}").map_err(CommandError::Output)
 }
 
 fn read_password() -> Result<String, std::io::Error> {

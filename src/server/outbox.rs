@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ColumnTrait, DbBackend, DbErr, EntityTrait, QueryFilter, Statement, Value, sea_query::Expr,
+    ColumnTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect, Statement, Value, sea_query::Expr,
 };
 
 use super::{
@@ -137,6 +138,36 @@ async fn take(
         Some((message, event))
     };
     Ok(taken.into_iter().filter_map(with_event).collect())
+}
+
+/// What waits to be sent by one channel.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct Waiting {
+    /// `mail` or `webhook`.
+    pub channel: String,
+    /// How many messages.
+    pub messages: i64,
+    /// When the longest waiting of them was written, in milliseconds.
+    pub since: i64,
+}
+
+/// What waits, by channel; nothing is said of a channel where nothing waits.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn waiting(database: &Database) -> Result<Vec<Waiting>, DbErr> {
+    use outbox::Column;
+    outbox::Entity::find()
+        .select_only()
+        .column(Column::Channel)
+        .column_as(Column::Id.count(), "messages")
+        .column_as(Column::CreatedAt.min(), "since")
+        .filter(Column::State.eq("waiting"))
+        .group_by(Column::Channel)
+        .order_by_asc(Column::Channel)
+        .into_model()
+        .all(database.reader())
+        .await
 }
 
 /// Writes down what has become of a leased message.

@@ -146,6 +146,12 @@ impl Program {
         self.post(path, &unique(), body).await
     }
 
+    /// Removes what is at an address below `/api/v1`.
+    pub async fn delete(&self, path: &str) -> Told {
+        let request = Request::delete(format!("/api/v1{path}")).body(Body::empty()).unwrap();
+        self.send(&Method::DELETE, path, request).await
+    }
+
     /// Reads an address below `/api/v1`.
     pub async fn get(&self, path: &str) -> Told {
         self.get_unless(path, None).await

@@ -8,6 +8,7 @@ use crate::{
     api_contract::{Route, routes},
     app::TestApp,
     databases::on_both_databases,
+    webhooks_hearing::said_to_platform,
 };
 
 on_both_databases!(
@@ -20,6 +21,8 @@ on_both_databases!(
 /// What a route asks of a key. A new route has to be added here, or the tests fail.
 pub fn needs(route: &Route) -> (Scope, bool) {
     match (route.method, route.template) {
+        ("GET", path) if path.starts_with("/webhook-") => (Scope::Read, true),
+        ("POST" | "DELETE", path) if path.starts_with("/webhook-") => (Scope::Spend, true),
         ("GET", _) | ("POST", "/quotes") => (Scope::Read, false),
         ("POST", "/accounts" | "/accounts/{id}/sign-in-links") => (Scope::Spend, true),
         ("POST", "/accounts/{id}/grants") => (Scope::Grant, true),
@@ -39,7 +42,8 @@ pub fn body(route: &Route, account: &AccountId) -> Value {
         "/usage" | "/holds" => charge,
         "/usage/batch" => json!({"items": [charge]}),
         "/holds/{id}/capture" | "/holds/{id}/release" | "/holds/{id}/extend" => json!({}),
-        "/accounts/{id}/sign-in-links" => json!({}),
+        "/accounts/{id}/sign-in-links" | "/webhook-deliveries/{id}/resend" => json!({}),
+        "/webhook-endpoints" => json!({"url": "https://1.1.1.1/hooks", "events": ["credits.low"]}),
         "/accounts/{id}/grants" => json!({"amount": "1", "description": "A gift"}),
         "/accounts" => json!({"external_id": unique(), "name": "Una",
                               "email": format!("{}@recharge.test", unique())}),
@@ -49,6 +53,7 @@ pub fn body(route: &Route, account: &AccountId) -> Value {
 
 /// A customer with credits, and a service that makes what is asked about.
 struct Owned {
+    app: TestApp,
     account: AccountId,
     service: Program,
 }
@@ -57,7 +62,7 @@ impl Owned {
     async fn of(app: &TestApp) -> Self {
         let account = app.customer().await.account.unwrap();
         crate::api::give(app, &account, 1_000).await;
-        Self { account, service: Program::service(app).await }
+        Self { app: app.clone(), account, service: Program::service(app).await }
     }
 
     /// The address of a route for something of the customer: a new hold, or the account.
@@ -67,16 +72,22 @@ impl Owned {
             let hold = self.service.post_new("/holds", &hold).await.is(201);
             return route.path(&text(&hold, "id"));
         }
+        if route.template.starts_with("/webhook-") {
+            let (endpoint, message) = said_to_platform(&self.app, &self.account).await;
+            let is_message = route.template.starts_with("/webhook-deliveries");
+            return route.path(if is_message { &message } else { &endpoint });
+        }
         route.path(&self.account.0)
     }
 
     /// Asks for what belongs to the customer.
     async fn ask(&self, program: &Program, route: &Route) -> Told {
         let path = self.path(route).await;
-        if route.method == "GET" {
-            return program.get(&path).await;
+        match route.method {
+            "GET" => program.get(&path).await,
+            "DELETE" => program.delete(&path).await,
+            _ => program.post_new(&path, &body(route, &self.account)).await,
         }
-        program.post_new(&path, &body(route, &self.account)).await
     }
 
     async fn rows(&self) -> usize {

@@ -13,6 +13,7 @@ use crate::{
     api_contract::{Route, routes},
     app::TestApp,
     databases::on_both_databases,
+    webhooks_hearing::said_to_platform,
 };
 
 on_both_databases!(every_documented_answer_of_every_route_is_given);
@@ -30,6 +31,7 @@ async fn program(
 async fn ask(program: &Program, route: &Route, path: &str, body: &Value) -> u16 {
     let told = match route.method {
         "GET" => program.get(path).await,
+        "DELETE" => program.delete(path).await,
         _ => program.post_new(path, body).await,
     };
     told.status.as_u16()
@@ -77,6 +79,9 @@ async fn what_any_route_answers(app: &TestApp, seen: &Seen, account: &AccountId)
             service.get(&format!("{path}?cycle=0000-01-01")).await;
             continue;
         }
+        if route.method == "DELETE" {
+            continue;
+        }
         let json = Some("application/json");
         let requests = [
             (None, json, good.to_string().into_bytes()),
@@ -95,7 +100,7 @@ async fn what_any_route_answers(app: &TestApp, seen: &Seen, account: &AccountId)
 }
 
 fn body_of(route: &Route, account: &AccountId) -> Value {
-    if route.method == "GET" { Value::Null } else { body(route, account) }
+    if route.method == "POST" { body(route, account) } else { Value::Null }
 }
 
 /// 200, 201 and 304.
@@ -103,7 +108,13 @@ async fn what_was_done(app: &TestApp, seen: &Seen, account: &AccountId) {
     let service = program(app, seen, None, crate::api::ALL).await;
     let customer = app.customer().await.account.unwrap();
     for route in routes().iter().filter(|route| !route.template.starts_with("/holds/{id}")) {
-        let path = route.path(&customer.0);
+        let path = match said_to_platform(app, &customer).await {
+            (endpoint, _) if route.template.starts_with("/webhook-endpoints") => {
+                route.path(&endpoint)
+            }
+            (_, message) if route.template.starts_with("/webhook-") => route.path(&message),
+            _ => route.path(&customer.0),
+        };
         let mut asked = body_of(route, account);
         if route.template == "/accounts" {
             // Brought along, and met again.
@@ -149,6 +160,15 @@ async fn what_was_in_the_way(app: &TestApp, seen: &Seen, account: &AccountId) {
     let service = program(app, seen, None, crate::api::ALL).await;
     let taken = json!({"external_id": unique(), "name": "Una", "email": customer.email});
     service.post_new("/accounts", &taken).await.refused(409, "email_taken");
+    let endpoint = json!({"url": "https://1.1.1.1/", "events": []});
+    let (gone, message) = said_to_platform(app, account).await;
+    app.state.webhooks.switch(&gone, false).await.unwrap();
+    let resend = format!("/webhook-deliveries/{message}/resend");
+    service.post_new(&resend, &json!({})).await.refused(409, "endpoint_disabled");
+    while app.state.webhooks.list().await.unwrap().len() < 20 {
+        service.post_new("/webhook-endpoints", &endpoint).await.is(201);
+    }
+    service.post_new("/webhook-endpoints", &endpoint).await.refused(409, "too_many_endpoints");
     let bounded = Program::with(app, Some(account), WORKER, Some(credits(1))).await;
     bounded.post_new("/usage", &much).await.refused(403, "above_ceiling");
 }

@@ -183,6 +183,9 @@ async fn an_address_or_method_that_is_not_there_is_a_problem_too(app: TestApp) {
             program.ask(Asked { method, path: &path, idempotency, content_type, body })
         };
         for method in [Method::PUT, Method::DELETE, Method::PATCH] {
+            if method.as_str() == route.method {
+                continue;
+            }
             ask(method).await.refused(405, "method_not_allowed");
         }
     }

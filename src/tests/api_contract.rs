@@ -55,6 +55,7 @@ pub fn routes() -> Vec<Route> {
             let method = match name.as_str() {
                 "get" => "GET",
                 "post" => "POST",
+                "delete" => "DELETE",
                 other => panic!("{other} {path} is asked by no test"),
             };
             routes.push(Route { method, template, operation });

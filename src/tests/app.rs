@@ -46,7 +46,7 @@ use crate::databases::{Given, TestDatabase};
 /// The password of everybody that a test adds.
 pub const PASSWORD: &str = "recharge-demo";
 /// What the settings are where a test says nothing else; nothing comes from the environment.
-const DEFAULTS: [&str; 8] = [
+const DEFAULTS: [&str; 10] = [
     "--public-url=http://127.0.0.1:3000",
     "--stripe-secret-key=",
     "--stripe-webhook-secret=",
@@ -55,6 +55,8 @@ const DEFAULTS: [&str; 8] = [
     "--site-root=target/site",
     "--environment=DEV",
     "--terms-url=",
+    "--smtp-url=",
+    "--mail-folder=target/mail",
 ];
 
 /// The server, on a database of its own.

@@ -4,6 +4,7 @@
 mod imports;
 mod references;
 mod sources;
+mod table;
 
 use std::{collections::BTreeSet, fs::read_to_string};
 

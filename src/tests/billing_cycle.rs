@@ -130,7 +130,7 @@ async fn spend_caps_count_in_the_new_cycle_at_once(app: TestApp) {
     let caps = Caps { all: Some(Credits::try_from_whole(100).unwrap()), ..Caps::default() };
     ledger.set_caps(&account, caps).await.unwrap();
     execute(&app, &customer, grant(), opened).await;
-    execute(&app, &customer, spend(90), opened).await;
+    execute(&app, &customer, spend(90), opened + TimeDelta::milliseconds(1)).await;
     set(&app, at("2027-03-10T02:00:00Z"));
     customer.sign_in().await;
     let refused = ledger.execute(&account, "first", spend(20)).await.unwrap_err();

@@ -30,7 +30,7 @@ on_both_databases!(
 );
 
 /// The embedded catalogue under another name, with this rate for an iteration of a strategy.
-fn version(name: &str, per_iteration: &str) -> CatalogueFile {
+pub fn version(name: &str, per_iteration: &str) -> CatalogueFile {
     let embedded = file::load(None).unwrap();
     let content = embedded
         .content
@@ -40,7 +40,11 @@ fn version(name: &str, per_iteration: &str) -> CatalogueFile {
     CatalogueFile { catalogue, content, is_embedded: false }
 }
 
-async fn published(app: &TestApp, file: &CatalogueFile, from: Option<DateTime<Utc>>) -> Published {
+pub async fn published(
+    app: &TestApp,
+    file: &CatalogueFile,
+    from: Option<DateTime<Utc>>,
+) -> Published {
     publish(&app.database, file, from, app.clock.now()).await.unwrap()
 }
 

@@ -9,6 +9,7 @@ use recharge::{
     server::{news::MOST, router::router},
 };
 use tokio::{
+    net::TcpListener,
     task::JoinHandle,
     time::{Instant, timeout},
 };
@@ -16,7 +17,7 @@ use tokio::{
 use crate::{
     app::{TestApp, Visitor},
     databases::on_both_databases,
-    payments_shop::{SOON, serve},
+    payments_shop::SOON,
 };
 
 on_both_databases!(
@@ -47,7 +48,10 @@ impl Drop for Served {
 
 impl Served {
     pub async fn start(app: TestApp) -> Self {
-        let (address, server) = serve(router(app.state.clone())).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let service = router(app.state.clone()).into_make_service_with_connect_info::<SocketAddr>();
+        let server = tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
         Self { app, address, server }
     }
 

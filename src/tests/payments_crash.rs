@@ -25,8 +25,8 @@ use crate::{
 const BOUGHT: Credits = Credits::from_thousandths(5_000_000);
 
 /// A shop whose webhooks go to a process that can be killed.
-struct Fragile {
-    shop: Shop,
+pub struct Fragile {
+    pub shop: Shop,
     address: String,
     process: Option<Child>,
 }
@@ -38,7 +38,7 @@ impl Drop for Fragile {
 }
 
 impl Fragile {
-    async fn open(test: TestDatabase) -> Self {
+    pub async fn open(test: TestDatabase) -> Self {
         // A port that was free a moment ago.
         let probe = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = probe.local_addr().unwrap().to_string();
@@ -49,7 +49,8 @@ impl Fragile {
         Self { shop, address, process: None }
     }
 
-    async fn start(&mut self) {
+    /// Starts the process and waits until it listens.
+    pub async fn start(&mut self) {
         let process = Command::new(env!("CARGO_BIN_EXE_recharge"))
             .env("DATABASE_URL", &self.shop.test.url)
             .env("PUBLIC_URL", format!("http://{}", self.address))
@@ -69,7 +70,7 @@ impl Fragile {
     }
 
     /// SIGKILL: nothing is finished, nothing is told.
-    fn kill(&mut self) {
+    pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill().unwrap();
             process.wait().unwrap();
@@ -110,7 +111,10 @@ async fn locked(connection: &DatabaseConnection, query: &str) -> DatabaseTransac
 }
 
 /// Until another connection waits for what a transaction has locked; tells which.
-async fn somebody_waits_for(connection: &DatabaseConnection, locking: &DatabaseTransaction) -> i32 {
+pub async fn somebody_waits_for(
+    connection: &DatabaseConnection,
+    locking: &DatabaseTransaction,
+) -> i32 {
     let own = number(locking, "SELECT pg_backend_pid()").await.unwrap();
     let query =
         format!("SELECT pid FROM pg_stat_activity WHERE {own} = ANY(pg_blocking_pids(pid))");

@@ -235,3 +235,15 @@ pub async fn attempts(app: &TestApp) -> Vec<webhook_attempt::Model> {
     let find = webhook_attempt::Entity::find().order_by_asc(webhook_attempt::Column::Id);
     find.all(app.database.reader()).await.unwrap()
 }
+
+/// Something that happened to an account and waits to be told to an endpoint, the only one: the
+/// ids of both.
+pub async fn said_to_platform(app: &TestApp, account: &AccountId) -> (String, String) {
+    let webhooks = webhooks_of(app);
+    for endpoint in webhooks.list().await.unwrap() {
+        webhooks.remove(&endpoint.id).await.unwrap();
+    }
+    let added = webhooks.add("https://1.1.1.1/hooks", Kinds::default(), None).await.unwrap();
+    happens(app, account, &Event::Depleted).await;
+    (added.endpoint.id, messages(app).await.pop().unwrap().id)
+}

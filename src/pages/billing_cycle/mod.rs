@@ -115,7 +115,6 @@ fn Cycles(today: chrono::NaiveDate, anchor_day: u32) -> impl IntoView {
     let this = Cycle::containing(today, anchor_day);
     let cycles = std::iter::successors(Some(this), |cycle| Some(cycle.next(anchor_day)));
     let lines = cycles.take(AHEAD + 1).map(|cycle| {
-        let last = cycle.end.pred_opt().unwrap_or(cycle.end);
         let note = why_early(cycle, anchor_day);
         let is_this = cycle == this;
         view! {
@@ -125,7 +124,7 @@ fn Cycles(today: chrono::NaiveDate, anchor_day: u32) -> impl IntoView {
                     {is_this.then(|| view! { " " <span class="badge badge-accent">"Now"</span> })}
                     {note.map(|note| view! { <span class="sub">{note}</span> })}
                 </th>
-                <td>{day_text(last)}</td>
+                <td>{day_text(cycle.last())}</td>
                 <td class="num">{plural(cycle.days(), "day", "days")}</td>
             </tr>
         }

@@ -50,7 +50,7 @@ fn PackageCard(shop: Shop, package: Package, is_chosen: bool) -> impl IntoView {
         Fit::Year => view! { <span class="badge badge-accent">"Fits your year"</span> }.into_any(),
         Fit::Unused(credits) => {
             let text = format!("About {} would expire unused at your pace", grouped(credits));
-            let smaller = shop.fits_year().map(|fitting| format!("; {} fit", grouped(fitting.credits)));
+            let smaller = shop.fits_year().map(|fitting| format!("; {} fit your year", grouped(fitting.credits)));
             view! { <span class="fit warn">{text}{smaller}</span> }.into_any()
         }
     });

@@ -103,14 +103,14 @@ pub fn CreditsView(
     }
 }
 
-/// "Billing cycle 5 Nov – 5 Dec 2026, day 17 of 30."
+/// "Billing cycle 5 Nov – 4 Dec 2026, day 17 of 30."
 #[must_use]
 pub fn cycle_line(overview: &Overview) -> String {
     let cycle = overview.cycle;
     let day = (overview.now.date_naive() - cycle.first).num_days() + 1;
     format!(
         "Billing cycle {}, day {day} of {}. Days begin at midnight, {}.",
-        days_from_to(cycle.first, cycle.end),
+        days_from_to(cycle.first, cycle.last()),
         cycle.days(),
         overview.zone,
     )

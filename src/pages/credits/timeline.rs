@@ -5,7 +5,7 @@ use chrono::{DateTime, Datelike, Days, FixedOffset, Months, NaiveDate, NaiveTime
 use leptos::prelude::*;
 
 use super::words::estimate;
-use crate::credits::LotLine;
+use crate::credits::{Credits, LotLine};
 
 /// The most days or months that are named above the lanes.
 const MOST_NAMES: usize = 13;
@@ -21,6 +21,7 @@ pub fn Timeline(
 ) -> impl IntoView {
     let span = Span::from_to(now, lots.iter().map(|lot| lot.expires_at).max().unwrap_or(now));
     let has_pace = lots.iter().any(|lot| lot.prospect.is_some());
+    let is_some_left = lots.iter().any(|lot| left_of(lot).is_some());
     let lanes = lots.into_iter().map(|lot| {
         let amount = (lot.remaining + lot.held).to_string();
         view! {
@@ -28,7 +29,7 @@ pub fn Timeline(
                 <span>{super::lots::lot_name(&lot)}</span>
                 <span class="muted">{amount}</span>
             </p>
-            <svg>{lane(&lot, span)}</svg>
+            <svg class:is-late=span.is_late(&lot)>{lane(&lot, span)}</svg>
         }
     });
     let lanes = lanes.collect_view();
@@ -36,7 +37,7 @@ pub fn Timeline(
         <div class="timeline" aria-hidden="true">
             <svg class="months">{span.marks().into_iter().map(drawn).collect_view()}</svg>
             {lanes}
-            {has_pace.then(legend)}
+            {has_pace.then(|| legend(is_some_left))}
         </div>
     }
 }
@@ -51,13 +52,18 @@ fn lane(lot: &LotLine, span: Span) -> impl IntoView {
         let (x, width) = (format!("{from:.2}%"), format!("{:.2}%", to - from));
         view! { <rect class="lane-spent" x=x y="36%" width=width height="28%" rx="2"></rect> }
     });
-    let left = lot.forfeited().filter(|left| left.is_positive());
+    let left = left_of(lot);
     let class = if left.is_some() { "lane-end lane-left" } else { "lane-end" };
     let left = left.map(|left| {
-        // Beside the end, on the side where there is room.
-        let (anchor, dx) = if end > 50.0 { ("end", "-6") } else { ("start", "8") };
-        let text = format!("{} left", estimate(left));
-        view! { <text class="lane-text" x=format!("{end:.2}%") y="24%" dx=dx text-anchor=anchor>{text}</text> }
+        // After the end, or where there is no room above the line before it.
+        let (anchor, dx, y) =
+            if span.is_late(lot) { ("end", "-4", "22%") } else { ("start", "9", "50%") };
+        let text = format!("about {} left", estimate(left));
+        view! {
+            <text class="lane-text" x=format!("{end:.2}%") y=y dx=dx dy="0.35em" text-anchor=anchor>
+                {text}
+            </text>
+        }
     });
     view! {
         <rect class="lane" x="0" y="47%" width=format!("{end:.2}%") height="2"></rect>
@@ -67,7 +73,11 @@ fn lane(lot: &LotLine, span: Span) -> impl IntoView {
     }
 }
 
-fn legend() -> impl IntoView {
+fn left_of(lot: &LotLine) -> Option<Credits> {
+    lot.forfeited().filter(|left| left.is_positive())
+}
+
+fn legend(is_some_left: bool) -> impl IntoView {
     let entry = |class: &'static str, words: &'static str| {
         view! { <li><i class=class></i>{words}</li> }
     };
@@ -75,7 +85,7 @@ fn legend() -> impl IntoView {
         <ul class="timeline-legend">
             {entry("is-spent", "likely spent, at your pace")}
             {entry("is-end", "expires")}
-            {entry("is-left", "expires with some left")}
+            {is_some_left.then(|| entry("is-left", "expires with some left"))}
         </ul>
     }
 }
@@ -117,6 +127,11 @@ impl Span {
     fn percent(self, at: DateTime<FixedOffset>) -> f64 {
         let passed = (at - self.start).num_seconds().max(0) as f64;
         98.5 * passed / self.seconds as f64
+    }
+
+    /// Whether a lot ends so late that nothing has room beside its end.
+    fn is_late(self, lot: &LotLine) -> bool {
+        self.percent(lot.expires_at) > 50.0
     }
 
     /// The days that are named on it: every day or week of a short time, else the firsts of the

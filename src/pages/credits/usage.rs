@@ -72,7 +72,7 @@ fn CycleChooser(place: Place, overview: Overview) -> impl IntoView {
         }
     });
     let options = overview.cycles.iter().map(|cycle| {
-        let (value, text) = (cycle.first.to_string(), days_from_to(cycle.first, cycle.end));
+        let (value, text) = (cycle.first.to_string(), days_from_to(cycle.first, cycle.last()));
         view! { <option value=value selected=*cycle == chosen>{text}</option> }
     });
     view! {

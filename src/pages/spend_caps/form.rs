@@ -72,8 +72,7 @@ pub fn CapsForm(
     let lines = lines.into_iter().enumerate().map(|(index, line)| {
         view! { <Line line has_focus=first_problem == Some(index)/> }
     });
-    let last = cycle.end.pred_opt().unwrap_or(cycle.end);
-    let span = format!("{} ({zone})", days_from_to(cycle.first, last));
+    let span = format!("{} ({zone})", days_from_to(cycle.first, cycle.last()));
     view! {
         <form
             class="panel panel-body spend-caps"

@@ -9,7 +9,10 @@ use axum::{
 };
 use sha2::{Digest, Sha256};
 
-use crate::server::{AppState, jobs};
+use crate::server::{
+    AppState, jobs,
+    outbox::{self, Waiting},
+};
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -20,10 +23,22 @@ struct Figures(String);
 impl Figures {
     /// One figure with a value for each job.
     fn by_job<V: Display>(&mut self, name: &str, kind: &str, help: &str, values: &[(&str, V)]) {
+        self.by("job", name, kind, help, values);
+    }
+
+    /// One figure with a value for each of something.
+    fn by<V: Display>(
+        &mut self,
+        label: &str,
+        name: &str,
+        kind: &str,
+        help: &str,
+        values: &[(&str, V)],
+    ) {
         self.head(name, kind, help);
-        for (job, value) in values {
-            // Writing to a text can't fail; the names of jobs need no escaping.
-            writeln!(self.0, "{name}{{job=\"{job}\"}} {value}").ok();
+        for (of, value) in values {
+            // Writing to a text can't fail; names of our own need no escaping.
+            writeln!(self.0, "{name}{{{label}=\"{of}\"}} {value}").ok();
         }
     }
 
@@ -96,7 +111,9 @@ fn counted(figures: &mut Figures, state: &AppState) {
 
 /// What stands in the database, for all processes alike; false where it is away.
 async fn standing(figures: &mut Figures, state: &AppState) -> bool {
-    let Ok(standings) = jobs::standings(&state.database, state.clock.now()).await else {
+    let now = state.clock.now();
+    let standings = jobs::standings(&state.database, now).await;
+    let (Ok(standings), Ok(waiting)) = (standings, outbox::waiting(&state.database).await) else {
         return false;
     };
     let lags: Vec<_> =
@@ -107,5 +124,18 @@ async fn standing(figures: &mut Figures, state: &AppState) -> bool {
     let claimed: Vec<_> = standings.iter().map(|it| (it.name.as_str(), claimed(it))).collect();
     let help = "When a process last began a slot, in seconds since 1970.";
     figures.by_job("recharge_job_begun_seconds", "gauge", help, &claimed);
+    let of = |value: &dyn Fn(&Waiting) -> i64| {
+        let value = |name: &'static str| {
+            let found = waiting.iter().find(|it| it.channel == name);
+            (name, found.map_or(0, value))
+        };
+        ["mail", "webhook"].map(value)
+    };
+    let help = "Messages that wait to be sent.";
+    let (name, messages) = ("recharge_outbox_waiting", of(&|it| it.messages));
+    figures.by("channel", name, "gauge", help, &messages);
+    let help = "For how long the oldest of them has waited.";
+    let age = of(&|it| (now.timestamp_millis() - it.since).max(0) / 1_000);
+    figures.by("channel", "recharge_outbox_waiting_seconds", "gauge", help, &age);
     true
 }

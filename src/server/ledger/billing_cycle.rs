@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, FixedOffset};
+use chrono::{DateTime, FixedOffset, NaiveDate};
 use chrono_tz::Tz;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult,
@@ -126,7 +126,7 @@ struct Days {
     zone: Tz,
     read_to: i64,
     /// Credits and operations by day and type.
-    used: BTreeMap<(String, String), (i64, i64)>,
+    used: BTreeMap<(NaiveDate, String), (i64, i64)>,
 }
 
 #[derive(FromQueryResult)]
@@ -159,7 +159,7 @@ impl Days {
             let statement = Statement::from_sql_and_values(backend, &sql, values);
             for row in UsedRow::find_by_statement(statement).all(connection).await? {
                 let at = from_millis(row.quarter * QUARTER).with_timezone(&self.zone);
-                let day = at.format("%Y-%m-%d").to_string();
+                let day = at.date_naive();
                 let (credits, operations) = self.used.entry((day, row.operation)).or_default();
                 *credits += row.credits;
                 *operations += row.operations;
@@ -170,15 +170,16 @@ impl Days {
     }
 
     fn rows(&self) -> Vec<usage_daily::Model> {
-        let row = |((day, operation), (credits, operations)): (&(String, String), &(i64, i64))| {
-            usage_daily::Model {
-                account_id: self.account.clone(),
-                day: day.clone(),
-                operation: operation.clone(),
-                credits: *credits,
-                operations: *operations,
-            }
-        };
+        let row =
+            |((day, operation), (credits, operations)): (&(NaiveDate, String), &(i64, i64))| {
+                usage_daily::Model {
+                    account_id: self.account.clone(),
+                    day: day.to_string(),
+                    operation: operation.clone(),
+                    credits: *credits,
+                    operations: *operations,
+                }
+            };
         self.used.iter().map(row).collect()
     }
 }

@@ -5,7 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
 
-use super::{queue::Keyed, queue::Request, rows, rowset::Rowset};
+use super::{
+    queue::{Keyed, Request},
+    rows,
+    rowset::Rowset,
+};
 use crate::{
     credits::{AccountId, Command, Credits, Refusal},
     server::clock::to_millis,

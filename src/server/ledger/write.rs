@@ -78,8 +78,8 @@ pub(super) async fn write(connection: &impl ConnectionTrait, books: Books) -> Re
 /// What a batch changes of an account.
 const BALANCE: [&str; 7] = ["available", "held", "seq", "granted", "spent", "expired", "latest_at"];
 
-/// Others change what a customer wants to hear of, and in which zone the days begin that usage is
-/// rolled up by: that must be as it was, too.
+/// Others change what a customer wants to hear of and the zone that days are counted in, so that
+/// must be as it was, too.
 fn update_accounts(writes: &mut Writes, books: &[&Book]) {
     let row = |book: &&Book| -> Vec<Value> {
         let (account, before) = (&book.account, book.watch_before);
@@ -96,8 +96,8 @@ fn update_accounts(writes: &mut Writes, books: &[&Book]) {
             book.seq_before,
             low_before,
         ];
-        let texts =
-            [account.id.0.as_str(), account.watch.level.id(), before.level.id(), book.zone.name()];
+        let zone = book.zone.name();
+        let texts = [account.id.0.as_str(), account.watch.level.id(), before.level.id(), zone];
         texts.map(Value::from).into_iter().chain(numbers.map(Value::from)).collect()
     };
     let texts = ["id", "level", "level_before", "zone_before"].map(|name| (name, "text"));
@@ -109,7 +109,8 @@ fn update_accounts(writes: &mut Writes, books: &[&Book]) {
         format!(
             "UPDATE accounts SET {changes} level = new.level FROM {from}
              WHERE accounts.id = new.id AND accounts.seq = new.seq_before
-               AND accounts.level = new.level_before AND accounts.zone = new.zone_before
+               AND accounts.level = new.level_before
+               AND accounts.zone = new.zone_before
                AND COALESCE(accounts.low_at, 0) = new.low_before"
         )
     });

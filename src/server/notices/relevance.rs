@@ -42,8 +42,12 @@ pub(super) async fn still_matters(
             let found = purchase::Entity::find_by_id(purchase).one(connection).await?;
             found.is_some_and(|row| row.state == "failed")
         }
-        Event::PurchaseCredited { .. }
-        | Event::AutoRechargeMade { .. }
+        Event::PurchaseCredited { purchase, .. } => {
+            // Auto-recharge tells of it in words of its own.
+            let found = purchase::Entity::find_by_id(purchase).one(connection).await?;
+            found.is_none_or(|row| row.kind != "auto")
+        }
+        Event::AutoRechargeMade { .. }
         | Event::AutoRechargeFailed { .. }
         | Event::AutoRechargePaused { .. }
         | Event::PriceChanged { .. } => true,

@@ -144,13 +144,14 @@ pub(super) async fn waiting(
         .await
 }
 
-/// Writes down that a payment failed, where it did: somebody tells its customer.
+/// Writes down that a payment failed, where it did: somebody tells its customer. Of what
+/// auto-recharge made, `auto_recharge::follow` writes what its owner has to know.
 pub(super) async fn tell_failed(
     transaction: &DatabaseTransaction,
     row: &Row,
     now: i64,
 ) -> Result<(), DbErr> {
-    if state(row)? != PurchaseState::Failed {
+    if is_auto(row) || state(row)? != PurchaseState::Failed {
         return Ok(());
     }
     let event = Event::PurchaseFailed {

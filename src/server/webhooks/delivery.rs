@@ -229,7 +229,7 @@ impl Webhooks {
 }
 
 fn attempt(outcome: &Outcome, message: &outbox::Model) -> Attempt {
-    if outcome.is_taken() {
+    if outcome.is_taken {
         return Attempt::Sent;
     }
     let attempts = u32::try_from(message.attempts).unwrap_or_default();

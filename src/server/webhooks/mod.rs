@@ -47,7 +47,7 @@ pub use log::{Deliveries, Delivery, DeliveryState, Try};
 pub use requests::Request;
 pub use resend::{ResendError, Resent};
 pub use telling::messages;
-pub use wire::{Resolve, WireError};
+pub use wire::{Answer, Resolve, WireError};
 
 use super::{clock::Clock, database::Database};
 use wire::{SystemResolver, Wire, public_roots};

@@ -19,6 +19,8 @@ const LONGEST_NOTE: usize = 200;
 pub(super) struct Outcome {
     /// The status of the answer; none where there was no answer.
     pub(super) status: Option<u16>,
+    /// Whether it says that the message was taken.
+    pub(super) is_taken: bool,
     /// What the answer begins with, or why there is none.
     note: String,
 }
@@ -26,6 +28,7 @@ pub(super) struct Outcome {
 impl Outcome {
     /// The same, without what signs the endpoint's messages: who knows it might repeat it.
     pub(super) fn of(answer: Result<Answer, WireError>, secrets: &[Secret]) -> Self {
+        let is_taken = answer.as_ref().is_ok_and(Answer::is_taken);
         let (status, mut note) = match answer {
             Ok(answer) => (Some(answer.status), answer.text),
             Err(error) => (None, error.to_string()),
@@ -34,11 +37,8 @@ impl Outcome {
             note = note.replace(secret.reveal().trim_start_matches(PREFIX), "…");
         }
         let printable = |letter: char| if letter.is_control() { ' ' } else { letter };
-        Self { status, note: note.trim().chars().take(LONGEST_NOTE).map(printable).collect() }
-    }
-
-    pub(super) fn is_taken(&self) -> bool {
-        self.status.is_some_and(|status| (200..300).contains(&status))
+        let note = note.trim().chars().take(LONGEST_NOTE).map(printable).collect();
+        Self { status, is_taken, note }
     }
 }
 

@@ -86,6 +86,14 @@ pub struct Answer {
     pub text: String,
 }
 
+impl Answer {
+    /// Whether it says that the message was taken.
+    #[must_use]
+    pub const fn is_taken(&self) -> bool {
+        matches!(self.status, 200..300)
+    }
+}
+
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
@@ -111,7 +119,6 @@ pub enum WireError {
 
 impl Wire {
     /// One that finds hosts so, believes these roots, and waits so long for each answer.
-    #[must_use]
     pub fn new(
         resolver: Arc<dyn Resolve>,
         roots: RootCertStore,

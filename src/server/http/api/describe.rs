@@ -11,8 +11,11 @@ use utoipa::{
     },
 };
 
-use super::{described, problem::Problem};
-use crate::credits::{EntryKind, HoldState, Operation};
+use super::{described, problem::Problem, webhooks::webhooks};
+use crate::{
+    credits::{EntryKind, EventKind, HoldState, Operation},
+    server::webhooks::{DeliveryState, payload::SENT},
+};
 
 /// What is told of the whole API.
 #[derive(OpenApi)]
@@ -54,8 +57,15 @@ pub fn base() -> utoipa::openapi::OpenApi {
 #[must_use]
 pub fn description() -> &'static utoipa::openapi::OpenApi {
     static DESCRIPTION: LazyLock<utoipa::openapi::OpenApi> =
-        LazyLock::new(|| described().into_openapi());
+        LazyLock::new(|| with_webhooks(described().into_openapi()));
     &DESCRIPTION
+}
+
+fn with_webhooks(mut openapi: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    let (webhooks, schemas) = webhooks();
+    openapi.webhooks = Some(webhooks);
+    openapi.components.get_or_insert_default().schemas.extend(schemas);
+    openapi
 }
 
 /// The whole description as the file that is kept with the sources.
@@ -183,6 +193,32 @@ problems!(
     409 "The hold was settled before.",
 );
 
+problems!(
+    /// Of routes that read what is the platform's.
+    ServiceProblems: KEY READS,
+    403 "The key lacks the scope, or is not a service's.",
+);
+problems!(
+    /// Of routes that page through what is the platform's.
+    PageProblems: KEY READS,
+    400 "A parameter that is unknown or can't be read.",
+    403 "The key lacks the scope, or is not a service's.",
+    404 "There is no such endpoint.",
+);
+problems!(
+    /// Of adding an endpoint.
+    EndpointProblems: KEY BODY ONE READS,
+    403 "The key lacks the scope, or is not a service's.",
+    409 "There are 20 endpoints already.",
+);
+problems!(
+    /// Of sending again.
+    DeliveryProblems: KEY BODY ONE READS,
+    403 "The key lacks the scope, or is not a service's.",
+    404 "There is no such delivery.",
+    409 "The endpoint is disabled.",
+);
+
 /// The ids of a closed set, as the description names them.
 macro_rules! ids {
     ($name:ident, $ids:expr, $description:literal) => {
@@ -206,6 +242,8 @@ macro_rules! ids {
 ids!(OperationId, Operation::ALL.map(Operation::id), "A type of operation.");
 ids!(EntryKindId, EntryKind::ALL.map(EntryKind::id), "What a row says happened.");
 ids!(HoldStateId, HoldState::ALL.map(HoldState::id), "How far a hold has come.");
+ids!(WebhookEventId, SENT.map(EventKind::id), "An event that endpoints are told.");
+ids!(DeliveryStateId, DeliveryState::ALL.map(DeliveryState::id), "How far a delivery has come.");
 ids!(ReleaseReasonId, ["failed", "cancelled"], "Why a hold is given back.");
 
 /// Quantities by their names.

@@ -17,6 +17,7 @@ mod platform;
 mod problem;
 mod quotes;
 mod usage;
+mod webhooks;
 
 use axum::{Router, extract::DefaultBodyLimit, http::StatusCode, routing::any};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -49,6 +50,10 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(platform::open_account))
         .routes(routes!(platform::make_sign_in_link))
         .routes(routes!(catalogue::read_catalogue))
+        .routes(routes!(webhooks::add_endpoint, webhooks::list_endpoints))
+        .routes(routes!(webhooks::remove_endpoint))
+        .routes(routes!(webhooks::list_deliveries))
+        .routes(routes!(webhooks::resend_delivery))
         .layer(DefaultBodyLimit::max(LARGEST_BODY_BYTES));
     let batch = OpenApiRouter::new()
         .routes(routes!(usage::charge_batch))

@@ -1,6 +1,6 @@
 //! How mail goes out: over SMTP, or into files.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use lettre::{
     message::Mailbox,
@@ -12,6 +12,9 @@ use crate::server::secret::Secret;
 
 /// The sender where none is named, which is enough for files.
 const NOBODY: &str = "Recharge <recharge@localhost>";
+
+/// How long a server may take for one message.
+const USUAL_PATIENCE_S: u64 = 30;
 
 /// How mail goes out, and from whom.
 #[derive(Clone, Debug)]
@@ -40,6 +43,7 @@ pub struct Server {
     pub(super) port: u16,
     pub(super) encryption: Encryption,
     pub(super) hello: ClientId,
+    pub(super) patience: Duration,
     user: String,
     password: Option<Secret>,
 }
@@ -91,7 +95,8 @@ impl MailSettings {
 }
 
 impl Server {
-    /// Reads `smtp://USER:PASSWORD@HOST:PORT`, or `smtps://` for encryption from the first byte.
+    /// Reads `smtp://USER:PASSWORD@HOST:PORT?tls=required&timeout=30`, or `smtps://` for encryption
+    /// from the first byte.
     fn parse(text: &str) -> Result<Self, String> {
         let url = Url::parse(text).map_err(|error| format!("is no address: {error}"))?;
         let host = url.host().ok_or("must name a host, such as smtp://mail.example.com:587")?;
@@ -101,8 +106,9 @@ impl Server {
             Host::Ipv4(address) => address.is_loopback(),
             Host::Ipv6(address) => address.is_loopback(),
         };
-        let asked = url.query_pairs().find(|(name, _)| name == "tls").map(|(_, value)| value);
-        let encryption = match (url.scheme(), asked.as_deref()) {
+        let asked = |name| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value);
+        let tls = asked("tls");
+        let encryption = match (url.scheme(), tls.as_deref()) {
             ("smtps", None) => Encryption::Always,
             ("smtp", Some("required")) => Encryption::Required,
             // A password goes over no network that can be listened to.
@@ -113,12 +119,17 @@ impl Server {
             }
             _ => return Err("must start with smtp:// or smtps://".to_owned()),
         };
+        let seconds =
+            asked("timeout").map(|text| text.parse().ok().filter(|it| (1..=60).contains(it)));
+        let seconds =
+            seconds.unwrap_or(Some(USUAL_PATIENCE_S)).ok_or("may say timeout=1 to timeout=60")?;
         let usual = if encryption == Encryption::Always { 465 } else { 587 };
         Ok(Self {
             host: url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned(),
             port: url.port().unwrap_or(usual),
             encryption,
             hello: ClientId::default(),
+            patience: Duration::from_secs(seconds),
             user: decoded(url.username())?,
             password: password.as_deref().map(Secret::new),
         })
@@ -170,8 +181,14 @@ mod tests {
 
     #[test]
     fn what_is_no_mail_server_is_refused_in_one_sentence() {
-        for url in ["", "mail.example.com", "http://mail.example.com", "smtp://", "smtp://h?tls=no"]
-        {
+        for url in [
+            "",
+            "mail.example.com",
+            "http://mail.example.com",
+            "smtp://",
+            "smtp://h?tls=no",
+            "smtp://h?timeout=0",
+        ] {
             let why = server(url).unwrap_err();
             assert!(!why.is_empty() && !why.ends_with('.'), "{url}: {why}");
         }

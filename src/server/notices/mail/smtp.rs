@@ -19,10 +19,6 @@ use tokio::time::timeout;
 
 use super::settings::{Encryption, Server};
 
-/// How long a server may take to let us in, and to take one message.
-const TO_OPEN: Duration = Duration::from_secs(20);
-const TO_SEND: Duration = Duration::from_secs(30);
-
 /// Why a message was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
@@ -37,13 +33,14 @@ pub(super) enum Failure {
 /// An open conversation.
 pub(super) struct Conversation {
     connection: AsyncSmtpConnection,
+    patience: Duration,
 }
 
 impl Conversation {
     /// Connects, encrypts and signs in.
     pub async fn open(server: &Server) -> Result<Self, Failure> {
-        match timeout(TO_OPEN, connect(server)).await {
-            Ok(Ok(connection)) => Ok(Self { connection }),
+        match timeout(server.patience, connect(server)).await {
+            Ok(Ok(connection)) => Ok(Self { connection, patience: server.patience }),
             Ok(Err(error)) => Err(Failure::Away(words(&error))),
             Err(_) => Err(Failure::Away("it did not answer in time".to_owned())),
         }
@@ -56,7 +53,7 @@ impl Conversation {
         to: &Address,
         letter: &[u8],
     ) -> Result<(), Failure> {
-        match timeout(TO_SEND, self.hand_over(from, to, letter)).await {
+        match timeout(self.patience, self.hand_over(from, to, letter)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Failure::Away("it did not answer in time".to_owned())),
         }
@@ -64,7 +61,7 @@ impl Conversation {
 
     /// Says goodbye, whether or not it is heard.
     pub async fn close(mut self) {
-        timeout(TO_OPEN, self.connection.quit()).await.ok();
+        timeout(self.patience, self.connection.quit()).await.ok();
     }
 
     async fn hand_over(
@@ -100,9 +97,14 @@ async fn connect(server: &Server) -> Result<AsyncSmtpConnection, Error> {
         Encryption::Required | Encryption::Offered => None,
     };
     let address = (server.host.as_str(), server.port);
-    let mut connection =
-        AsyncSmtpConnection::connect_tokio1(address, Some(TO_OPEN), &server.hello, first, None)
-            .await?;
+    let mut connection = AsyncSmtpConnection::connect_tokio1(
+        address,
+        Some(server.patience),
+        &server.hello,
+        first,
+        None,
+    )
+    .await?;
     let starts = match server.encryption {
         Encryption::Always => false,
         Encryption::Required => true,

@@ -1,0 +1,53 @@
+import { demo, expect, expectAccessible, newcomer, test } from "./support/test";
+import { preset } from "./support/shop";
+
+test.describe("with a history", () => {
+  test.use({ as: demo });
+
+  test("each lot says when it expires and what of it will be left, in the drawing and in words", async ({ page }) => {
+    await page.goto("/settings/credits#lots");
+    const lots = page.getByRole("table", { name: "Credits by expiry, soonest first" });
+    const first = lots.locator("tbody tr").first();
+    await expect(first).toContainText("in 11 days");
+    const words = await first.locator(".forecast").textContent();
+    const left = words?.match(/^About ([\d,]+) credits left, then forfeited$/)?.[1];
+    expect(left, words ?? "").toBeDefined();
+    await expect(page.locator(".timeline .lane-text")).toHaveText(`about ${left} credits left`);
+    await expect(lots.locator("tbody tr").last()).toContainText(/Used up about \d+ \w+ \d{4}/);
+    await expectAccessible(page);
+  });
+
+  test("the picker says what of a package would expire, and follows the choice", async ({ page }) => {
+    await page.goto("/settings/credits/buy");
+    const summary = page.locator(".summary-live");
+    await expect(summary).not.toContainText("Likely unused");
+    await preset(page, "50,000").check();
+    await expect(summary).toContainText(/Likely unused\s*about [\d,]+ at your pace/);
+    await expect(summary).toContainText(/Your year takes\s*up to about [\d,]+ credits/);
+    await preset(page, "20,000").check();
+    await expect(summary).not.toContainText("Likely unused");
+    await expect(page.getByText("Lowest cost per credit that you would use")).toHaveCount(1);
+  });
+});
+
+test.describe("without JavaScript", () => {
+  test.use({ as: demo, javaScriptEnabled: false });
+
+  test("the hints stand on the packages", async ({ page }) => {
+    await page.goto("/settings/credits/buy");
+    const largest = page.locator(".package").last();
+    await expect(largest).toContainText(/About [\d,]+ would expire unused at your pace; 20,000 fit your year/);
+    await page.goto("/settings/credits/buy?package=fund");
+    await expect(page.getByRole("main")).toContainText(/Likely unused/);
+  });
+});
+
+test.describe("without a history", () => {
+  test.use({ as: newcomer });
+
+  test("nothing is foretold to who has spent nothing", async ({ page }) => {
+    await page.goto("/settings/credits/buy");
+    await expect(page.getByText("at your pace")).toHaveCount(0);
+    await expect(page.getByText("Lowest cost per credit")).toHaveCount(0);
+  });
+});

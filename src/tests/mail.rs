@@ -1,0 +1,345 @@
+//! Mail, in a real conversation with a mail server: each arrives, once, whatever becomes of the
+//! server meanwhile.
+
+use std::collections::BTreeSet;
+
+use axum::http::StatusCode;
+use chrono::{DateTime, TimeDelta, Utc};
+use recharge::{
+    credits::{AccountId, Credits, Currency, Event, EventKind, Money, Operation, Topic, Ways},
+    server::{entity::outbox, events, notices::Delivered},
+};
+use sea_orm::EntityTrait;
+
+use crate::{
+    app::TestApp,
+    databases::on_both_databases,
+    mailbox::{self, Does, Mail, MailServer},
+};
+
+on_both_databases!(
+    every_kind_of_event_is_written_as_text_and_as_html,
+    without_a_mail_server_every_mail_is_a_file,
+    while_the_server_is_down_mail_waits_and_comes_once_it_is_back,
+    what_the_server_does_not_take_now_is_tried_again,
+    who_is_refused_for_good_gets_nothing_and_holds_up_nobody,
+    an_answer_that_is_lost_leads_to_the_same_message_again,
+    a_server_that_says_nothing_is_not_waited_for,
+    after_three_days_nobody_waits_for_a_mail,
+    who_unsubscribes_while_a_mail_waits_does_not_get_it,
+    two_processes_send_each_mail_once,
+);
+
+const FROM: &str = "--mail-from=Recharge <credits@recharge.test>";
+
+fn credits(whole: i64) -> Credits {
+    Credits::try_from_whole(whole).unwrap()
+}
+
+fn dollars(minor: i64) -> Money {
+    Money::new(minor, Currency::Usd)
+}
+
+/// One of each, with what others wrote in it.
+fn one_of_each(now: DateTime<Utc>) -> Vec<Event> {
+    let (purchase, reason) = ("pur_1".to_owned(), "<b>Declined</b> & gone".to_owned());
+    let (later, total) = (now + TimeDelta::days(365), dollars(23_000));
+    vec![
+        Event::Low { balance: credits(99), low_at: credits(100) },
+        Event::Depleted,
+        Event::Recovered { balance: credits(500) },
+        Event::Expiring { amount: credits(1_240), expires_at: now + TimeDelta::days(30), days: 30 },
+        Event::CapReached {
+            operation: Some(Operation::Backtest),
+            cap: credits(100),
+            used: credits(80),
+            percent: 80,
+            until: (now + TimeDelta::days(9)).date_naive(),
+        },
+        Event::PurchaseCredited {
+            purchase: purchase.clone(),
+            credits: credits(5_000),
+            expires_at: later,
+        },
+        Event::PurchaseFailed {
+            purchase: purchase.clone(),
+            credits: credits(5_000),
+            total,
+            reason: reason.clone(),
+        },
+        Event::AutoRechargeMade { purchase: purchase.clone(), credits: credits(5_000), total },
+        Event::AutoRechargeFailed {
+            purchase,
+            credits: credits(5_000),
+            total,
+            reason: reason.clone(),
+        },
+        Event::AutoRechargePaused { reason },
+        Event::PriceChanged {
+            version: "v2".to_owned(),
+            effective_from: later,
+            before: credits(1_000),
+            after: credits(1_060),
+            known: 40,
+            operations: 50,
+        },
+    ]
+}
+
+/// Changes the rows so that an event is still true when it is told.
+async fn make_it_so(app: &TestApp, account: &AccountId, event: &Event) {
+    let set = |what: &str| format!("UPDATE accounts SET {what} WHERE id = '{account}'");
+    let sql = match event {
+        Event::Low { .. } => set("level = 'low'"),
+        Event::Depleted => set("level = 'empty'"),
+        Event::Recovered { .. } => set("level = 'fine'"),
+        Event::CapReached { .. } => set("cap_backtest = 100000"),
+        Event::Expiring { expires_at, .. } => format!(
+            "INSERT INTO lots (account_id, number, source, granted, remaining, held, expires_at, is_open)
+             VALUES ('{account}', 1, 'promotion', 5000, 5000, 0, {}, TRUE)",
+            expires_at.timestamp_millis()
+        ),
+        Event::PurchaseFailed { purchase, .. } => format!(
+            "INSERT INTO purchases (id, account_id, user_id, intent, credits, total, currency,
+                 catalogue_version, terms, terms_accepted_at, state, reason, idempotency_key,
+                 livemode, created_at, updated_at)
+             SELECT '{purchase}', '{account}', id, 'i', 5000000, 23000, 'usd', 'v', 't', 0, 'failed',
+                 '', 'k', FALSE, 0, 0 FROM users WHERE account_id = '{account}'"
+        ),
+        _ => return,
+    };
+    assert_eq!(app.home.tamper(&sql).await, 1);
+}
+
+/// Mail about something that always matters, waiting in the outbox.
+async fn waiting(app: &TestApp, account: &AccountId, cause: &str) {
+    let event = Event::AutoRechargePaused { reason: format!("Because of {cause}.") };
+    let (database, now) = (&app.database, app.clock.now());
+    events::record(database.writer(), account, cause, &event, now).await.unwrap();
+    app.state.notices.tell(now).await.unwrap();
+}
+
+async fn send(app: &TestApp) -> Delivered {
+    app.state.notices.send_mail(app.clock.now()).await.unwrap()
+}
+
+/// The app with this server, and somebody who gets mail.
+async fn with_server(app: &TestApp, server: &MailServer) -> (TestApp, AccountId) {
+    let app = app.with_settings(&[&server.setting(), FROM]).await;
+    let account = app.customer().await.account.unwrap();
+    (app, account)
+}
+
+async fn stored(app: &TestApp) -> Vec<outbox::Model> {
+    outbox::Entity::find().all(app.database.reader()).await.unwrap()
+}
+
+fn ids(mails: &[Mail]) -> BTreeSet<String> {
+    mails.iter().map(|mail| mail.headers["message-id"].clone()).collect()
+}
+
+async fn every_kind_of_event_is_written_as_text_and_as_html(app: TestApp) {
+    let server = MailServer::start().await;
+    let (app, account) = with_server(&app, &server).await;
+    let now = app.clock.now();
+    let every = Ways { inbox: true, mail: true };
+    let ways = Topic::ALL.map(|topic| (topic, every)).into();
+    let low = recharge::server::notices::LowBalance::Never;
+    app.state.notices.prefer(&account, &ways, low, now).await.unwrap();
+    for event in one_of_each(now) {
+        make_it_so(&app, &account, &event).await;
+        let cause = event.kind().id();
+        events::record(app.database.writer(), &account, cause, &event, now).await.unwrap();
+        app.state.notices.tell(app.clock.now()).await.unwrap();
+        assert_eq!(send(&app).await.sent, 1, "{event:?}");
+    }
+    let mails = server.mails();
+    assert_eq!(ids(&mails).len(), 11);
+    for (mail, kind) in mails.iter().zip(EventKind::ALL) {
+        let topic = Topic::of(kind);
+        let subject = &mail.headers["subject"];
+        assert!(!subject.is_empty() && mail.from == "credits@recharge.test", "{mail:?}");
+        assert!(mail.to.starts_with("customer-"), "{}", mail.to);
+        assert!(mail.headers["message-id"].ends_with("@recharge.test>"));
+        for part in [&mail.text, &mail.html] {
+            assert!(part.contains("http://127.0.0.1:3000/settings/"), "{part}");
+            assert!(part.contains(topic.name()), "{part}");
+            assert!(!part.contains("{{") && !part.contains("{%"), "{part}");
+        }
+        assert!(!mail.html.contains("<b>Declined"), "what others wrote is escaped");
+        let link = mail.headers.get("list-unsubscribe");
+        assert_eq!(link.is_some(), topic.is_optional(), "{}", kind.id());
+        if let Some(link) = link {
+            let link = link.trim_matches(['<', '>']);
+            assert!(mail.text.contains(link) && mail.html.contains(link));
+            assert_eq!(mail.headers["list-unsubscribe-post"], "List-Unsubscribe=One-Click");
+        }
+    }
+    let failed = mails.iter().find(|mail| mail.headers["subject"].contains("$230.00 failed"));
+    assert!(failed.unwrap().text.contains("<b>Declined</b> & gone."));
+    let prices = mails.last().unwrap();
+    assert!(prices.text.contains("40 of 50 operations"), "{}", prices.text);
+    assert!(prices.text.contains("1,060"), "{}", prices.text);
+}
+
+async fn without_a_mail_server_every_mail_is_a_file(app: TestApp) {
+    let folder = tempfile::TempDir::new().unwrap();
+    let inner = folder.path().join("not/yet/there");
+    let app = app.with_settings(&[&format!("--mail-folder={}", inner.display())]).await;
+    let account = app.customer().await.account.unwrap();
+    waiting(&app, &account, "one").await;
+    waiting(&app, &account, "two").await;
+    assert_eq!(send(&app).await, Delivered { sent: 2, ..Delivered::default() });
+    assert_eq!(send(&app).await, Delivered::default());
+    let mut texts = Vec::new();
+    for file in std::fs::read_dir(inner).unwrap() {
+        let path = file.unwrap().path();
+        assert_eq!(path.extension().unwrap(), "eml");
+        let content = std::fs::read_to_string(path).unwrap();
+        texts.push(mailbox::read(&content, String::new(), String::new()).text);
+    }
+    for cause in ["one", "two"] {
+        let told = texts.iter().filter(|text| text.contains(&format!("Because of {cause}.")));
+        assert_eq!(told.count(), 1);
+    }
+}
+
+async fn while_the_server_is_down_mail_waits_and_comes_once_it_is_back(app: TestApp) {
+    let server = MailServer::start().await;
+    let (app, account) = with_server(&app, &server).await;
+    let address = server.address;
+    drop(server);
+    for cause in ["a", "b", "c"] {
+        waiting(&app, &account, cause).await;
+    }
+    assert_eq!(send(&app).await, Delivered { waiting: 3, ..Delivered::default() });
+    assert!(app.state.notices.counters().is_away());
+    let mut visitor = app.visitor();
+    assert_eq!(visitor.get("/readyz").await.status, StatusCode::OK);
+    let told = visitor.get("/metrics").await.body;
+    assert!(told.contains("recharge_mail_server_away 1"), "{told}");
+    assert_eq!(send(&app).await, Delivered::default(), "nothing is due at once");
+
+    let server = loop {
+        // The system may still have the old connection.
+        if let Ok(listener) = tokio::net::TcpListener::bind(address).await {
+            drop(listener);
+            break MailServer::start_at(address).await;
+        }
+        tokio::task::yield_now().await;
+    };
+    app.clock.advance(TimeDelta::seconds(20));
+    assert_eq!(send(&app).await, Delivered { sent: 3, ..Delivered::default() });
+    assert!(!app.state.notices.counters().is_away());
+    app.clock.advance(TimeDelta::hours(1));
+    assert_eq!(send(&app).await, Delivered::default());
+    assert_eq!((server.mails().len(), ids(&server.mails()).len()), (3, 3));
+}
+
+async fn what_the_server_does_not_take_now_is_tried_again(app: TestApp) {
+    let server = MailServer::start().await;
+    let (app, account) = with_server(&app, &server).await;
+    server.will(&[Does::AnswerRecipient("450 try later"), Does::AnswerContent("451 full")]);
+    for cause in ["a", "b", "c"] {
+        waiting(&app, &account, cause).await;
+    }
+    assert_eq!(send(&app).await, Delivered { sent: 1, waiting: 2, given_up: 0 });
+    assert!(!app.state.notices.counters().is_away(), "the server can be used");
+    let errors: Vec<_> = stored(&app).await.into_iter().map(|row| row.last_error).collect();
+    assert!(errors.iter().any(|error| error.contains("450")), "{errors:?}");
+    assert_eq!(server.connections(), 1, "one conversation for all");
+    app.clock.advance(TimeDelta::seconds(15));
+    assert_eq!(send(&app).await.sent, 2);
+    assert_eq!((server.mails().len(), ids(&server.mails()).len()), (3, 3));
+}
+
+async fn who_is_refused_for_good_gets_nothing_and_holds_up_nobody(app: TestApp) {
+    let server = MailServer::start().await;
+    let (app, account) = with_server(&app, &server).await;
+    server.will(&[Does::AnswerRecipient("550 5.1.1 nobody here"), Does::AnswerContent("554 spam")]);
+    for cause in ["a", "b", "c"] {
+        waiting(&app, &account, cause).await;
+    }
+    assert_eq!(send(&app).await, Delivered { sent: 1, waiting: 0, given_up: 2 });
+    let rows = stored(&app).await;
+    let given_up: Vec<_> = rows.iter().filter(|row| row.state == "given_up").collect();
+    assert!(given_up.iter().any(|row| row.last_error.contains("nobody here")), "{given_up:?}");
+    assert_eq!(app.state.notices.counters().given_up(), 2);
+    app.clock.advance(TimeDelta::days(1));
+    assert_eq!(send(&app).await, Delivered::default());
+}
+
+async fn an_answer_that_is_lost_leads_to_the_same_message_again(app: TestApp) {
+    let server = MailServer::start().await;
+    let (app, account) = with_server(&app, &server).await;
+    server.will(&[Does::TakeAndVanish]);
+    waiting(&app, &account, "a").await;
+    waiting(&app, &account, "b").await;
+    assert_eq!(send(&app).await.sent, 0, "nobody knows whether the server is there");
+    app.clock.advance(TimeDelta::seconds(20));
+    assert_eq!(send(&app).await.sent, 2);
+    let mails = server.mails();
+    assert_eq!((mails.len(), ids(&mails).len()), (3, 2), "the copy has the id of the first");
+}
+
+async fn a_server_that_says_nothing_is_not_waited_for(app: TestApp) {
+    let server = MailServer::start().await;
+    let (app, account) = with_server(&app, &server).await;
+    server.will(&[Does::TakeAndSayNothing]);
+    waiting(&app, &account, "a").await;
+    let started = std::time::Instant::now();
+    assert_eq!(send(&app).await.waiting, 1);
+    assert!(started.elapsed() < std::time::Duration::from_secs(10));
+    assert!(app.state.notices.counters().is_away());
+    app.clock.advance(TimeDelta::seconds(20));
+    assert_eq!(send(&app).await.sent, 1);
+    assert_eq!((server.mails().len(), ids(&server.mails()).len()), (2, 1));
+    assert_eq!(server.connections(), 2, "the one that said nothing is not used again");
+}
+
+async fn after_three_days_nobody_waits_for_a_mail(app: TestApp) {
+    let server = MailServer::start().await;
+    let (app, account) = with_server(&app, &server).await;
+    server.will(&[Does::AnswerSender("550 we don't know you"); 3]);
+    waiting(&app, &account, "a").await;
+    assert_eq!(send(&app).await.waiting, 1, "that we may not send is no fault of the mail");
+    app.clock.advance(TimeDelta::days(2));
+    assert_eq!(send(&app).await.waiting, 1);
+    app.clock.advance(TimeDelta::days(1));
+    assert_eq!(send(&app).await, Delivered { given_up: 1, ..Delivered::default() });
+    app.clock.advance(TimeDelta::days(1));
+    assert_eq!(send(&app).await, Delivered::default());
+    assert_eq!(server.mails().len(), 0);
+}
+
+async fn who_unsubscribes_while_a_mail_waits_does_not_get_it(app: TestApp) {
+    let server = MailServer::start().await;
+    let (app, account) = with_server(&app, &server).await;
+    let (now, database) = (app.clock.now(), &app.database);
+    let event = Event::PriceChanged {
+        version: "v2".to_owned(),
+        effective_from: now,
+        before: credits(1),
+        after: credits(2),
+        known: 1,
+        operations: 1,
+    };
+    events::record(database.writer(), &account, "v2", &event, now).await.unwrap();
+    app.state.notices.tell(now).await.unwrap();
+    assert_eq!(stored(&app).await.len(), 1);
+    app.state.notices.send_no_more(&account, Topic::Prices).await.unwrap();
+    assert_eq!(send(&app).await, Delivered { given_up: 1, ..Delivered::default() });
+    assert_eq!(server.mails().len(), 0);
+}
+
+async fn two_processes_send_each_mail_once(app: TestApp) {
+    let server = MailServer::start().await;
+    let (app, account) = with_server(&app, &server).await;
+    let other = app.with_settings(&[&server.setting(), FROM]).await;
+    for number in 0..25 {
+        waiting(&app, &account, &number.to_string()).await;
+    }
+    let (one, two) = tokio::join!(send(&app), send(&other));
+    assert_eq!(one.sent + two.sent, 25, "{one:?} {two:?}");
+    assert_eq!((server.mails().len(), ids(&server.mails()).len()), (25, 25));
+}

@@ -1,0 +1,311 @@
+//! What customers are told: once for each cause, not again and again, and not of what is over.
+
+use axum::http::StatusCode;
+use chrono::{TimeDelta, Utc};
+use recharge::{
+    credits::{
+        AccountId, Caps, Command, Credits, Event, EventKind, Note, Operation, Source, Validity,
+    },
+    server::{
+        clock::Clock,
+        entity::{event, notice, outbox},
+        events,
+        ledger::Ledger,
+        notices::{LowBalance, Notices},
+    },
+};
+use sea_orm::{EntityTrait, QueryOrder};
+
+use crate::{
+    app::{TestApp, Visitor},
+    databases::on_both_databases,
+};
+
+on_both_databases!(
+    ten_crossings_in_a_day_make_one_mail,
+    what_is_still_so_after_the_cooldown_is_told_then,
+    a_balance_is_told_of_once_when_low_once_at_zero_and_once_when_back,
+    nobody_is_told_of_what_is_over,
+    two_processes_tell_of_an_event_once,
+    what_nobody_can_read_holds_up_nobody,
+    the_inbox_shows_what_was_told_and_marks_it_read,
+    the_inbox_is_paged_and_other_peoples_notices_are_not_in_it,
+    the_inbox_costs_no_page_another_query,
+);
+
+const INBOX: &str = "/settings/notices";
+
+fn credits(whole: i64) -> Credits {
+    Credits::try_from_whole(whole).unwrap()
+}
+
+fn grant(whole: i64) -> Command {
+    Command::Grant {
+        source: Source::Promotion,
+        amount: credits(whole),
+        validity: Validity::OneYear,
+        purchase: None,
+        note: Note::default(),
+    }
+}
+
+fn spend(whole: i64) -> Command {
+    let operation = Operation::Inference;
+    Command::Spend { operation, amount: credits(whole), note: Note::default() }
+}
+
+/// Somebody who wants to be warned below 100 credits.
+struct Warned {
+    app: TestApp,
+    visitor: Visitor,
+    account: AccountId,
+    ledger: Ledger,
+    notices: Notices,
+    clock: Clock,
+    commands: u32,
+}
+
+impl Warned {
+    async fn of(app: &TestApp) -> Self {
+        let visitor = app.customer().await;
+        let account = visitor.account.clone().unwrap();
+        let (ledger, notices) = (app.state.ledger.clone(), app.state.notices.clone());
+        ledger.warn_below(&account, Some(credits(100))).await.unwrap();
+        let (app, clock) = (app.clone(), app.clock.clone());
+        Self { app, visitor, account, ledger, notices, clock, commands: 0 }
+    }
+
+    async fn does(&mut self, command: Command) {
+        self.commands += 1;
+        self.ledger.execute(&self.account, &self.commands.to_string(), command).await.unwrap();
+    }
+
+    async fn is_told(&self) {
+        self.notices.tell(self.clock.now()).await.unwrap();
+    }
+
+    /// What they were told by mail and in the inbox, in order.
+    async fn heard(&self) -> (Vec<EventKind>, Vec<EventKind>) {
+        let reader = self.app.database.reader();
+        let events = event::Entity::find().all(reader).await.unwrap();
+        let kind = |id: &str| {
+            let row = events.iter().find(|row| row.id == id).unwrap();
+            row.kind.parse::<EventKind>().unwrap()
+        };
+        let mails = outbox::Entity::find().order_by_asc(outbox::Column::Id).all(reader);
+        let notices = notice::Entity::find().order_by_asc(notice::Column::Id).all(reader);
+        (
+            mails.await.unwrap().iter().map(|row| kind(&row.event_id)).collect(),
+            notices.await.unwrap().iter().map(|row| kind(&row.event_id)).collect(),
+        )
+    }
+}
+
+async fn ten_crossings_in_a_day_make_one_mail(app: TestApp) {
+    let mut customer = Warned::of(&app).await;
+    customer.does(grant(120)).await;
+    for _ in 0..10 {
+        customer.does(spend(40)).await;
+        customer.is_told().await;
+        customer.does(grant(40)).await;
+        customer.is_told().await;
+        customer.clock.advance(TimeDelta::hours(2));
+    }
+    let (mails, notices) = customer.heard().await;
+    assert_eq!(mails, [EventKind::Low]);
+    assert_eq!(notices, [EventKind::Low, EventKind::Recovered]);
+    customer.clock.advance(TimeDelta::days(3));
+    customer.is_told().await;
+    assert_eq!(customer.heard().await.0.len(), 1, "what is over is not told later either");
+}
+
+async fn what_is_still_so_after_the_cooldown_is_told_then(app: TestApp) {
+    let mut customer = Warned::of(&app).await;
+    customer.does(grant(120)).await;
+    for _ in 0..3 {
+        customer.does(spend(40)).await;
+        customer.is_told().await;
+        customer.does(grant(40)).await;
+        customer.is_told().await;
+    }
+    customer.does(spend(40)).await;
+    customer.is_told().await;
+    customer.clock.advance(TimeDelta::hours(23));
+    customer.is_told().await;
+    assert_eq!(customer.heard().await.0, [EventKind::Low]);
+    customer.clock.advance(TimeDelta::hours(1));
+    for _ in 0..2 {
+        customer.is_told().await;
+        customer.clock.advance(TimeDelta::days(2));
+    }
+    assert_eq!(customer.heard().await.0, [EventKind::Low, EventKind::Low]);
+}
+
+async fn a_balance_is_told_of_once_when_low_once_at_zero_and_once_when_back(app: TestApp) {
+    let mut customer = Warned::of(&app).await;
+    customer.does(grant(200)).await;
+    for amount in [100, 1, 30, 69] {
+        customer.does(spend(amount)).await;
+        customer.is_told().await;
+        customer.is_told().await;
+    }
+    customer.does(grant(500)).await;
+    customer.is_told().await;
+    let (mails, notices) = customer.heard().await;
+    assert_eq!(mails, [EventKind::Low, EventKind::Depleted]);
+    assert_eq!(notices, [EventKind::Low, EventKind::Depleted, EventKind::Recovered]);
+}
+
+async fn nobody_is_told_of_what_is_over(app: TestApp) {
+    let mut customer = Warned::of(&app).await;
+    customer.does(grant(120)).await;
+    customer.does(spend(40)).await;
+    customer.does(grant(40)).await;
+    let lot_ends = customer.clock.now() + TimeDelta::days(7);
+    let expiring = Event::Expiring { amount: credits(5), expires_at: lot_ends, days: 7 };
+    let caps = Caps { all: Some(credits(100)), ..Caps::default() };
+    customer.ledger.set_caps(&customer.account, caps).await.unwrap();
+    customer.does(spend(85)).await;
+    customer.does(grant(50)).await;
+    customer.ledger.set_caps(&customer.account, Caps::default()).await.unwrap();
+    let writer = app.database.writer();
+    let now = customer.clock.now();
+    events::record(writer, &customer.account, "lot", &expiring, now).await.unwrap();
+    let kinds = event::Entity::find().all(app.database.reader()).await.unwrap();
+    assert!(kinds.len() >= 4, "{kinds:?}");
+    customer.is_told().await;
+    assert_eq!(customer.heard().await, (vec![], vec![]));
+    let told = event::Entity::find().all(app.database.reader()).await.unwrap();
+    assert!(told.iter().all(|row| row.told_at.is_some()), "{told:?}");
+}
+
+async fn two_processes_tell_of_an_event_once(app: TestApp) {
+    let other = app.with_settings(&[]).await;
+    let mut accounts = Vec::new();
+    for _ in 0..12 {
+        accounts.push(Warned::of(&app).await);
+    }
+    for customer in &mut accounts {
+        customer.does(grant(120)).await;
+        for _ in 0..5 {
+            customer.does(spend(40)).await;
+            customer.does(grant(40)).await;
+        }
+        customer.does(spend(40)).await;
+    }
+    let now = app.clock.now();
+    let (one, two) = tokio::join!(app.state.notices.tell(now), other.state.notices.tell(now));
+    assert!(one.unwrap() + two.unwrap() >= 12);
+    // What one had locked, the other has left to it.
+    app.state.notices.tell(now).await.unwrap();
+    let (mails, notices) = accounts[0].heard().await;
+    assert_eq!(mails, [EventKind::Low; 12]);
+    assert_eq!(notices, [EventKind::Low; 12]);
+}
+
+async fn what_nobody_can_read_holds_up_nobody(app: TestApp) {
+    let mut customer = Warned::of(&app).await;
+    customer.does(grant(120)).await;
+    customer.does(spend(40)).await;
+    app.home.tamper("UPDATE events SET data = '{\"from\": \"a later program\"}'").await;
+    customer.does(spend(80)).await;
+    customer.is_told().await;
+    assert_eq!(customer.heard().await.1, [EventKind::Depleted]);
+}
+
+async fn the_inbox_shows_what_was_told_and_marks_it_read(app: TestApp) {
+    let mut customer = Warned::of(&app).await;
+    let empty = customer.visitor.get(INBOX).await;
+    assert_eq!(empty.status, StatusCode::OK);
+    assert!(empty.body.contains("Nothing yet"), "{}", empty.body);
+    customer.does(grant(120)).await;
+    customer.does(spend(40)).await;
+    customer.is_told().await;
+    let page = customer.visitor.get(INBOX).await.body;
+    for words in ["Your balance is below 100 credits", "80 credits left", "/settings/credits/buy"] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    assert!(page.contains("Inbox, 1 unread") && page.contains("Mark all as read"));
+    let elsewhere = customer.visitor.get("/settings/credits").await.body;
+    assert!(elsewhere.contains("Inbox, 1 unread"), "the header says it on every page");
+
+    let newest = page.split("name=\"newest\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    customer.does(spend(80)).await;
+    customer.is_told().await;
+    let read = customer.visitor.post("/settings/notices/read", &[("newest", newest)]).await;
+    read.redirects_to(INBOX);
+    let page = customer.visitor.get(INBOX).await.body;
+    assert!(page.contains("Inbox, 1 unread"), "what came meanwhile was not seen yet");
+    let newest = page.split("name=\"newest\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    customer.visitor.post("/settings/notices/read", &[("newest", newest)]).await;
+    let page = customer.visitor.get(INBOX).await.body;
+    assert!(!page.contains("unread") && !page.contains("Mark all as read"), "{page}");
+    assert!(page.contains("Your credits are used up"));
+}
+
+async fn the_inbox_is_paged_and_other_peoples_notices_are_not_in_it(app: TestApp) {
+    let mut customer = Warned::of(&app).await;
+    let other = Warned::of(&app).await;
+    let writer = app.database.writer();
+    for number in 0..45 {
+        let reason = format!("Reason {number}.");
+        let paused = Event::AutoRechargePaused { reason };
+        let cause = number.to_string();
+        let now = Utc::now();
+        events::record(writer, &customer.account, &cause, &paused, now).await.unwrap();
+    }
+    let theirs = Event::AutoRechargePaused { reason: "Not yours.".to_owned() };
+    events::record(writer, &other.account, "theirs", &theirs, Utc::now()).await.unwrap();
+    customer.is_told().await;
+    let mut seen = Vec::new();
+    let mut next = Some(INBOX.to_owned());
+    let mut last = String::new();
+    while let Some(path) = next {
+        let page = customer.visitor.get(&path).await.body;
+        assert!(!page.contains("Not yours."));
+        let reasons = page
+            .split("Reason ")
+            .skip(1)
+            .map(|rest| rest.split('.').next().unwrap().parse::<u32>().unwrap());
+        seen.extend(reasons);
+        next = link(&page, "next");
+        last = page;
+    }
+    assert_eq!(seen, (0..45).rev().collect::<Vec<_>>());
+    let newer = customer.visitor.get(&link(&last, "prev").unwrap()).await.body;
+    assert!(
+        newer.contains("Reason 5.") && newer.contains("Reason 24.") && !newer.contains("Reason 4.")
+    );
+
+    let theirs = notice::Entity::find().all(app.database.reader()).await.unwrap();
+    let theirs = theirs.iter().find(|row| row.account_id == other.account.0).unwrap();
+    customer.visitor.post("/settings/notices/read", &[("newest", "z")]).await;
+    let after = notice::Entity::find_by_id(&theirs.id).one(app.database.reader()).await.unwrap();
+    assert_eq!(after.unwrap().read_at, None);
+}
+
+/// Where the link with this relation leads.
+fn link(page: &str, relation: &str) -> Option<String> {
+    let relation = format!("rel=\"{relation}\"");
+    let anchor =
+        page.split("<a ").find(|anchor| anchor.split('>').next().unwrap().contains(&relation))?;
+    let href = anchor.split("href=\"").nth(1)?.split('"').next()?;
+    Some(href.replace("&amp;", "&"))
+}
+
+async fn the_inbox_costs_no_page_another_query(app: TestApp) {
+    let (app, queries) = app.counting().await;
+    let mut customer = app.customer().await;
+    let account = customer.account.clone().unwrap();
+    let paused = Event::AutoRechargePaused { reason: "Declined.".to_owned() };
+    events::record(app.database.writer(), &account, "card", &paused, Utc::now()).await.unwrap();
+    app.state.notices.tell(app.clock.now()).await.unwrap();
+    let low = LowBalance::Below(credits(100));
+    app.state.notices.prefer(&account, &[].into(), low, app.clock.now()).await.unwrap();
+    for path in ["/settings/credits", INBOX, "/settings/notifications"] {
+        queries.lock().unwrap().clear();
+        assert!(customer.get(path).await.body.contains("Inbox, 1 unread"), "{path}");
+        let queries = std::mem::take(&mut *queries.lock().unwrap());
+        assert!((1..=5).contains(&queries.len()), "{path}: {queries:#?}");
+    }
+}
