@@ -23,10 +23,13 @@ pub struct Plan {
     pub seed: u64,
     /// Only rows whose name has this text.
     only: Option<String>,
+    /// Only rows with so many in flight.
+    pub only_in_flight: Option<usize>,
 }
 
 impl Plan {
-    /// From `BENCH=full` or `FULL=1`, `BENCH_SEED`, `BENCH_ONLY` and `BENCH_LARGEST`.
+    /// From `BENCH=full` or `FULL=1`, `BENCH_SEED`, `BENCH_ONLY`, `BENCH_IN_FLIGHT` and
+    /// `BENCH_LARGEST`.
     pub fn from_environment() -> Answer<Self> {
         let is_set = |name: &str, value: &str| env::var(name).is_ok_and(|it| it == value);
         let is_full = is_set("FULL", "1") || is_set("BENCH", "full");
@@ -37,15 +40,20 @@ impl Plan {
         let seed = number("BENCH_SEED", Utc::now().timestamp() % 1_000_007)?;
         let largest = number("BENCH_LARGEST", if is_full { 1_000_000 } else { 100_000 })?;
         let only = env::var("BENCH_ONLY").ok().filter(|text| !text.is_empty());
+        let only_in_flight = match env::var("BENCH_IN_FLIGHT") {
+            Ok(text) => Some(text.parse().map_err(|error| format!("BENCH_IN_FLIGHT: {error}"))?),
+            Err(_) => None,
+        };
         Ok(Self {
             is_full,
-            is_whole: is_full && only.is_none(),
+            is_whole: is_full && only.is_none() && only_in_flight.is_none(),
             pairs: if is_full { 5 } else { 3 },
             slot: Duration::from_secs(if is_full { 2 } else { 1 }),
             largest,
             samples: if is_full { 200 } else { 40 },
             seed: u64::try_from(seed)?,
             only,
+            only_in_flight,
         })
     }
 

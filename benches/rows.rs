@@ -155,6 +155,9 @@ impl Bench<'_> {
 
     /// The short mode measures with 64 in flight, and on PostgreSQL what few callers notice.
     fn is_wanted(&self, name: &str, workload: Workload, in_flight: usize) -> bool {
+        if let Some(only) = self.plan.only_in_flight {
+            return only == in_flight && self.plan.has(name);
+        }
         let is_postgres = self.store.kind == Kind::Postgres;
         let is_short =
             in_flight == 64 || in_flight < 64 && is_postgres && workload == Workload::Uniform;

@@ -23,7 +23,8 @@
 //!   - `notices`: tells customers what happened, in their inbox and by mail.
 //!   - `catalogue`: what is sold and what operations cost, in versions that never change.
 //!   - `quotes`: binding prices for operations.
-//!   - `payments`: sells them through Stripe.
+//!   - `payments`: sells them through Stripe; `auto_recharge` below it buys with a saved card, within
+//!     what its owner agreed to.
 //!   - `news`: tells the pages that are open what is new, whoever changed it.
 //!   - `jobs`: what runs by the clock, safe with many processes.
 //!   - `http`: plain forms, files, events, and the doors for machines.

@@ -25,6 +25,7 @@ export const customerPlaces: Place[] = [
   ["the inbox", "/settings/notices"],
   ["notifications", "/settings/notifications"],
   ["spend caps", "/settings/spend-caps"],
+  ["auto-recharge without a card", "/settings/auto-recharge"],
   ["billing cycle", "/settings/billing-cycle"],
   ["API keys", "/settings/api-keys"],
 ];

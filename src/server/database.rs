@@ -4,7 +4,11 @@
 //!   open on a pooled connection.
 //! - SQLite has one writing connection, and what writes begins IMMEDIATE: a deferred transaction
 //!   that writes later fails at once, whatever the timeout says.
-//! - A conflict is told from a failure here, and the whole work is run again.
+//! - A conflict is told from a failure in [`errors`], and the whole work is run again.
+//! - Who writes all the time on PostgreSQL keeps a [`line`] of its own.
+
+mod errors;
+mod line;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -12,10 +16,13 @@ use futures::future::BoxFuture;
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
     AccessMode, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction,
-    DbBackend, DbErr, IsolationLevel, RuntimeErr, SqlErr, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
+    DbBackend, DbErr, IsolationLevel, RuntimeErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
     sqlx::{self, Executor, sqlite},
 };
+
+pub use errors::{is_conflict, is_outage, is_overtaken, is_taken};
+pub use line::Line;
 
 /// How often a work that lost a conflict is run again.
 const ATTEMPTS: u32 = 10;
@@ -23,7 +30,12 @@ const ATTEMPTS: u32 = 10;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections that read, and that write on PostgreSQL.
 const READERS: u32 = 12;
-const WRITERS: u32 = 8;
+const WRITERS: u32 = 10;
+/// SQLite: kB of pages that a connection keeps at most, as a negative number; pages of the log
+/// after which it is moved into the database; statements that a connection keeps prepared.
+const SQLITE_CACHE: &str = "-16000";
+const SQLITE_CHECKPOINT: &str = "8000";
+const SQLITE_STATEMENTS: usize = 256;
 /// Names the lock under which only one process migrates: "recharge" in ASCII.
 const MIGRATION_LOCK: i64 = 0x7265_6368_6172_6765;
 
@@ -75,6 +87,9 @@ impl Database {
                         .busy_timeout(ACQUIRE_TIMEOUT)
                         .foreign_keys(true)
                         .pragma("query_only", if only_reads { "on" } else { "off" })
+                        .pragma("cache_size", SQLITE_CACHE)
+                        .pragma("wal_autocheckpoint", SQLITE_CHECKPOINT)
+                        .statement_cache_capacity(SQLITE_STATEMENTS)
                 });
             options
         };
@@ -94,12 +109,18 @@ impl Database {
                 .sqlx_logging(false)
                 .map_sqlx_postgres_opts(move |postgres| {
                     let time = [("idle_in_transaction_session_timeout", "30s")];
-                    let plans = ["enable_seqscan", "enable_hashjoin", "enable_mergejoin"];
+                    let plans = [
+                        "enable_seqscan",
+                        "enable_bitmapscan",
+                        "enable_hashjoin",
+                        "enable_mergejoin",
+                    ];
                     let postgres = postgres.options(time);
                     // What is written is found by its key, also in tables that were empty when
-                    // the statement was planned.
+                    // the statement was planned; and it is planned once, not for each batch.
                     if only_writes {
-                        postgres.options(plans.map(|plan| (plan, "off")))
+                        let postgres = postgres.options(plans.map(|plan| (plan, "off")));
+                        postgres.options([("plan_cache_mode", "force_generic_plan")])
                     } else {
                         postgres
                     }
@@ -256,43 +277,4 @@ async fn run<T>(
             Err(error)
         }
     }
-}
-
-/// Whether the database can't be spoken with: it is away, or went away under a statement.
-#[must_use]
-pub fn is_outage(error: &DbErr) -> bool {
-    match error {
-        DbErr::Conn(_) | DbErr::ConnectionAcquire(_) => true,
-        DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause)) => {
-            let code = cause.as_database_error().and_then(|error| error.code());
-            // PostgreSQL's class 57P: shut down, crashed, not yet started.
-            code.map_or_else(|| is_broken_connection(cause), |code| code.starts_with("57P"))
-        }
-        _ => false,
-    }
-}
-
-fn is_broken_connection(cause: &sqlx::Error) -> bool {
-    use sqlx::Error::{Io, PoolClosed, PoolTimedOut, Protocol, Tls, WorkerCrashed};
-    matches!(cause, Io(_) | PoolClosed | PoolTimedOut | Protocol(_) | Tls(_) | WorkerCrashed)
-}
-
-/// Whether a row is there already that may be there only once.
-#[must_use]
-pub fn is_taken(error: &DbErr) -> bool {
-    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
-}
-
-/// Whether the work lost against other work and can simply be run again: serialization failure
-/// and deadlock on PostgreSQL, a busy or stale database on SQLite.
-#[must_use]
-pub fn is_conflict(error: &DbErr) -> bool {
-    let (DbErr::Exec(RuntimeErr::SqlxError(cause))
-    | DbErr::Query(RuntimeErr::SqlxError(cause))
-    | DbErr::Conn(RuntimeErr::SqlxError(cause))) = error
-    else {
-        return false;
-    };
-    let code = cause.as_database_error().and_then(|error| error.code());
-    matches!(code.as_deref(), Some("40001" | "40P01" | "5" | "261" | "517"))
 }

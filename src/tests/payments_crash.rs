@@ -25,8 +25,8 @@ use crate::{
 const BOUGHT: Credits = Credits::from_thousandths(5_000_000);
 
 /// A shop whose webhooks go to a process that can be killed.
-struct Fragile {
-    shop: Shop,
+pub struct Fragile {
+    pub shop: Shop,
     address: String,
     process: Option<Child>,
 }
@@ -38,7 +38,7 @@ impl Drop for Fragile {
 }
 
 impl Fragile {
-    async fn open(test: TestDatabase) -> Self {
+    pub async fn open(test: TestDatabase) -> Self {
         // A port that was free a moment ago.
         let probe = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = probe.local_addr().unwrap().to_string();
@@ -49,7 +49,8 @@ impl Fragile {
         Self { shop, address, process: None }
     }
 
-    async fn start(&mut self) {
+    /// Starts the process and waits until it listens.
+    pub async fn start(&mut self) {
         let process = Command::new(env!("CARGO_BIN_EXE_recharge"))
             .env("DATABASE_URL", &self.shop.test.url)
             .env("PUBLIC_URL", format!("http://{}", self.address))
@@ -69,7 +70,7 @@ impl Fragile {
     }
 
     /// SIGKILL: nothing is finished, nothing is told.
-    fn kill(&mut self) {
+    pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill().unwrap();
             process.wait().unwrap();
@@ -109,34 +110,51 @@ async fn locked(connection: &DatabaseConnection, query: &str) -> DatabaseTransac
     transaction
 }
 
-/// Until another connection waits for a lock in a statement that starts so.
-async fn somebody_waits(connection: &DatabaseConnection, statement: &str) {
-    let query = format!(
-        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'
-         AND datname = current_database() AND ltrim(query) ILIKE '{statement}%'",
-    );
+/// Until another connection waits for what a transaction has locked; tells which.
+pub async fn somebody_waits_for(
+    connection: &DatabaseConnection,
+    locking: &DatabaseTransaction,
+) -> i32 {
+    let own = number(locking, "SELECT pg_backend_pid()").await.unwrap();
+    let query =
+        format!("SELECT pid FROM pg_stat_activity WHERE {own} = ANY(pg_blocking_pids(pid))");
     let end = Instant::now() + SOON;
     loop {
-        let waiting = sea_orm::Statement::from_string(sea_orm::DbBackend::Postgres, &query);
-        if connection.query_one_raw(waiting).await.unwrap().is_some() {
-            return;
+        if let Some(waiting) = number(connection, &query).await {
+            return waiting;
         }
-        assert!(Instant::now() < end, "nobody waits in {statement}");
+        assert!(Instant::now() < end, "nobody waits");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// The database notices that the one who waited there is dead, and ends what it did for them.
+async fn noticed(connection: &DatabaseConnection, waiting: i32) {
+    let end = format!("SELECT pg_terminate_backend({waiting})");
+    connection.execute_unprepared(&end).await.unwrap();
+    let query = format!("SELECT pid FROM pg_stat_activity WHERE pid = {waiting}");
+    while number(connection, &query).await.is_some() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn number(connection: &impl ConnectionTrait, query: &str) -> Option<i32> {
+    let query = sea_orm::Statement::from_string(sea_orm::DbBackend::Postgres, query);
+    let row = connection.query_one_raw(query).await.unwrap()?;
+    Some(row.try_get_by_index(0).unwrap())
 }
 
 /// Stripe has told of a payment: it is written down, and the ledger waits for the account.
 async fn told_while_locked(
     fragile: &Fragile,
     connection: &DatabaseConnection,
-) -> (Buyer, Purchase, DatabaseTransaction) {
+) -> (Buyer, Purchase, DatabaseTransaction, i32) {
     let (buyer, purchase) = fragile.paid().await;
     let account = format!("SELECT 1 FROM accounts WHERE id = '{}'", buyer.account);
     let lock = locked(connection, &account).await;
     fragile.tell(&purchase);
-    somebody_waits(connection, "SELECT").await;
-    (buyer, purchase, lock)
+    let waiting = somebody_waits_for(connection, &lock).await;
+    (buyer, purchase, lock, waiting)
 }
 
 async fn on_postgres() -> (Fragile, DatabaseConnection) {
@@ -150,8 +168,9 @@ async fn on_postgres() -> (Fragile, DatabaseConnection) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn killed_between_stripe_and_the_lot_the_reconciler_completes() {
     let (mut fragile, connection) = on_postgres().await;
-    let (buyer, purchase, lock) = told_while_locked(&fragile, &connection).await;
+    let (buyer, purchase, lock, waiting) = told_while_locked(&fragile, &connection).await;
     fragile.kill();
+    noticed(&connection, waiting).await;
     lock.rollback().await.unwrap();
     assert_eq!(fragile.shop.lots(&purchase).await, 0);
     assert_eq!(fragile.shop.look(&purchase).await.state, PurchaseState::Processing);
@@ -162,13 +181,14 @@ async fn killed_between_stripe_and_the_lot_the_reconciler_completes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn killed_between_the_lot_and_the_commit_nothing_is_left_and_the_restart_completes() {
     let (mut fragile, connection) = on_postgres().await;
-    let (buyer, purchase, before) = told_while_locked(&fragile, &connection).await;
-    // The ledger writes the lot before it changes the purchase, which we hold now.
+    let (buyer, purchase, before, _) = told_while_locked(&fragile, &connection).await;
+    // The statement that writes the lot also changes the purchase, which we hold now.
     let row = format!("SELECT 1 FROM purchases WHERE id = '{}'", purchase.id);
     let between = locked(&connection, &row).await;
     before.rollback().await.unwrap();
-    somebody_waits(&connection, "UPDATE purchases").await;
+    let waiting = somebody_waits_for(&connection, &between).await;
     fragile.kill();
+    noticed(&connection, waiting).await;
     between.rollback().await.unwrap();
     assert_eq!(fragile.shop.lots(&purchase).await, 0, "what was not committed is gone");
     fragile.start().await;
@@ -180,11 +200,11 @@ async fn killed_between_the_lot_and_the_commit_nothing_is_left_and_the_restart_c
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn killed_after_the_commit_before_the_answer_nothing_happens_twice() {
     let (mut fragile, connection) = on_postgres().await;
-    let (buyer, purchase, before) = told_while_locked(&fragile, &connection).await;
+    let (buyer, purchase, before, _) = told_while_locked(&fragile, &connection).await;
     // The outcome of the event is written after the commit and before the answer.
     let events = locked(&connection, "SELECT 1 FROM stripe_events").await;
     before.rollback().await.unwrap();
-    somebody_waits(&connection, "UPDATE \"stripe_events\"").await;
+    somebody_waits_for(&connection, &events).await;
     assert_eq!(fragile.shop.lots(&purchase).await, 1);
     fragile.kill();
     events.rollback().await.unwrap();

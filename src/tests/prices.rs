@@ -20,7 +20,7 @@ on_both_databases!(
 const EMBEDDED: &str = include_str!("../server/catalogue/catalogue.toml");
 const BUY: &str = "/settings/credits/buy";
 /// 5,000 credits cost $300.00 instead of $230.00.
-const DEARER: &str = "version = \"dearer\"\n[[price]]\nup_to = 100000\nper_credit = \"6.0\"\n";
+pub const DEARER: &str = "version = \"dearer\"\n[[price]]\nup_to = 100000\nper_credit = \"6.0\"\n";
 /// What lies between 5,000 and 20,000 credits is free.
 const FREE_STEP: &str = "version = \"free step\"
 [[price]]\nup_to = 5000\nper_credit = \"4.5\"
@@ -41,7 +41,7 @@ pub fn agreed() -> Agreed {
 }
 
 /// Another server on the same database that sells at these prices.
-async fn selling(app: &TestApp, prices: &str, stripe: &Simulator) -> TestApp {
+pub async fn selling(app: &TestApp, prices: &str, stripe: &Simulator) -> TestApp {
     let (version, steps) = prices.split_once('\n').unwrap();
     let file = tempfile::NamedTempFile::new().unwrap();
     let operations = &EMBEDDED[EMBEDDED.find("[[operation]]").unwrap()..];
@@ -51,18 +51,18 @@ async fn selling(app: &TestApp, prices: &str, stripe: &Simulator) -> TestApp {
     app.with_settings(&[&catalogue, &stripe_at(stripe), KEY, &signed()]).await
 }
 
-const KEY: &str = "--stripe-secret-key=sk_test_prices";
+pub const KEY: &str = "--stripe-secret-key=sk_test_prices";
 
-fn stripe_at(stripe: &Simulator) -> String {
+pub fn stripe_at(stripe: &Simulator) -> String {
     format!("--stripe-api-base={}", stripe.base_url())
 }
 
-fn signed() -> String {
+pub fn signed() -> String {
     format!("--stripe-webhook-secret={WEBHOOK_SECRET}")
 }
 
 /// The same browser at another server.
-fn at(app: &TestApp, customer: &Visitor) -> Visitor {
+pub fn at(app: &TestApp, customer: &Visitor) -> Visitor {
     let mut visitor = app.visitor();
     visitor.cookies.clone_from(&customer.cookies);
     visitor

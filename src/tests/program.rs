@@ -68,6 +68,7 @@ fn help_explains_every_setting() {
         "jobs",
         "user",
         "api-key",
+        "webhook",
         "catalogue",
         "openapi",
         "simulate-load",

@@ -148,7 +148,7 @@ impl Shop {
     pub async fn recharge_rows(&self) -> Vec<purchase::Model> {
         let mut rows = self.all_purchases().await;
         rows.retain(|row| row.kind == "auto");
-        rows.sort_by(|one, other| one.created_at.cmp(&other.created_at));
+        rows.sort_by_key(|row| row.created_at);
         rows
     }
 

@@ -40,8 +40,8 @@ pub async fn load_auto_recharge(address: String) -> Result<AutoRechargePage, Pag
     let viewer = Viewer {
         name: customer.name,
         email: customer.email,
-        available: caps.available,
         unread: customer.unread,
+        available: caps.available,
     };
     let made = recharge.recharges.iter().map(|it| in_named_zone(it.created_at, &caps.zone));
     let made_at = made.collect();

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::{AutoRechargePage, PATH};
 use crate::{
     components::{Glyph, Icon, plural},
-    credits::{RechargeForm, RechargeProblems},
+    credits::{Money, RechargeForm, RechargeProblems},
     pages::buy::grouped,
 };
 
@@ -15,17 +15,12 @@ pub fn ChooseForm(
     /// The page that it stands on.
     page: AutoRechargePage,
 ) -> impl IntoView {
-    let AutoRechargePage { packages, currency, form, problems, recharge, is_open, .. } = page;
+    let AutoRechargePage { form, problems, recharge, is_open, .. } = &page;
+    let (is_open, focus) = (*is_open, first_problem(problems));
     let back = recharge.is_on.then(|| view! { <a class="button" href=PATH>"Back"</a> });
-    let per_day = RechargeForm::PER_DAY.map(|times| {
-        (times.to_string(), format!("{} in 24 hours", plural(times.into(), "charge", "charges")))
-    });
-    let cooldowns = RechargeForm::COOLDOWNS.map(|hours| {
-        (hours.to_string(), format!("{} apart", plural(hours.into(), "hour", "hours")))
-    });
-    let focus = first_problem(&problems);
-    let money =
-        view! { <span class="unit" aria-hidden="true">{currency.code().to_uppercase()}</span> };
+    let currency = page.currency.code().to_uppercase();
+    let (form, problems) = (form.clone(), problems.clone());
+    let often = view! { <HowOften form=form.clone() problems=problems.clone()/> };
     view! {
         <form
             class="panel panel-body recharge-form"
@@ -35,57 +30,85 @@ pub fn ChooseForm(
             novalidate=true
         >
             <h2>"Amounts"</h2>
-            <Field
+            <TextField
                 id="threshold"
                 label="Buy when fewer credits than this are available"
                 hint="Held credits are not available. At most what one recharge adds."
+                unit="credits"
+                value=form.threshold
                 problem=problems.threshold
+                focus
+            />
+            <Field
+                id="package"
+                label="Buy each time"
+                hint="At today\u{2019}s price; a higher one needs your agreement first."
+                problem=problems.package
             >
-                <Affixed id="threshold" value=form.threshold focus>
-                    <span class="unit" aria-hidden="true">"credits"</span>
-                </Affixed>
-            </Field>
-            <Field id="package" label="Buy each time" hint="At today\u{2019}s price; a higher one needs your agreement first." problem=problems.package>
-                <select class="select" id="package" name="package" autofocus=focus == Some("package")>
-                    {packages.into_iter().map(|(id, credits, total)| {
-                        let selected = id == form.package;
-                        let words = format!("{} credits for {total}", grouped(credits));
-                        view! { <option value=id selected=selected>{words}</option> }
-                    }).collect_view()}
-                    <option value="custom" selected=form.package == "custom">"Another amount"</option>
-                </select>
+                <Packages packages=page.packages chosen=form.package/>
             </Field>
             <div class="own">
-                <Field id="amount" label="Another amount" hint="Whole credits, at the price of the schedule." problem=problems.amount>
-                    <Affixed id="amount" value=form.amount focus>
-                        <span class="unit" aria-hidden="true">"credits"</span>
-                    </Affixed>
-                </Field>
+                <TextField
+                    id="amount"
+                    label="Another amount"
+                    hint="Whole credits, at the price of the schedule."
+                    unit="credits"
+                    value=form.amount
+                    problem=problems.amount
+                    focus
+                />
             </div>
-            <Field
+            <TextField
                 id="monthly_cap"
                 label="At most in a calendar month"
                 hint="From the first to the last day of the month in UTC. At least the price of one recharge."
+                unit=currency
+                value=form.monthly_cap
                 problem=problems.monthly_cap
-            >
-                <Affixed id="monthly_cap" value=form.monthly_cap focus>{money}</Affixed>
-            </Field>
-            <div class="pair">
-                <Field id="per_day" label="At most" hint="" problem=problems.per_day>
-                    <Select id="per_day" chosen=form.per_day options=per_day.to_vec()/>
-                </Field>
-                <Field id="cooldown" label="At least" hint="" problem=problems.cooldown>
-                    <Select id="cooldown" chosen=form.cooldown options=cooldowns.to_vec()/>
-                </Field>
-            </div>
+                focus
+            />
+            {often}
             <div class="row">
                 <button class="button button-primary" type="submit" disabled=!is_open>
                     "Continue"
                 </button>
                 {back}
             </div>
-            <p class="small">"Nothing is switched on yet: the next page says what you would agree to."</p>
+            <p class="small">
+                "Nothing is switched on yet: the next page says what you would agree to."
+            </p>
         </form>
+    }
+}
+
+/// What can be bought each time.
+#[component]
+fn Packages(packages: Vec<(String, i64, Money)>, chosen: String) -> impl IntoView {
+    let options = packages
+        .into_iter()
+        .map(|(id, credits, total)| (id, format!("{} credits for {total}", grouped(credits))));
+    let custom = ("custom".to_owned(), "Another amount".to_owned());
+    view! { <Select id="package" chosen options=options.chain([custom]).collect()/> }
+}
+
+/// At most how often, and how far apart.
+#[component]
+fn HowOften(form: RechargeForm, problems: RechargeProblems) -> impl IntoView {
+    let per_day = RechargeForm::PER_DAY.map(|times| {
+        (times.to_string(), format!("{} in 24 hours", plural(times.into(), "charge", "charges")))
+    });
+    let cooldowns = RechargeForm::COOLDOWNS.map(|hours| {
+        (hours.to_string(), format!("{} apart", plural(hours.into(), "hour", "hours")))
+    });
+    view! {
+        <div class="pair">
+            <Field id="per_day" label="At most" hint="" problem=problems.per_day>
+                <Select id="per_day" chosen=form.per_day options=per_day.to_vec()/>
+            </Field>
+            <Field id="cooldown" label="At least" hint="" problem=problems.cooldown>
+                <Select id="cooldown" chosen=form.cooldown options=cooldowns.to_vec()/>
+            </Field>
+        </div>
     }
 }
 
@@ -132,27 +155,33 @@ fn Field(
 
 /// A text with its unit.
 #[component]
-fn Affixed(
+fn TextField(
     id: &'static str,
+    label: &'static str,
+    hint: &'static str,
+    #[prop(into)] unit: String,
     value: String,
+    problem: Option<String>,
     focus: Option<&'static str>,
-    children: Children,
 ) -> impl IntoView {
+    let is_wrong = problem.is_some();
     view! {
-        <span class="affix">
-            <input
-                class="input"
-                id=id
-                name=id
-                inputmode="decimal"
-                maxlength="24"
-                value=value
-                autofocus=focus == Some(id)
-                aria-invalid=(focus == Some(id)).then_some("true")
-                aria-describedby=format!("{id}-hint {id}-error")
-            />
-            {children()}
-        </span>
+        <Field id label hint problem>
+            <span class="affix">
+                <input
+                    class="input"
+                    id=id
+                    name=id
+                    inputmode="decimal"
+                    maxlength="24"
+                    value=value
+                    autofocus=focus == Some(id)
+                    aria-invalid=is_wrong.then_some("true")
+                    aria-describedby=format!("{id}-hint {id}-error")
+                />
+                <span class="unit" aria-hidden="true">{unit}</span>
+            </span>
+        </Field>
     }
 }
 

@@ -45,7 +45,7 @@ pub fn Standing(
                 <dd>{limits(&plan)}</dd>
                 <dt>"Charged this month"</dt>
                 <dd>
-                    {of_cap.clone()} <span class="sub">{span}</span>
+                    {of_cap.clone()} " " <span class="sub">{span}</span>
                     <progress value=value max=max aria-label=format!("{of_cap} charged")></progress>
                 </dd>
                 <dt>"Next charge"</dt>

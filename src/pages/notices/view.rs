@@ -42,14 +42,16 @@ pub fn InboxView(
     let times = (!zone.is_empty()).then(|| format!("Newest first; times are in {zone}."));
     view! {
         <SettingsLayout viewer title current=MenuEntry::Inbox>
-            <div class="page-head">
-                <div>
-                    <h1>"Inbox"</h1>
-                    <p>"What happened to your credits. " {times}</p>
+            <div id="inbox" data-live="">
+                <div class="page-head">
+                    <div>
+                        <h1>"Inbox"</h1>
+                        <p>"What happened to your credits. " {times}</p>
+                    </div>
+                    {mark}
                 </div>
-                {mark}
+                <div class="panel">{list}</div>
             </div>
-            <div class="panel">{list}</div>
         </SettingsLayout>
     }
 }

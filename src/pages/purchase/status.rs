@@ -55,6 +55,8 @@ impl Status {
     #[must_use]
     pub fn of(purchase: &Purchase, arrival: Arrival, balance: Credits) -> Self {
         match purchase.state {
+            PurchaseState::Started if purchase.is_auto => asked(&purchase.reason),
+            PurchaseState::Failed if purchase.is_auto => refused(&purchase.reason),
             PurchaseState::Started => started(&purchase.reason),
             PurchaseState::Open if arrival == Arrival::Ordered => processing(arrival),
             PurchaseState::Open => open(arrival),
@@ -88,6 +90,34 @@ fn started(reason: &str) -> Status {
                 .to_owned(),
         actions: vec![Action::Pay("Try again"), Action::Cancel],
         steps: [Progress::Done, Progress::Ahead, Progress::Ahead, Progress::Ahead],
+    }
+}
+
+/// An auto-recharge of which nobody knows yet whether it was charged.
+fn asked(reason: &str) -> Status {
+    let explanation = match reason {
+        "" => "Auto-recharge has asked Stripe to charge your saved card.",
+        reason => reason,
+    };
+    Status {
+        badge: "Under way",
+        tone: Tone::Info,
+        title: "Auto-recharge is charging your card.".to_owned(),
+        explanation: format!("{explanation} It is never charged twice for this."),
+        actions: vec![Action::Check],
+        steps: [Progress::Done, Progress::Now, Progress::Ahead, Progress::Ahead],
+    }
+}
+
+/// An auto-recharge that brought nothing.
+fn refused(reason: &str) -> Status {
+    Status {
+        badge: "Failed",
+        tone: Tone::Bad,
+        title: "Auto-recharge could not charge your card.".to_owned(),
+        explanation: format!("{reason} What to do stands in Settings, Auto-recharge."),
+        actions: vec![Action::BuyAgain, Action::Check],
+        steps: [Progress::Done, Progress::Never, Progress::Never, Progress::Never],
     }
 }
 

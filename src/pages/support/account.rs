@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::{
     api::load_account,
     purchases::{DatedPurchase, Purchases},
+    recharge::RechargeFacts,
     search::SearchForm,
 };
 use crate::{
-    credits::{AccountId, HistoryPage, Overview},
+    credits::{AccountId, AutoRecharge, HistoryPage, Overview},
     pages::{
         credits::{BalanceCards, Lots, Usage, cycle_line},
         history::{HistoryPanel, HistoryQuery},
@@ -44,6 +45,8 @@ pub struct SupportAccountPage {
     pub history: HistoryPage,
     /// All purchases, newest first.
     pub purchases: Vec<DatedPurchase>,
+    /// What is bought by itself.
+    pub recharge: AutoRecharge,
 }
 
 /// The route `/support/accounts/{id}`.
@@ -69,7 +72,7 @@ pub fn SupportAccountView(
     /// Which rows its address asks for.
     query: HistoryQuery,
 ) -> impl IntoView {
-    let SupportAccountPage { staff, head, overview, history, purchases } = page;
+    let SupportAccountPage { staff, head, overview, history, purchases, recharge } = page;
     let place = Place::Support(head.id.clone());
     view! {
         <SupportLayout staff title=head.name.clone()>
@@ -86,6 +89,7 @@ pub fn SupportAccountView(
             <SearchForm/>
             <div class="section"><BalanceCards place=place.clone() overview=overview.clone()/></div>
             <Purchases purchases zone=overview.zone.clone()/>
+            <RechargeFacts recharge/>
             <Lots place=place.clone() overview=overview.clone()/>
             <Usage place=place.clone() overview=overview.clone()/>
             <section class="section" aria-labelledby="history">

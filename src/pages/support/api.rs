@@ -62,8 +62,9 @@ pub async fn load_account(id: String, address: String) -> Result<SupportAccountP
         purchase,
     });
     let purchases = purchases.collect();
+    let recharge = state.payments.auto_recharge(&id).await.explained()?;
     let (name, email) = owner.map(|owner| (owner.name, owner.email)).unwrap_or_default();
     let staff = StaffViewer { name: staff.name, email: staff.email };
     let head = AccountHead { id, name, email };
-    Ok(SupportAccountPage { staff, head, overview, history, purchases })
+    Ok(SupportAccountPage { staff, head, overview, history, purchases, recharge })
 }

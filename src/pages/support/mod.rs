@@ -3,6 +3,7 @@
 mod account;
 mod api;
 mod purchases;
+mod recharge;
 mod search;
 
 pub use account::{AccountHead, SupportAccountPage, SupportAccountRoute, SupportAccountView};

@@ -82,6 +82,7 @@ fn line(dated: DatedPurchase, column: Column) -> impl IntoView {
             <td class="bought">
                 <Moment at=started_at/>
                 <span class="sub">{purchase.package.map_or("Own amount".to_owned(), |id| format!("Package {id}"))}</span>
+                {purchase.is_auto.then(|| view! { <span class="sub">"by auto-recharge"</span> })}
             </td>
             <td class="num credits" data-label="Credits">{column.cell(purchase.credits)}</td>
             <td class="num price">{purchase.total.to_string()}</td>

@@ -101,7 +101,7 @@ struct UsedRow {
 
 /// Counts what a capped account has consumed in the billing cycle of a day, and what it holds.
 pub(super) async fn count_use(
-    transaction: &DatabaseTransaction,
+    connection: &impl ConnectionTrait,
     account: &mut Account,
     cycle: Cycle,
 ) -> Result<(), DbErr> {
@@ -115,8 +115,8 @@ pub(super) async fn count_use(
         GROUP BY operation";
     let values: [Value; 3] =
         [account.id.0.clone().into(), cycle.first.to_string().into(), cycle.end.to_string().into()];
-    let statement = Statement::from_sql_and_values(transaction.get_database_backend(), sql, values);
-    for row in UsedRow::find_by_statement(statement).all(transaction).await? {
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
+    for row in UsedRow::find_by_statement(statement).all(connection).await? {
         let operation: Operation = rows::parse("holds.operation", &row.operation)?;
         account.caps.used[operation as usize] = rows::credits(row.credits);
     }

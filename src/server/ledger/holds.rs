@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, FromQueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement, Value};
 
 use super::{Ledger, ReadError, rows, rowset::Rowset};
 use crate::{
@@ -56,12 +56,12 @@ const HOLDS: &str = "
 /// The open holds of some accounts that have lapsed by an instant, and the holds that are named,
 /// whatever has become of them. One query, or none.
 pub(super) async fn load(
-    transaction: &DatabaseTransaction,
+    connection: &impl ConnectionTrait,
     holding: &[&AccountId],
     until: DateTime<Utc>,
     named: &BTreeSet<(&AccountId, i64)>,
 ) -> Result<BTreeMap<AccountId, Vec<Hold>>, DbErr> {
-    let backend = transaction.get_database_backend();
+    let backend = connection.get_database_backend();
     let (mut wanted, mut values) = (Vec::new(), Vec::<Value>::new());
     if !named.is_empty() {
         let row = |(id, number): &(&AccountId, i64)| vec![id.0.clone().into(), (*number).into()];
@@ -85,7 +85,7 @@ pub(super) async fn load(
     }
     let sql = format!("WITH wanted (account_id, number) AS ({}) {HOLDS}", wanted.join(" UNION "));
     let statement = Statement::from_sql_and_values(backend, sql, values);
-    collect(HoldRow::find_by_statement(statement).all(transaction).await?)
+    collect(HoldRow::find_by_statement(statement).all(connection).await?)
 }
 
 /// Puts the lots of each hold, which come in rows of their own, together.

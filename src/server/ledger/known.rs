@@ -1,12 +1,12 @@
 //! What idempotency keys have led to.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, Statement};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, Statement, Value};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{LedgerError, Outcome, queue::Waiting, rows, rowset::Rowset, runs::Run};
+use super::{LedgerError, Outcome, rows, runs::Run};
 use crate::{
     credits::{AccountId, Credits, Refusal},
     server::entity::entry,
@@ -43,14 +43,6 @@ impl RequestKey {
 #[derive(Default)]
 pub(super) struct Known(HashMap<(AccountId, String), (String, Outcome)>);
 
-/// Reads what the keys of a batch have led to before. One query.
-pub(super) async fn load(
-    connection: &impl ConnectionTrait,
-    batch: &[Waiting],
-) -> Result<Known, DbErr> {
-    find(connection, batch.iter().filter_map(|(request, _)| request.key())).await
-}
-
 /// Reads what a key has led to before.
 ///
 /// # Errors
@@ -60,44 +52,32 @@ pub(super) async fn find_one(
     account: &AccountId,
     key: &RequestKey,
 ) -> Result<Option<Outcome>, LedgerError> {
-    let found = find(connection, std::iter::once((account, key))).await;
-    let known = found.map_err(|error| {
+    let values: [Value; 2] = [account.0.clone().into(), key.key.clone().into()];
+    let sql = "SELECT * FROM entries WHERE account_id = $1 AND request_key = $2
+               AND request_key IS NOT NULL";
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
+    let found = entry::Entity::find().from_raw_sql(statement).one(connection).await;
+    let mut known = Known::default();
+    let taken = found.and_then(|row| row.map_or(Ok(()), |row| known.take(row)));
+    taken.map_err(|error| {
         tracing::error!(%error, "reading a request failed");
         LedgerError::Unavailable
     })?;
     Ok(known.outcome(account, key).transpose()?)
 }
 
-/// Reads what some keys have led to before. One query, or none.
-pub(super) async fn find<'a>(
-    connection: &impl ConnectionTrait,
-    keys: impl Iterator<Item = (&'a AccountId, &'a RequestKey)>,
-) -> Result<Known, DbErr> {
-    // A key that is asked for twice is found once.
-    let keys: BTreeSet<_> = keys.map(|(account, key)| (&account.0, &key.key)).collect();
-    if keys.is_empty() {
-        return Ok(Known::default());
-    }
-    let row = |(account, key): (&String, &String)| vec![account.clone().into(), key.clone().into()];
-    let asked = Rowset::of_texts(&["account", "key"], keys.into_iter().map(row).collect());
-    let (backend, mut values) = (connection.get_database_backend(), Vec::new());
-    let sql = format!(
-        "SELECT entries.* FROM {} JOIN entries ON entries.account_id = new.account
-          AND entries.request_key = new.key AND entries.request_key IS NOT NULL",
-        asked.source(backend, &mut values),
-    );
-    let statement = Statement::from_sql_and_values(backend, sql, values);
-    let found = entry::Entity::find().from_raw_sql(statement).all(connection).await?;
-    let mut known = HashMap::new();
-    for row in found {
+impl Known {
+    /// Adds the entry that a key has led to.
+    ///
+    /// # Errors
+    /// Where the entry can't be read.
+    pub(super) fn take(&mut self, row: entry::Model) -> Result<(), DbErr> {
         let name = (AccountId(row.account_id.clone()), row.request_key.clone().unwrap_or_default());
         let digest = row.request_digest.clone().unwrap_or_default();
-        known.insert(name, (digest, Outcome::of(&rows::entry(row)?, true)));
+        self.0.insert(name, (digest, Outcome::of(&rows::entry(row)?, true)));
+        Ok(())
     }
-    Ok(Known(known))
-}
 
-impl Known {
     /// What a key has led to, where it is known; a refusal where something else was asked.
     pub(super) fn outcome(
         &self,
@@ -112,20 +92,5 @@ impl Known {
     pub(super) fn remember(&mut self, account: &AccountId, key: &RequestKey, outcome: &Outcome) {
         let outcome = Outcome { replayed: true, ..outcome.clone() };
         self.0.insert((account.clone(), key.key.clone()), (key.digest.clone(), outcome));
-    }
-
-    /// Answers who asks for what is known; the others are left.
-    pub(super) fn answer(&self, batch: Vec<Waiting>) -> Vec<Waiting> {
-        let mut rest = Vec::with_capacity(batch.len());
-        for (request, sender) in batch {
-            match request.key().and_then(|(account, key)| self.outcome(account, key)) {
-                // A caller that went away has changed nothing.
-                Some(known) => {
-                    sender.send(known.map(Some).map_err(LedgerError::from)).ok();
-                }
-                None => rest.push((request, sender)),
-            }
-        }
-        rest
     }
 }

@@ -18,6 +18,7 @@ mod billing_cycle;
 mod caps;
 mod compare;
 mod detail;
+mod gather;
 mod history;
 mod holds;
 mod known;
@@ -35,6 +36,7 @@ mod runs;
 mod telling;
 mod verify;
 mod write;
+mod writer;
 mod writes;
 
 use chrono::{DateTime, Utc};

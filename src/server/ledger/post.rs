@@ -1,17 +1,18 @@
 //! Load, apply, write: one batch in one transaction.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, Statement};
+use sea_orm::{ConnectionTrait, DbErr, Statement};
 
 use super::{
-    Outcome, caps, holds,
-    known::{self, Known},
+    Outcome, caps,
+    gather::{self, Gathered},
+    holds,
+    known::Known,
     queue::{Answer, Keyed, Request},
     rows,
-    rowset::Rowset,
     runs::Runs,
     telling::CapsBefore,
     write,
@@ -19,15 +20,15 @@ use super::{
 use crate::{
     credits::{
         Account, AccountId, Applied, Command, Credits, Cycle, EntryKind, Hold, Lot, Operation,
-        Posting, Refusal,
+        Posting, Refusal, Watch,
     },
-    server::entity::{account, allocation, entry, event, lot},
+    server::entity::{allocation, entry, event},
 };
 
 /// One account while its batch is decided, with what has to be written for it.
 pub(super) struct Book {
     pub account: Account,
-    zone: Tz,
+    pub zone: Tz,
     pub lots: BTreeMap<i64, Lot>,
     pub holds: BTreeMap<i64, ChangedHold>,
     /// Credits and operations by day and type.
@@ -35,6 +36,8 @@ pub(super) struct Book {
     pub is_changed: bool,
     /// Its number of entries when the batch began.
     pub seq_before: i64,
+    /// What it was told of, and when, then.
+    pub watch_before: Watch,
     /// None where nothing is capped.
     pub caps_before: Option<CapsBefore>,
 }
@@ -67,56 +70,44 @@ pub(super) struct Books {
 }
 
 /// Carries out a batch: each request has its answer, and a refused one doesn't fail the others.
+/// What is written holds only where nobody else has changed the accounts since they were read.
 pub(super) async fn post(
-    transaction: &DatabaseTransaction,
+    connection: &impl ConnectionTrait,
     requests: &[Request],
     now: DateTime<Utc>,
 ) -> Result<Vec<Answer>, DbErr> {
-    let mut books = Books::load(transaction, requests, now).await?;
-    let mut answers: Vec<_> = requests.iter().map(|it| books.answer(it, now)).collect();
+    let mut books = Books::load(connection, requests, now).await?;
+    let answers = requests.iter().map(|it| books.answer(it, now)).collect();
     for book in books.books.values_mut() {
         books.events.extend(book.events(now)?);
     }
-    write::write(transaction, books).await?;
-    look_again(transaction, requests, &mut answers).await?;
+    write::write(connection, books).await?;
     Ok(answers)
 }
 
-/// What is refused here may have been carried out by another process since it was looked up: then
-/// its first outcome is told, not that there is nothing left to pay for it twice.
-async fn look_again(
-    transaction: &DatabaseTransaction,
+/// Locks the accounts of a batch in the order of their ids, so that two writers can't wait for
+/// each other.
+pub(super) async fn lock(
+    connection: &impl ConnectionTrait,
     requests: &[Request],
-    answers: &mut [Answer],
 ) -> Result<(), DbErr> {
-    let refused = requests.iter().zip(answers.iter()).filter(|(_, answer)| answer.is_err());
-    let keys = refused.filter_map(|(request, _)| request.key()).collect::<Vec<_>>();
-    let known = known::find(transaction, keys.into_iter()).await?;
-    for (request, answer) in requests.iter().zip(answers).filter(|(_, answer)| answer.is_err()) {
-        let found = request.key().and_then(|(account, key)| known.outcome(account, key));
-        if let Some(first) = found {
-            *answer = first.map(Some);
-        }
-    }
+    let (backend, mut values) = (connection.get_database_backend(), Vec::new());
+    let sql = format!(
+        "SELECT 1 FROM {} JOIN accounts ON accounts.id = new.id
+         ORDER BY accounts.id FOR UPDATE OF accounts",
+        gather::ids(requests).source(backend, &mut values),
+    );
+    connection.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
     Ok(())
 }
 
 impl Books {
     async fn load(
-        transaction: &DatabaseTransaction,
+        connection: &impl ConnectionTrait,
         requests: &[Request],
         now: DateTime<Utc>,
     ) -> Result<Self, DbErr> {
-        let backend = transaction.get_database_backend();
-        let ids: BTreeSet<_> = requests.iter().map(|request| &request.account).collect();
-        let accounts = account::Entity::find().from_raw_sql(locked_accounts(backend, &ids));
-        let accounts = accounts.all(transaction).await?;
-        let open_lots = lot::Entity::find().from_raw_sql(open_lots(backend, &ids));
-        let open_lots = open_lots.all(transaction).await?;
-        let mut lots: HashMap<String, Vec<Lot>> = HashMap::new();
-        for row in open_lots {
-            lots.entry(row.account_id.clone()).or_default().push(rows::lot(row)?);
-        }
+        let Gathered { accounts, mut lots, known } = gather::gather(connection, requests).await?;
         let mut books = BTreeMap::new();
         for row in &accounts {
             let mut account = rows::account(row, lots.remove(&row.id).unwrap_or_default());
@@ -126,22 +117,26 @@ impl Books {
                 let today = now.with_timezone(&zone).date_naive();
                 let anchor = u32::try_from(row.cycle_anchor_day).unwrap_or(1);
                 let cycle = Cycle::containing(today, anchor);
-                caps::count_use(transaction, &mut account, cycle).await?;
+                caps::count_use(connection, &mut account, cycle).await?;
                 let (caps, refusals) = (account.caps, Vec::new());
                 caps_before = Some(CapsBefore { caps, cycle, refusals });
             }
             let book = Book { caps_before, ..Book::new(account, zone) };
             books.insert(book.account.id.clone(), book);
         }
-        load_holds(transaction, &mut books, requests, now).await?;
+        load_holds(connection, &mut books, requests, now).await?;
         let (entries, allocations, credited) = (Vec::new(), Vec::new(), Vec::new());
-        let (known, events) = (Known::default(), Vec::new());
-        let runs = Runs::load(transaction, requests, now).await?;
+        let runs = Runs::load(connection, requests, now).await?;
+        let (known, events) = (known, Vec::new());
         Ok(Self { books, known, runs, entries, allocations, credited, events })
     }
 
     fn answer(&mut self, request: &Request, now: DateTime<Utc>) -> Answer {
         let now = request.at.unwrap_or(now);
+        let known = request.key().and_then(|(account, key)| self.known.outcome(account, key));
+        if let Some(first) = known {
+            return first.map(Some);
+        }
         self.pass(&request.account, now)?;
         let Some(keyed) = &request.keyed else {
             return Ok(None);
@@ -169,9 +164,6 @@ impl Books {
     ) -> Result<Outcome, Refusal> {
         let Keyed { key, command } = keyed;
         let book = self.books.get_mut(id).ok_or(Refusal::UnknownAccount)?;
-        if let Some(known) = self.known.outcome(id, key) {
-            return known;
-        }
         self.runs.check(id, keyed)?;
         let applied = book.account.apply(command, now);
         if let (Err(refusal), Some(caps)) = (&applied, &mut book.caps_before) {
@@ -202,36 +194,11 @@ impl Books {
     }
 }
 
-/// Reads accounts, locked in the order of their ids, so that two writers can't wait for each other.
-/// SQLite has one writer and no locks of rows.
-fn locked_accounts(backend: DbBackend, ids: &BTreeSet<&AccountId>) -> Statement {
-    let mut values = Vec::new();
-    let from = named(ids).source(backend, &mut values);
-    let lock = if backend == DbBackend::Sqlite { "" } else { "FOR UPDATE OF accounts" };
-    let sql = format!(
-        "SELECT accounts.* FROM {from} JOIN accounts ON accounts.id = new.id
-         ORDER BY accounts.id {lock}"
-    );
-    Statement::from_sql_and_values(backend, sql, values)
-}
-
-fn open_lots(backend: DbBackend, ids: &BTreeSet<&AccountId>) -> Statement {
-    let mut values = Vec::new();
-    let from = named(ids).source(backend, &mut values);
-    let sql =
-        format!("SELECT lots.* FROM {from} JOIN lots ON lots.account_id = new.id AND lots.is_open");
-    Statement::from_sql_and_values(backend, sql, values)
-}
-
-fn named(ids: &BTreeSet<&AccountId>) -> Rowset<'static> {
-    Rowset::of_texts(&["id"], ids.iter().map(|id| vec![id.0.clone().into()]).collect())
-}
-
 /// Adds the holds that may have lapsed and those that are named. Where nothing is held, they are
 /// looked for only when it is asked what time has done: a hold of zero sets nothing aside, so its
 /// row may be written later.
 async fn load_holds(
-    transaction: &DatabaseTransaction,
+    connection: &impl ConnectionTrait,
     books: &mut BTreeMap<AccountId, Book>,
     requests: &[Request],
     now: DateTime<Utc>,
@@ -243,7 +210,7 @@ async fn load_holds(
     let holding: Vec<_> = holding.map(|account| &account.id).collect();
     let until = requests.iter().filter_map(|request| request.at).fold(now, DateTime::max);
     let named: BTreeSet<_> = requests.iter().filter_map(Request::named_hold).collect();
-    for (id, found) in holds::load(transaction, &holding, until, &named).await? {
+    for (id, found) in holds::load(connection, &holding, until, &named).await? {
         if let Some(book) = books.get_mut(&id) {
             book.account.holds = found;
         }
@@ -254,9 +221,19 @@ async fn load_holds(
 impl Book {
     fn new(account: Account, zone: Tz) -> Self {
         let (lots, holds, usage) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let seq_before = account.seq;
+        let (seq_before, watch_before) = (account.seq, account.watch);
         let (is_changed, caps_before) = (false, None);
-        Self { account, zone, lots, holds, usage, is_changed, seq_before, caps_before }
+        Self {
+            account,
+            zone,
+            lots,
+            holds,
+            usage,
+            is_changed,
+            seq_before,
+            watch_before,
+            caps_before,
+        }
     }
 
     fn take_note(&mut self, posting: Posting) {

@@ -10,27 +10,21 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use sea_orm::DbErr;
 use tokio::{
     sync::{broadcast, mpsc, mpsc::error::TrySendError, oneshot},
     task::JoinHandle,
 };
 
-use super::{LedgerError, Outcome, RequestKey, known, post};
+use super::{LedgerError, Outcome, RequestKey, writer::Writer};
 use crate::{
     credits::{AccountId, Command, Refusal},
-    server::{
-        clock::Clock,
-        database::{Database, is_outage, is_taken},
-    },
+    server::{clock::Clock, database::Database},
 };
 
 /// Commands that are committed together at most.
-const LARGEST_BATCH: usize = 128;
+pub(super) const LARGEST_BATCH: usize = 128;
 /// Commands that may wait for a writer; one more is told to come back.
 const WAITING: usize = 4_096;
-/// How often another process may be quicker with the keys of a batch.
-const RACES: u32 = 3;
 /// Writers on PostgreSQL.
 const WRITERS: usize = 2;
 
@@ -82,7 +76,7 @@ impl Queue {
         let (mut writers, mut tasks) = (Vec::new(), Vec::new());
         for _ in 0..count {
             let (sender, receiver) = mpsc::channel(WAITING);
-            let writer = Writer { database: database.clone(), clock: clock.clone(), receiver };
+            let writer = Writer::new(database.clone(), clock.clone(), receiver);
             writers.push(sender);
             tasks.push(tokio::spawn(writer.run(closing.subscribe())));
         }
@@ -129,98 +123,5 @@ impl Queue {
         for task in tasks.unwrap_or_default() {
             task.await.ok();
         }
-    }
-}
-
-struct Writer {
-    database: Database,
-    clock: Clock,
-    receiver: mpsc::Receiver<Waiting>,
-}
-
-impl Writer {
-    async fn run(mut self, mut closing: broadcast::Receiver<()>) {
-        let mut batch = Vec::with_capacity(LARGEST_BATCH);
-        loop {
-            tokio::select! {
-                biased;
-                count = self.receiver.recv_many(&mut batch, LARGEST_BATCH) => {
-                    if count == 0 {
-                        return;
-                    }
-                    self.commit(std::mem::take(&mut batch)).await;
-                }
-                // Nothing new is taken from here on; what waits is still written.
-                _ = closing.recv() => self.receiver.close(),
-            }
-        }
-    }
-
-    /// Commits a batch. Where a row of it can't be written, each command stands for itself: one
-    /// that can't be carried out must not fail its neighbours. Where the database is away, the
-    /// rest isn't tried: its callers are told at once.
-    async fn commit(&self, batch: Vec<Waiting>) {
-        let Err((batch, error)) = self.try_commit(batch).await else { return };
-        if is_outage(&error) || batch.len() == 1 {
-            return fail(batch, &error);
-        }
-        let mut rest = batch.into_iter();
-        while let Some(waiting) = rest.next() {
-            if let Err((mut failed, error)) = self.try_commit(vec![waiting]).await {
-                if is_outage(&error) {
-                    failed.extend(rest.by_ref());
-                }
-                fail(failed, &error);
-            }
-        }
-    }
-
-    /// What is known is answered from what stands in the database, without a transaction; the
-    /// rest is posted. Where another process was quicker with one of the keys, its row stops the
-    /// batch, and what is known is read again.
-    async fn try_commit(&self, batch: Vec<Waiting>) -> Result<(), (Vec<Waiting>, DbErr)> {
-        let (mut batch, mut races) = (batch, 0);
-        loop {
-            let known = match known::load(self.database.finder(), &batch).await {
-                Ok(known) => known,
-                Err(error) => return Err((batch, error)),
-            };
-            batch = known.answer(batch);
-            if batch.is_empty() {
-                return Ok(());
-            }
-            match self.try_post(batch).await {
-                Err((rest, error)) if races < RACES && is_taken(&error) => batch = rest,
-                outcome => return outcome,
-            }
-            races += 1;
-        }
-    }
-
-    async fn try_post(&self, batch: Vec<Waiting>) -> Result<(), (Vec<Waiting>, DbErr)> {
-        let (requests, senders): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        let requests: Arc<[Request]> = requests.into();
-        let (work, clock) = (Arc::clone(&requests), self.clock.clone());
-        let posted = self.database.write(move |transaction| {
-            let (requests, now) = (Arc::clone(&work), clock.now());
-            Box::pin(async move { post::post(transaction, &requests, now).await })
-        });
-        match posted.await {
-            Ok(answers) => {
-                for (answer, sender) in answers.into_iter().zip(senders) {
-                    // A caller that went away has changed nothing.
-                    sender.send(answer.map_err(LedgerError::from)).ok();
-                }
-                Ok(())
-            }
-            Err(error) => Err((requests.iter().cloned().zip(senders).collect(), error)),
-        }
-    }
-}
-
-fn fail(batch: Vec<Waiting>, error: &DbErr) {
-    tracing::error!(%error, commands = batch.len(), "writing the ledger failed");
-    for (_, sender) in batch {
-        sender.send(Err(LedgerError::Unavailable)).ok();
     }
 }

@@ -1,10 +1,10 @@
 //! Rows that a statement takes as a table named `new`.
 //!
-//! PostgreSQL is a round trip away and plans each text anew: there all rows are one parameter, and
-//! the text is the same however many they are. SQLite is in the same process and reads JSON
-//! slowly: there each value is a parameter.
+//! PostgreSQL is a round trip away and plans each text anew: there each column is one parameter, an
+//! array, and the text is the same however many rows there are. SQLite is in the same process, and
+//! has no arrays: there each value is a parameter.
 
-use sea_orm::{DbBackend, Value};
+use sea_orm::{DbBackend, Value, sea_query::ArrayType};
 
 /// Some rows with the names and types of their columns.
 pub(super) struct Rowset<'a> {
@@ -26,13 +26,17 @@ impl<'a> Rowset<'a> {
         Self::new(columns.iter().map(|name| (*name, "text")).collect(), rows)
     }
 
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
     /// The names of the columns: `account_id, seq, …`.
     pub fn names(&self) -> String {
-        self.columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+        names(&self.columns)
     }
 
     /// What stands after `FROM`; the parameters are added to those that there are, of which on
@@ -40,39 +44,46 @@ impl<'a> Rowset<'a> {
     pub fn source(self, backend: DbBackend, values: &mut Vec<Value>) -> String {
         let Self { columns, rows } = self;
         if backend != DbBackend::Sqlite {
-            values.push(json(&columns, &rows).into());
-            let number = values.len();
-            let columns = columns.iter().map(|(name, kind)| format!("{name} {kind}"));
-            let columns = columns.collect::<Vec<_>>().join(", ");
-            return format!("json_to_recordset(CAST(${number} AS json)) AS new ({columns})");
+            let (names, arrays) = (names(&columns), arrays(&columns, rows, values));
+            return format!("unnest({arrays}) AS new ({names})");
         }
-        // Without numbers: SQLite would look each one up among all of them.
-        let place = format!("({})", vec!["?"; columns.len()].join(", "));
-        let places = vec![place; rows.len()].join(", ");
+        // Without numbers: SQLite would look each one up among all of them. In a few sizes, the
+        // rest of which is NULL: each text is prepared once.
+        let (width, count) = (columns.len(), rows.len());
+        let most = count.next_power_of_two();
+        let place = format!("({})", vec!["?"; width].join(", "));
+        let places = vec![place; most].join(", ");
         values.extend(rows.into_iter().flatten());
+        values.extend(std::iter::repeat_n(Value::BigInt(None), width * (most - count)));
+        values.push(i64::try_from(count).unwrap_or(i64::MAX).into());
         let columns = columns.iter().enumerate();
         let columns = columns.map(|(index, (name, _))| format!("column{} AS {name}", index + 1));
         let columns = columns.collect::<Vec<_>>().join(", ");
-        format!("(SELECT {columns} FROM (VALUES {places})) AS new")
+        format!("(SELECT {columns} FROM (VALUES {places}) LIMIT ?) AS new")
     }
 }
 
-/// `[{"account_id":"acc_…","seq":7}, …]`.
-fn json(columns: &[Column<'_>], rows: &[Vec<Value>]) -> String {
-    let object = |row: &Vec<Value>| {
-        let names = columns.iter().map(|(name, _)| (*name).to_owned());
-        names.zip(row.iter().map(json_value)).collect::<serde_json::Map<_, _>>()
-    };
-    serde_json::Value::from_iter(rows.iter().map(object)).to_string()
+/// Makes a parameter of each column: `CAST($1 AS text[]), CAST($2 AS bigint[]), …`.
+fn arrays(columns: &[Column<'_>], rows: Vec<Vec<Value>>, values: &mut Vec<Value>) -> String {
+    let mut arrays: Vec<_> = columns.iter().map(|_| Vec::with_capacity(rows.len())).collect();
+    for row in rows {
+        for (array, value) in arrays.iter_mut().zip(row) {
+            array.push(value);
+        }
+    }
+    let mut places = Vec::with_capacity(columns.len());
+    for ((_, kind), array) in columns.iter().zip(arrays) {
+        let of = match *kind {
+            "bigint" => ArrayType::BigInt,
+            "boolean" => ArrayType::Bool,
+            _ => ArrayType::String,
+        };
+        values.push(Value::Array(of, Some(Box::new(array))));
+        places.push(format!("CAST(${} AS {kind}[])", values.len()));
+    }
+    places.join(", ")
 }
 
-/// The kinds of value that the ledger's tables have.
-fn json_value(value: &Value) -> serde_json::Value {
-    match value {
-        Value::String(text) => text.clone().into(),
-        Value::BigInt(number) => (*number).into(),
-        Value::Int(number) => (*number).into(),
-        Value::Bool(truth) => (*truth).into(),
-        other => unreachable!("no table of the ledger holds {other:?}"),
-    }
+fn names(columns: &[Column<'_>]) -> String {
+    columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
 }

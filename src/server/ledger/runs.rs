@@ -3,9 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, FromQueryResult, Statement};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
 
-use super::{queue::Keyed, queue::Request, rows, rowset::Rowset};
+use super::{
+    queue::{Keyed, Request},
+    rows,
+    rowset::Rowset,
+};
 use crate::{
     credits::{AccountId, Command, Credits, Refusal},
     server::clock::to_millis,
@@ -33,7 +37,7 @@ impl Runs {
     /// Adds up the runs of a batch, none of them stored: what a hold gives back counts no more.
     /// No query where no program has a ceiling.
     pub async fn load(
-        transaction: &DatabaseTransaction,
+        connection: &impl ConnectionTrait,
         requests: &[Request],
         now: DateTime<Utc>,
     ) -> Result<Self, DbErr> {
@@ -45,7 +49,7 @@ impl Runs {
             vec![account.0.clone().into(), run.clone().into()]
         };
         let asked = Rowset::of_texts(&["account", "name"], named.into_iter().map(row).collect());
-        let (backend, mut values) = (transaction.get_database_backend(), Vec::new());
+        let (backend, mut values) = (connection.get_database_backend(), Vec::new());
         let from = asked.source(backend, &mut values);
         let now = to_millis(now);
         let sql = format!(
@@ -60,7 +64,7 @@ impl Runs {
              GROUP BY entries.account_id, entries.run"
         );
         let statement = Statement::from_sql_and_values(backend, sql, values);
-        let found = UsedRow::find_by_statement(statement).all(transaction).await?;
+        let found = UsedRow::find_by_statement(statement).all(connection).await?;
         let used = |row: UsedRow| ((AccountId(row.account_id), row.run), rows::credits(row.used));
         Ok(Self(found.into_iter().map(used).collect()))
     }

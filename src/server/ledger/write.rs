@@ -1,24 +1,20 @@
 //! Writes what a batch has decided, with as few statements as there are tables.
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement, Value};
+use sea_orm::{ConnectionTrait, DbErr, Value};
 
 use super::{
-    post::{Books, Credited},
+    post::{Book, Books, Credited},
     rows,
     rowset::Rowset,
     writes::Writes,
 };
 use crate::{
-    credits::{Account, PurchaseState},
+    credits::{Credits, PurchaseState},
     server::{
         clock::to_millis,
         entity::{allocation, entry, event, hold, hold_allocation, lot, usage_daily},
     },
 };
-
-/// A lot that is there already changes in what is left of it, and in nothing else.
-const UPDATE_LOT: &str = "ON CONFLICT (account_id, number) DO UPDATE SET
-    remaining = excluded.remaining, held = excluded.held, is_open = excluded.is_open";
 
 /// A hold that is there already was extended or settled.
 const UPDATE_HOLD: &str = "ON CONFLICT (account_id, number) DO UPDATE SET
@@ -35,16 +31,20 @@ const ADD_USAGE: &str = "ON CONFLICT (account_id, day, operation) DO UPDATE SET
     credits = usage_daily.credits + excluded.credits,
     operations = usage_daily.operations + excluded.operations";
 
-pub(super) async fn write(transaction: &DatabaseTransaction, books: Books) -> Result<(), DbErr> {
+pub(super) async fn write(connection: &impl ConnectionTrait, books: Books) -> Result<(), DbErr> {
     if books.entries.is_empty() && books.events.is_empty() {
         return Ok(());
     }
     let changed: Vec<_> = books.books.values().filter(|book| book.is_changed).collect();
-    let (mut lots, mut usage) = (Vec::new(), Vec::new());
+    let (mut made, mut changed_lots, mut usage) = (Vec::new(), Vec::new(), Vec::new());
     let (mut holds, mut hold_allocations) = (Vec::new(), Vec::new());
     for book in &changed {
         let id = &book.account.id;
-        lots.extend(book.lots.values().map(|lot| rows::lot_row(id, lot)));
+        for lot in book.lots.values() {
+            let is_new = lot.number > book.seq_before;
+            let lots = if is_new { &mut made } else { &mut changed_lots };
+            lots.push(rows::lot_row(id, lot));
+        }
         for changed in book.holds.values() {
             holds.push(rows::hold_row(id, &changed.hold));
             if changed.takes_more {
@@ -61,28 +61,30 @@ pub(super) async fn write(transaction: &DatabaseTransaction, books: Books) -> Re
             }
         }));
     }
-    let mut writes = Writes::new(transaction.get_database_backend());
-    update_accounts(&mut writes, changed.iter().map(|book| &book.account));
+    let mut writes = Writes::new(connection.get_database_backend());
+    update_accounts(&mut writes, &changed);
     writes.insert::<entry::Entity>(&books.entries, "");
-    writes.insert::<lot::Entity>(&lots, UPDATE_LOT);
+    writes.insert::<lot::Entity>(&made, "");
+    update_lots(&mut writes, &changed_lots);
     writes.insert::<allocation::Entity>(&books.allocations, "");
     writes.insert::<usage_daily::Entity>(&usage, ADD_USAGE);
     writes.insert::<hold::Entity>(&holds, UPDATE_HOLD);
     writes.insert::<hold_allocation::Entity>(&hold_allocations, TAKE_MORE);
     writes.insert::<event::Entity>(&books.events, TOLD_ALREADY);
-    writes.run(transaction).await?;
-    for credited in &books.credited {
-        mark_credited(transaction, credited).await?;
-    }
-    Ok(())
+    mark_credited(&mut writes, &books.credited);
+    writes.run(connection).await
 }
 
 /// What a batch changes of an account.
 const BALANCE: [&str; 7] = ["available", "held", "seq", "granted", "spent", "expired", "latest_at"];
 
-fn update_accounts<'a>(writes: &mut Writes, accounts: impl Iterator<Item = &'a Account>) {
-    let row = |account: &Account| -> Vec<Value> {
+/// Others change what a customer wants to hear of and the zone that days are counted in, so that
+/// must be as it was, too.
+fn update_accounts(writes: &mut Writes, books: &[&Book]) {
+    let row = |book: &&Book| -> Vec<Value> {
+        let (account, before) = (&book.account, book.watch_before);
         let totals = account.totals;
+        let low_before = before.low_at.map_or(0, Credits::thousandths);
         let numbers = [
             account.available.thousandths(),
             account.held.thousandths(),
@@ -91,39 +93,70 @@ fn update_accounts<'a>(writes: &mut Writes, accounts: impl Iterator<Item = &'a A
             totals.spent.thousandths(),
             totals.expired.thousandths(),
             to_millis(account.latest_at),
+            book.seq_before,
+            low_before,
         ];
-        let texts = [account.id.0.as_str(), account.watch.level.id()];
+        let zone = book.zone.name();
+        let texts = [account.id.0.as_str(), account.watch.level.id(), before.level.id(), zone];
         texts.map(Value::from).into_iter().chain(numbers.map(Value::from)).collect()
     };
-    let texts = [("id", "text"), ("level", "text")];
-    let columns = texts.into_iter().chain(BALANCE.map(|name| (name, "bigint")));
-    let rows = Rowset::new(columns.collect(), accounts.map(row).collect());
+    let texts = ["id", "level", "level_before", "zone_before"].map(|name| (name, "text"));
+    let numbers = BALANCE.into_iter().chain(["seq_before", "low_before"]);
+    let columns = texts.into_iter().chain(numbers.map(|name| (name, "bigint")));
+    let rows = Rowset::new(columns.collect(), books.iter().map(row).collect());
     let changes = BALANCE.map(|name| format!("{name} = new.{name}, ")).concat();
-    writes.add(rows, |from| {
+    writes.add_guarded(rows, |from| {
         format!(
             "UPDATE accounts SET {changes} level = new.level FROM {from}
-             WHERE accounts.id = new.id"
+             WHERE accounts.id = new.id AND accounts.seq = new.seq_before
+               AND accounts.level = new.level_before
+               AND accounts.zone = new.zone_before
+               AND COALESCE(accounts.low_at, 0) = new.low_before"
         )
     });
 }
 
-/// The purchase is credited in the transaction that makes its lot: neither is ever without the
-/// other.
-async fn mark_credited(
-    transaction: &DatabaseTransaction,
-    credited: &Credited,
-) -> Result<(), DbErr> {
-    let at = to_millis(credited.at);
-    let values: [Value; 4] = [
-        PurchaseState::Credited.id().into(),
-        credited.lot.into(),
-        at.into(),
-        credited.purchase.clone().into(),
+/// A lot that is there already changes in what is left of it, and in nothing else.
+fn update_lots(writes: &mut Writes, lots: &[lot::Model]) {
+    let columns = [
+        ("account_id", "text"),
+        ("number", "bigint"),
+        ("remaining", "bigint"),
+        ("held", "bigint"),
+        ("is_open", "boolean"),
     ];
-    let sql = "UPDATE purchases SET state = $1, lot = $2, credited_at = $3, updated_at = $3,
-                      paid_at = COALESCE(paid_at, $3), reason = ''
-               WHERE id = $4";
-    let backend = transaction.get_database_backend();
-    transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
-    Ok(())
+    let row = |lot: &lot::Model| -> Vec<Value> {
+        let id = lot.account_id.clone();
+        vec![
+            id.into(),
+            lot.number.into(),
+            lot.remaining.into(),
+            lot.held.into(),
+            lot.is_open.into(),
+        ]
+    };
+    writes.add(Rowset::new(columns.to_vec(), lots.iter().map(row).collect()), |from| {
+        format!(
+            "UPDATE lots SET remaining = new.remaining, held = new.held, is_open = new.is_open
+             FROM {from} WHERE lots.account_id = new.account_id AND lots.number = new.number"
+        )
+    });
+}
+
+/// A purchase is credited in the transaction that makes its lot: neither is ever without the
+/// other.
+fn mark_credited(writes: &mut Writes, credited: &[Credited]) {
+    let columns = [("id", "text"), ("state", "text"), ("lot", "bigint"), ("at", "bigint")];
+    let row = |credited: &Credited| -> Vec<Value> {
+        let at = to_millis(credited.at);
+        let (purchase, state) = (credited.purchase.clone(), PurchaseState::Credited.id());
+        vec![purchase.into(), state.into(), credited.lot.into(), at.into()]
+    };
+    writes.add(Rowset::new(columns.to_vec(), credited.iter().map(row).collect()), |from| {
+        format!(
+            "UPDATE purchases SET state = new.state, lot = new.lot, credited_at = new.at,
+                    updated_at = new.at, paid_at = COALESCE(paid_at, new.at), reason = ''
+             FROM {from} WHERE purchases.id = new.id"
+        )
+    });
 }

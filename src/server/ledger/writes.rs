@@ -2,8 +2,8 @@
 //! round trip away, is told all of them at once.
 
 use sea_orm::{
-    ColumnTrait, ColumnType, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
-    IdenStatic, Iterable, ModelTrait, Statement, Value,
+    ColumnTrait, ColumnType, ConnectionTrait, DbBackend, DbErr, EntityTrait, IdenStatic, Iterable,
+    ModelTrait, Statement, Value,
 };
 
 use super::rowset::Rowset;
@@ -17,11 +17,13 @@ pub(super) struct Writes {
     statements: Vec<String>,
     /// Those of each statement on SQLite, of all together on PostgreSQL.
     values: Vec<Vec<Value>>,
+    /// The statement that must find all its rows as they were, and how many those are.
+    guarded: Option<(usize, usize)>,
 }
 
 impl Writes {
     pub const fn new(backend: DbBackend) -> Self {
-        Self { backend, statements: Vec::new(), values: Vec::new() }
+        Self { backend, statements: Vec::new(), values: Vec::new(), guarded: None }
     }
 
     /// Rows of a table; what happens to those that are there already is said in SQL.
@@ -55,20 +57,52 @@ impl Writes {
         self.values.push(values);
     }
 
-    pub async fn run(mut self, transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+    /// Like [`Writes::add`]; where one of the rows isn't found, all statements fail. On SQLite
+    /// nobody else can write after what this batch has read.
+    pub fn add_guarded(&mut self, rows: Rowset, statement: impl FnOnce(&str) -> String) {
+        let count = rows.len();
+        if count > 0 && !self.is_sqlite() {
+            self.guarded = Some((self.statements.len(), count));
+            self.add(rows, |from| format!("{} RETURNING 1", statement(from)));
+        } else {
+            self.add(rows, statement);
+        }
+    }
+
+    pub async fn run(mut self, connection: &impl ConnectionTrait) -> Result<(), DbErr> {
         if !self.is_sqlite() {
-            let Some(last) = self.statements.pop() else { return Ok(()) };
-            let before = self.statements.iter().enumerate();
-            let before = before.map(|(index, sql)| format!("part{index} AS ({sql})"));
-            let before = before.collect::<Vec<_>>().join(", ");
-            let with = if before.is_empty() { "" } else { "WITH " };
-            self.statements = vec![format!("{with}{before} {last}")];
+            self.put_together();
         }
         for (sql, values) in self.statements.into_iter().zip(self.values) {
             let statement = Statement::from_sql_and_values(self.backend, sql, values);
-            transaction.execute_raw(statement).await?;
+            connection.execute_raw(statement).await?;
         }
         Ok(())
+    }
+
+    /// One statement of all. What is guarded is read by it, so it is carried out first: dividing
+    /// by nothing fails before anything else is done.
+    fn put_together(&mut self) {
+        let parts = self.statements.iter().enumerate();
+        let parts = parts.map(|(index, sql)| format!("part{index} AS ({sql})"));
+        let parts = parts.collect::<Vec<_>>().join(", ");
+        let all = match self.guarded {
+            _ if parts.is_empty() => return,
+            None => format!("WITH {parts} SELECT 1"),
+            Some((index, count)) => {
+                let values = self.values.last_mut();
+                let values = values.map(|values| {
+                    values.push(i64::try_from(count).unwrap_or(i64::MAX).into());
+                    values.len()
+                });
+                format!(
+                    "WITH {parts} SELECT 1 / CAST((SELECT count(*) FROM part{index}) = ${}
+                                                  AS integer)",
+                    values.unwrap_or_default(),
+                )
+            }
+        };
+        self.statements = vec![all];
     }
 
     fn is_sqlite(&self) -> bool {

@@ -87,9 +87,6 @@ async fn tell_some(transaction: &DatabaseTransaction, now: DateTime<Utc>) -> Res
         }
         told.done.push(event.id.clone());
     }
-    // The platform hears of everything, at once; what waits was told to it before.
-    let new = events.iter().filter(|event| event.wait_until.is_none());
-    told.messages.extend(webhooks::messages(transaction, new, now).await?);
     told.write(transaction, now).await?;
     Ok(u64::try_from(events.len()).unwrap_or(u64::MAX))
 }

@@ -144,8 +144,8 @@ pub(super) async fn waiting(
         .await
 }
 
-/// Writes down that a payment failed, where it did: somebody tells its customer. What becomes of
-/// auto-recharge by that is told by itself.
+/// Writes down that a payment failed, where it did: somebody tells its customer. Of what
+/// auto-recharge made, `auto_recharge::follow` writes what its owner has to know.
 pub(super) async fn tell_failed(
     transaction: &DatabaseTransaction,
     row: &Row,

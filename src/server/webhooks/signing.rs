@@ -40,7 +40,7 @@ fn sign(secret: &Secret, id: &str, timestamp: i64, body: &[u8]) -> Option<String
 mod tests {
     use super::*;
 
-    /// What PyPI's `standardwebhooks` 1.1.0 and its like sign for the same.
+    /// What `standardwebhooks` 1.1.0 of Python and its like sign for the same.
     #[test]
     fn signatures_are_those_of_the_standard() {
         let secrets = [Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")];

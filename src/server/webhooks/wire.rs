@@ -119,7 +119,6 @@ pub enum WireError {
 
 impl Wire {
     /// One that finds hosts so, believes these roots, and waits so long for each answer.
-    #[must_use]
     pub fn new(
         resolver: Arc<dyn Resolve>,
         roots: RootCertStore,

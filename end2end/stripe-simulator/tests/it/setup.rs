@@ -6,7 +6,7 @@ use crate::shop::{Shop, usual};
 /// A customer, and a session that saves a payment method for them.
 async fn setting_up(shop: &Shop) -> (String, String) {
     let customer = shop.post("/v1/customers", "email=mira@northgate.example").await.json();
-    let customer = customer["id"].as_str().unwrap().to_owned();
+    let customer = customer["id"].as_str().expect("an id").to_owned();
     let form = format!(
         "mode=setup&currency=usd&customer={customer}&client_reference_id=account-1\
          &success_url=http://127.0.0.1:9/done?session={{CHECKOUT_SESSION_ID}}\
@@ -14,7 +14,7 @@ async fn setting_up(shop: &Shop) -> (String, String) {
     );
     let session = shop.post("/v1/checkout/sessions", &form).await;
     assert_eq!(session.status, 200, "{}", session.text);
-    (customer, session.json()["id"].as_str().unwrap().to_owned())
+    (customer, session.json()["id"].as_str().expect("an id").to_owned())
 }
 
 async fn methods(shop: &Shop, customer: &str) -> Value {

@@ -60,7 +60,7 @@ pub struct Delivered {
 
 /// Where letters go in this run.
 enum Way {
-    Smtp(Conversation),
+    Smtp(Box<Conversation>),
     Files,
 }
 
@@ -71,7 +71,7 @@ impl Mail {
 
     async fn open(&self) -> Result<Way, Failure> {
         match &self.settings.via {
-            Via::Smtp(server) => Conversation::open(server).await.map(Way::Smtp),
+            Via::Smtp(server) => Conversation::open(server).await.map(|it| Way::Smtp(Box::new(it))),
             Via::Files(folder) => files::make(folder).await.map(|()| Way::Files),
         }
     }

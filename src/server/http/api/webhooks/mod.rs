@@ -42,7 +42,7 @@ pub struct EndpointRequest {
 pub struct AddedEndpoint {
     #[serde(flatten)]
     endpoint: EndpointAnswer,
-    /// What signs its messages, `whsec_…`. It is not shown again.
+    /// What signs its messages, `whsec_…`. It is told in this answer only.
     secret: String,
     /// Whether the same key added it before: then nothing happened now.
     replayed: bool,

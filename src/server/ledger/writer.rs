@@ -1,0 +1,176 @@
+//! Commits batches, one after another.
+//!
+//! On PostgreSQL a writer keeps a connection, and a batch is two statements: one reads, one writes
+//! and commits, unless another process has changed one of the accounts in between. Then nothing is
+//! written, and the batch is carried out again with its accounts locked. On SQLite a batch is a
+//! transaction of the one connection that writes.
+
+use std::{sync::Arc, time::Duration};
+
+use sea_orm::DbErr;
+use tokio::sync::{broadcast, mpsc};
+
+use super::{
+    LedgerError, post,
+    queue::{Answer, LARGEST_BATCH, Request, Waiting},
+};
+use crate::server::{
+    clock::Clock,
+    database::{Database, Line, is_conflict, is_outage, is_overtaken},
+};
+
+/// How often another process may be quicker with the keys or accounts of a batch.
+const RACES: u32 = 3;
+/// How often a batch that lost against others is carried out again.
+const ATTEMPTS: u32 = 10;
+/// Batches that lock their accounts first, after another process was quicker.
+const LOCKED: u32 = 64;
+
+/// Takes what waits and commits it.
+pub(super) struct Writer {
+    database: Database,
+    clock: Clock,
+    receiver: mpsc::Receiver<Waiting>,
+    /// On PostgreSQL.
+    line: Option<Line>,
+    /// Batches that are still to lock their accounts first.
+    locked: u32,
+}
+
+impl Writer {
+    pub const fn new(database: Database, clock: Clock, receiver: mpsc::Receiver<Waiting>) -> Self {
+        Self { database, clock, receiver, line: None, locked: 0 }
+    }
+
+    pub async fn run(mut self, mut closing: broadcast::Receiver<()>) {
+        let mut batch = Vec::with_capacity(LARGEST_BATCH);
+        loop {
+            tokio::select! {
+                biased;
+                count = self.receiver.recv_many(&mut batch, LARGEST_BATCH) => {
+                    if count == 0 {
+                        return;
+                    }
+                    self.commit(std::mem::take(&mut batch)).await;
+                    // Who was answered may ask for more at once: then it is in the next batch.
+                    tokio::task::yield_now().await;
+                }
+                // Nothing new is taken from here on; what waits is still written.
+                _ = closing.recv() => self.receiver.close(),
+            }
+        }
+    }
+
+    /// Commits a batch. Where a row of it can't be written, each command stands for itself: one
+    /// that can't be carried out must not fail its neighbours. Where the database is away, the
+    /// rest isn't tried: its callers are told at once.
+    async fn commit(&mut self, batch: Vec<Waiting>) {
+        let Err((batch, error)) = self.try_commit(batch).await else { return };
+        if is_outage(&error) || batch.len() == 1 {
+            return fail(batch, &error);
+        }
+        let mut rest = batch.into_iter();
+        while let Some(waiting) = rest.next() {
+            if let Err((mut failed, error)) = self.try_commit(vec![waiting]).await {
+                if is_outage(&error) {
+                    failed.extend(rest.by_ref());
+                }
+                fail(failed, &error);
+            }
+        }
+    }
+
+    /// Where another process was quicker with one of the keys or accounts, its row stops the
+    /// batch, and everything is read again.
+    async fn try_commit(&mut self, batch: Vec<Waiting>) -> Result<(), (Vec<Waiting>, DbErr)> {
+        let (requests, senders): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let requests: Arc<[Request]> = requests.into();
+        let mut races = 0;
+        loop {
+            match self.post(&requests).await {
+                Ok(answers) => {
+                    for (answer, sender) in answers.into_iter().zip(senders) {
+                        // A caller that went away has changed nothing.
+                        sender.send(answer.map_err(LedgerError::from)).ok();
+                    }
+                    return Ok(());
+                }
+                Err(error) if races < RACES && is_overtaken(&error) => {
+                    (races, self.locked) = (races + 1, LOCKED);
+                }
+                Err(error) => {
+                    return Err((requests.iter().cloned().zip(senders).collect(), error));
+                }
+            }
+        }
+    }
+
+    async fn post(&mut self, requests: &Arc<[Request]>) -> Result<Vec<Answer>, DbErr> {
+        if self.database.is_sqlite() {
+            let (requests, clock) = (Arc::clone(requests), self.clock.clone());
+            let posted = self.database.write(move |transaction| {
+                let (requests, now) = (Arc::clone(&requests), clock.now());
+                Box::pin(async move { post::post(transaction, &requests, now).await })
+            });
+            return posted.await;
+        }
+        let mut attempt = 1;
+        loop {
+            // One that was kept may have ended with a restart of the database. Whether it has
+            // carried the batch out before is told by the keys.
+            let was_kept = self.line.is_some();
+            match self.post_on_line(requests).await {
+                Err(error) if is_outage(&error) && was_kept => {}
+                Err(error) if is_conflict(&error) && attempt < ATTEMPTS => {
+                    let spread = Duration::from_millis(rand::random_range(0..=10));
+                    tokio::time::sleep(spread * attempt).await;
+                    attempt += 1;
+                }
+                posted => return posted,
+            }
+        }
+    }
+
+    async fn post_on_line(&mut self, requests: &[Request]) -> Result<Vec<Answer>, DbErr> {
+        let line = match self.line.take() {
+            Some(line) => line,
+            None => self.database.line().await?,
+        };
+        let posted = if self.locked > 0 {
+            self.locked -= 1;
+            self.post_locked(&line, requests).await
+        } else {
+            post::post(&line, requests, self.clock.now()).await
+        };
+        if posted.as_ref().map_or_else(|error| is_overtaken(error) || is_conflict(error), |_| true)
+        {
+            self.line = Some(line);
+        }
+        posted
+    }
+
+    async fn post_locked(&self, line: &Line, requests: &[Request]) -> Result<Vec<Answer>, DbErr> {
+        line.begin().await?;
+        let posted = async {
+            post::lock(line, requests).await?;
+            let answers = post::post(line, requests, self.clock.now()).await?;
+            line.commit().await?;
+            Ok(answers)
+        };
+        match posted.await {
+            Ok(answers) => Ok(answers),
+            Err(error) => {
+                // The first error is the one to tell.
+                line.roll_back().await.ok();
+                Err(error)
+            }
+        }
+    }
+}
+
+fn fail(batch: Vec<Waiting>, error: &DbErr) {
+    tracing::error!(%error, commands = batch.len(), "writing the ledger failed");
+    for (_, sender) in batch {
+        sender.send(Err(LedgerError::Unavailable)).ok();
+    }
+}
