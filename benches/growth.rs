@@ -12,7 +12,7 @@ use recharge::{
     },
     server::ledger::open_account,
 };
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
 
 use crate::{
     Answer,
@@ -33,7 +33,7 @@ const YEAR_MS: i64 = 365 * 86_400_000;
 const DIGEST: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 
 /// An account with a history of a year.
-struct Grown {
+pub struct Grown {
     id: AccountId,
     entries: i64,
 }
@@ -46,15 +46,17 @@ enum Request {
     Overview,
     HistoryPage,
     PastChart,
+    YearChart,
 }
 
 impl Request {
-    const ALL: [(Self, &str); 5] = [
+    const ALL: [(Self, &str); 6] = [
         (Self::Debit, "debit"),
         (Self::Balance, "balance"),
         (Self::Overview, "the credits page's data"),
         (Self::HistoryPage, "any history page"),
         (Self::PastChart, "the chart of a past cycle"),
+        (Self::YearChart, "the roll-up of 12 months"),
     ];
 }
 
@@ -132,6 +134,12 @@ impl Grown {
     async fn new(store: &Store, entries: i64) -> Answer<Self> {
         let start = Utc::now() - TimeDelta::days(366);
         let id = open_account(store.database.writer(), Tz::UTC, 1, start).await?;
+        Self::fill_account(store, id, entries).await
+    }
+
+    /// Gives an account without any the history of a year with so many debits.
+    pub async fn fill_account(store: &Store, id: AccountId, entries: i64) -> Answer<Self> {
+        let start = Utc::now() - TimeDelta::days(366);
         let amount = Credits::from_thousandths(10 * entries * COST.thousandths());
         let grant = Command::Grant {
             source: Source::Promotion,
@@ -236,7 +244,21 @@ impl Grown {
                 let day = Utc::now().date_naive() - days_ago;
                 drop(ledger.overview(id, Some(day)).await?);
             }
+            Request::YearChart => drop(year(store, id).await?),
         }
         Ok(start.elapsed().as_secs_f64() * 1_000.0)
     }
+}
+
+/// What a chart of 12 months reads.
+async fn year(store: &Store, id: &AccountId) -> Answer<Vec<QueryResult>> {
+    let reader = store.database.reader();
+    let sql =
+        "SELECT substr(day, 1, 7) AS month, operation, CAST(SUM(credits) AS BIGINT) AS credits
+               FROM usage_daily WHERE account_id = $1 AND day > $2
+               GROUP BY substr(day, 1, 7), operation";
+    let first = (Utc::now() - TimeDelta::days(365)).date_naive().to_string();
+    let values: [Value; 2] = [id.0.clone().into(), first.into()];
+    let statement = Statement::from_sql_and_values(reader.get_database_backend(), sql, values);
+    Ok(reader.query_all_raw(statement).await?)
 }

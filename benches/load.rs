@@ -73,6 +73,17 @@ pub struct Run {
 }
 
 impl Run {
+    /// Those of many clients as one.
+    pub fn all(runs: Vec<Self>, elapsed: Duration) -> Self {
+        let mut all = Self { elapsed, is_right: true, ..Self::default() };
+        for run in runs {
+            all.answers += run.answers;
+            all.latencies_us.extend(run.latencies_us);
+            all.is_right &= run.is_right;
+        }
+        all
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "rates need no more than 53 bits")]
     pub fn rate(&self) -> f64 {
         self.answers as f64 / self.elapsed.as_secs_f64()
@@ -113,13 +124,7 @@ impl Load {
         let start = Instant::now();
         let tasks = clients.into_iter().map(|client| tokio::spawn(client.work(start + length)));
         let runs = try_join_all(tasks).await?.into_iter().collect::<Answer<Vec<_>>>()?;
-        let mut all = Run { elapsed: start.elapsed(), is_right: true, ..Run::default() };
-        for run in runs {
-            all.answers += run.answers;
-            all.latencies_us.extend(run.latencies_us);
-            all.is_right &= run.is_right;
-        }
-        Ok(all)
+        Ok(Run::all(runs, start.elapsed()))
     }
 
     /// Whether each account at the edge paid for exactly what it could.

@@ -3,9 +3,11 @@
 
 mod accounts;
 mod growth;
+mod http;
 mod limit;
 mod load;
 mod measure;
+mod page;
 mod plan;
 mod processes;
 mod reminders;
@@ -49,6 +51,11 @@ async fn bench() -> Answer<()> {
         if plan.has("growth") {
             let store = Store::new(kind, "growth").await?;
             rows.extend(growth::measure(&plan, &store).await?);
+            store.remove().await?;
+        }
+        if plan.has("the credits page") {
+            let store = Store::new(kind, "page").await?;
+            rows.extend(page::measure(&plan, &store).await?);
             store.remove().await?;
         }
         if kind == Kind::Postgres && plan.has("reminders") {

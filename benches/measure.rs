@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     Answer,
     accounts::Accounts,
+    http::Served,
     limit::Limit,
     load::{Load, Run},
     plan::Plan,
@@ -23,6 +24,8 @@ pub enum Side {
     Limit { limit: Limit, accounts: usize, clients: usize },
     /// Our ledger, with so many in flight.
     Ours { load: Load, in_flight: usize },
+    /// Our program over HTTP, from so many connections, each with so many charges at a time.
+    Http { served: Arc<Served>, accounts: Arc<Accounts>, connections: usize, together: usize },
     /// Our ledger in so many processes, with so many in flight altogether.
     Processes { url: String, accounts: Arc<Accounts>, processes: usize, in_flight: usize },
 }
@@ -43,6 +46,9 @@ impl Side {
                 return Ok((limit.run(*accounts, *clients, length).await?, None));
             }
             Self::Ours { load, in_flight } => load.run(*in_flight, length, seed).await?,
+            Self::Http { served, accounts, connections, together } => {
+                served.charge(accounts, *connections, *together, length, seed).await?
+            }
             Self::Processes { url, accounts, processes, in_flight } => {
                 let place = (url.as_str(), Arc::clone(accounts));
                 processes::run(place, *processes, *in_flight, length, seed).await?
@@ -55,7 +61,7 @@ impl Side {
         match self {
             Self::Limit { .. } => None,
             Self::Ours { load, .. } => Some(&load.accounts),
-            Self::Processes { accounts, .. } => Some(accounts),
+            Self::Http { accounts, .. } | Self::Processes { accounts, .. } => Some(accounts),
         }
     }
 }
@@ -141,7 +147,7 @@ pub fn median(mut numbers: Vec<f64>) -> f64 {
 }
 
 /// The latency below which so many of a hundred are.
-fn part_ms(sorted_us: &[u32], percent: usize) -> f64 {
+pub fn part_ms(sorted_us: &[u32], percent: usize) -> f64 {
     let place = (sorted_us.len() * percent / 100).min(sorted_us.len().saturating_sub(1));
     sorted_us.get(place).map_or(0.0, |us| f64::from(*us) / 1_000.0)
 }

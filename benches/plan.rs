@@ -48,7 +48,7 @@ impl Plan {
             is_full,
             is_whole: is_full && only.is_none() && only_in_flight.is_none(),
             pairs: if is_full { 5 } else { 3 },
-            slot: Duration::from_secs(if is_full { 2 } else { 1 }),
+            slot: Duration::from_secs(1),
             largest,
             samples: if is_full { 200 } else { 40 },
             seed: u64::try_from(seed)?,

@@ -7,6 +7,7 @@ use recharge::credits::Credits;
 use crate::{
     Answer,
     accounts::Accounts,
+    http::{self, Served},
     limit::Limit,
     load::{AFFORDABLE, COST, Load, Workload},
     measure::{Pair, Side, bound, measure},
@@ -53,6 +54,7 @@ pub async fn measure_all(plan: &Plan, store: &Store) -> Answer<Vec<Row>> {
     }
     if store.kind == Kind::Postgres {
         bench.processes().await?;
+        bench.http().await?;
     }
     let verified = store.ledger.verify().await;
     let adds_up = verified.inspect_err(|error| eprintln!("{error}")).is_ok();
@@ -146,6 +148,27 @@ impl Bench<'_> {
         let (limit, ours) = (side(1), side(4));
         let pair = Pair { name, in_flight, limit, ours, target: Target::AtLeast(0.8) };
         self.rows.push(measure(self.plan, self.store, pair).await?.row);
+        Ok(())
+    }
+
+    /// The program over HTTP against the library in this process.
+    async fn http(&mut self) -> Answer<()> {
+        let rows = [
+            ("HTTP, one debit a request, against the library", 64, 1, 0.5),
+            ("HTTP, batches of 100 debits, against the library", 4, http::BATCH, 0.75),
+        ];
+        for (name, connections, together, least) in rows {
+            let in_flight = connections * together;
+            if !self.plan.has(name) || self.plan.only_in_flight.is_some() {
+                continue;
+            }
+            let (served, accounts) = (Served::start(self.store).await?, Arc::clone(&self.many));
+            let limit = Side::Ours { load: self.load(&self.many, Workload::Uniform), in_flight };
+            let ours = Side::Http { served, accounts, connections, together };
+            let (name, target) = (name.to_owned(), Target::AtLeast(least));
+            let pair = Pair { name, in_flight, limit, ours, target };
+            self.rows.push(measure(self.plan, self.store, pair).await?.row);
+        }
         Ok(())
     }
 

@@ -88,7 +88,7 @@ mod tests {
             (Operation::Strategy, quantities(&[("iterations", "1"), ("model", "standard")])),
             (
                 Operation::Backtest,
-                quantities(&[("assets", "1200"), ("years", "1"), ("resolution", "hourly")]),
+                quantities(&[("assets", "1000"), ("years", "1"), ("resolution", "hourly")]),
             ),
         ] {
             let priced = card.price(operation, &given).unwrap();

@@ -23,8 +23,6 @@ on_both_databases!(
     what_was_given_back_is_below_the_cap_again,
     a_key_with_a_ceiling_spends_nothing_above_it,
     a_ceiling_holds_for_what_a_hold_grows_to,
-    a_ceiling_holds_for_all_requests_of_a_run_together,
-    two_requests_of_one_run_at_once_do_not_pass_its_ceiling,
     who_asks_too_fast_is_told_when_to_come_back,
     a_known_balance_is_not_sent_again,
 );
@@ -165,47 +163,6 @@ async fn a_key_with_a_ceiling_spends_nothing_above_it(app: TestApp) {
     let told = program.post_new("/holds", &json!({"quote": text(&dear, "id")})).await;
     assert_eq!(told.refused(403, "above_ceiling")["needed"], "625");
     assert_eq!(program.balance(&account).await, ("850".to_owned(), "50".to_owned()));
-}
-
-/// A backtest for so much, in a run.
-fn in_run(run: &str, amount: &str) -> Value {
-    json!({"operation": "backtest", "amount": amount, "reference": run})
-}
-
-async fn a_ceiling_holds_for_all_requests_of_a_run_together(app: TestApp) {
-    let account = account_with(&app, 1_000).await;
-    let program = Program::with(&app, Some(&account), WORKER, Some(credits(100))).await;
-    program.post_new("/usage", &in_run("run-1", "30")).await.is(200);
-    let held = program.post_new("/holds", &in_run("run-1", "60")).await.is(201);
-    let refused = program.post_new("/usage", &in_run("run-1", "10.001")).await;
-    let problem = refused.refused(403, "above_ceiling");
-    assert_eq!((&problem["limit"], &problem["needed"]), (&json!("100"), &json!("100.001")));
-    let hold = text(&held, "id");
-    let more = json!({"more": "10.001"});
-    let refused = program.post_new(&format!("/holds/{hold}/extend"), &more).await;
-    refused.refused(403, "above_ceiling");
-    // Another run has a ceiling of its own, and so has a request that names none.
-    program.post_new("/usage", &in_run("run-2", "100")).await.is(200);
-    program.post_new("/usage", &backtest("100")).await.is(200);
-    // What a hold gives back can be used again in its run.
-    let (capture, part) = (format!("/holds/{hold}/capture"), json!({"amount": "20"}));
-    program.post_new(&capture, &part).await.is(200);
-    program.post("/usage", "last", &in_run("run-1", "50")).await.is(200);
-    program.post_new("/usage", &in_run("run-1", "0.001")).await.refused(403, "above_ceiling");
-    program.post("/usage", "last", &in_run("run-1", "50")).await.is(200);
-    program.post_new("/holds", &in_run("run-3", "100")).await.is(201);
-    app.state.clock.advance(TimeDelta::hours(2));
-    program.post_new("/holds", &in_run("run-3", "100")).await.is(201);
-}
-
-async fn two_requests_of_one_run_at_once_do_not_pass_its_ceiling(app: TestApp) {
-    let account = account_with(&app, 1_000).await;
-    let program = Program::with(&app, Some(&account), WORKER, Some(credits(100))).await;
-    let asked = in_run("run", "30");
-    let asks = (0..20).map(|_| program.post_new("/holds", &asked));
-    let answers = futures::future::join_all(asks).await;
-    let granted = answers.iter().filter(|answer| answer.status == 201).count();
-    assert_eq!(granted, 3);
 }
 
 async fn a_ceiling_holds_for_what_a_hold_grows_to(app: TestApp) {

@@ -82,6 +82,8 @@ async fn header_chart_and_export_agree_on_the_cycle_in_every_zone(app: TestApp) 
             set(&app, at);
             execute(&app, &customer, spend(whole), at).await;
         }
+        // The clock runs on while the pages are looked at.
+        set(&app, ends - TimeDelta::minutes(10));
         customer.sign_in().await.redirects_to("/settings/credits");
         let last = end - Days::new(1);
 
@@ -101,7 +103,7 @@ async fn header_chart_and_export_agree_on_the_cycle_in_every_zone(app: TestApp) 
         assert_eq!(by_type.matches(">30").count(), 2, "{case}: {by_type}");
         assert_eq!(export(&mut customer, first, last).await, (2, 30.0), "{case}");
 
-        // A millisecond later the next cycle has begun, and this one is an earlier one.
+        // At its end the next cycle has begun, and this one is an earlier one.
         set(&app, ends);
         let page = customer.get("/settings/credits").await.body;
         let header = between(&page, "Consumed this cycle</h2>", "</div>");

@@ -9,10 +9,18 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use recharge::server::jobs::{Done, Job, JobError, Jobs, standings};
+use recharge::server::{
+    database::Database,
+    jobs::{Done, Job, JobError, Jobs, standings},
+};
+use sea_orm::ConnectionTrait;
 use tokio_util::sync::CancellationToken;
 
-use crate::{app::TestApp, databases::on_both_databases};
+use crate::{
+    app::TestApp,
+    databases::on_both_databases,
+    program::{run, text},
+};
 
 on_both_databases!(
     of_many_processes_one_does_each_slot,
@@ -245,4 +253,22 @@ async fn metrics_are_for_those_who_hold_the_token(app: TestApp) {
     assert_eq!(secured.visitor().send(ask("canary-of-metrics")).await.status, 200);
     let production = app.with_settings(&["--environment=PROD"]).await;
     assert_eq!(production.visitor().get("/metrics").await.status, 404);
+}
+
+#[tokio::test]
+async fn the_program_tells_how_its_jobs_stand() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = || text(&run(folder.path(), &["jobs"]).stdout);
+    run(folder.path(), &["migrate"]);
+    assert_eq!(told(), "No job has run yet.\n");
+    let url = format!("sqlite://{}/data/recharge.db", folder.path().display());
+    let database = Database::connect(&url).await.unwrap();
+    let row = "INSERT INTO jobs (name, slot, next_slot, claim, claimed_at, seen_at, finished_at,
+                   done, error)
+               VALUES ('mail', 0, 60000, 'x', 1000, 1000, 1250, 0, 'the mail server is away')";
+    database.writer().execute_unprepared(row).await.unwrap();
+    let told = told();
+    assert!(told.starts_with("mail "), "{told}");
+    assert!(told.contains("1970-01-01 00:00:00 UTC  took 250 ms, did 0; 1 of 1 failed"), "{told}");
+    assert!(told.contains("failed: the mail server is away"), "{told}");
 }

@@ -157,7 +157,7 @@ async fn nobody_is_told_of_what_is_over(app: TestApp) {
     customer.does(grant(40)).await;
     let lot_ends = customer.clock.now() + TimeDelta::days(7);
     let expiring = Event::Expiring { amount: credits(5), expires_at: lot_ends, days: 7 };
-    let caps = Caps { all: Some(credits(100)), ..Caps::default() };
+    let caps = Caps { all: Some(credits(150)), ..Caps::default() };
     customer.ledger.set_caps(&customer.account, caps).await.unwrap();
     customer.does(spend(85)).await;
     customer.does(grant(50)).await;

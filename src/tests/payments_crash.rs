@@ -129,7 +129,7 @@ pub async fn somebody_waits_for(
 }
 
 /// The database notices that the one who waited there is dead, and ends what it did for them.
-async fn noticed(connection: &DatabaseConnection, waiting: i32) {
+pub async fn noticed(connection: &DatabaseConnection, waiting: i32) {
     let end = format!("SELECT pg_terminate_backend({waiting})");
     connection.execute_unprepared(&end).await.unwrap();
     let query = format!("SELECT pid FROM pg_stat_activity WHERE pid = {waiting}");

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::{
     databases::{TestDatabase, on_both_databases},
-    payments_crash::{Fragile, somebody_waits_for},
+    payments_crash::{Fragile, noticed, somebody_waits_for},
     payments_shop::SOON,
     recharge_shop::{CHARGE, GOOD, credits},
 };
@@ -87,8 +87,9 @@ async fn killed_between_the_payment_and_the_lot_another_process_credits() {
     lock.execute_unprepared(&row).await.unwrap();
     fragile.start().await;
     is_asked(&fragile).await;
-    somebody_waits_for(&connection, &lock).await;
+    let waiting = somebody_waits_for(&connection, &lock).await;
     fragile.kill();
+    noticed(&connection, waiting).await;
     lock.rollback().await.unwrap();
     let rows = fragile.shop.recharge_rows().await;
     assert_eq!((rows[0].state.as_str(), rows[0].lot), ("processing", None));

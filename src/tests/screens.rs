@@ -122,6 +122,7 @@ async fn an_unknown_filter_shows_all_rows_instead_of_failing(app: TestApp) {
         "from=2026-01-01&to=2025-01-01",
         "from=-262143-01-01&to=262142-12-31",
         "cycle=9999-99-99",
+        "open=%00",
     ] {
         for path in ["/settings/credits", "/settings/credits/history"] {
             let page = customer.get(&format!("{path}?{query}")).await;
@@ -130,9 +131,7 @@ async fn an_unknown_filter_shows_all_rows_instead_of_failing(app: TestApp) {
         let file = customer.get(&format!("/settings/credits/history.csv?{query}")).await;
         assert_eq!(file.status, 200, "{query}");
     }
-    for path in ["/settings/credits/purchases/%00", "/settings/credits/history?open=%00"] {
-        assert_eq!(customer.get(path).await.status, 404, "{path}");
-    }
+    assert_eq!(customer.get("/settings/credits/purchases/%00").await.status, 404);
     let page = customer.get("/settings/credits/history?kind=stolen").await;
     assert_eq!(rows_of(&page.body).len(), 25);
 }

@@ -41,7 +41,10 @@ pub fn CardPanel(
     card: SavedCard,
     /// Whether it may be charged.
     is_on: bool,
+    /// Whether another one is asked for elsewhere on the page.
+    is_refused: bool,
 ) -> impl IntoView {
+    let another = (!is_refused).then(|| view! { <PostButton to="card" words="Use another card"/> });
     let words = if is_on {
         "Removing it switches auto-recharge off."
     } else {
@@ -53,7 +56,7 @@ pub fn CardPanel(
             <p class="card-name"><Icon glyph=Glyph::Lock/><b>{card.to_string()}</b></p>
             <p class="small">{words}</p>
             <div class="row">
-                <PostButton to="card" words="Use another card"/>
+                {another}
                 <PostButton to="card/remove" words="Remove the card" class="button button-danger"/>
             </div>
         </section>

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     components::{Notice, Tone},
+    credits::PauseReason,
     pages::layout::{MenuEntry, SettingsLayout},
 };
 
@@ -38,6 +39,7 @@ pub fn AutoRechargeView(
         }
     });
     let paused = recharge.is_on.then_some(recharge.paused).flatten();
+    let is_refused = paused.is_some_and(|(_, reason)| reason != PauseReason::Price);
     let paused = paused.map(|(_, reason)| view! { <Paused reason/> });
     let available = viewer.available;
     let content = match (&step, &recharge.card) {
@@ -53,7 +55,7 @@ pub fn AutoRechargeView(
     };
     let is_agreeing = matches!(step, Step::Agree(_));
     let card = recharge.card.clone().filter(|_| !is_agreeing);
-    let card = card.map(|card| view! { <CardPanel card is_on=recharge.is_on/> });
+    let card = card.map(|card| view! { <CardPanel card is_on=recharge.is_on is_refused/> });
     let recent = (!recharge.recharges.is_empty() && !is_agreeing).then(|| {
         view! { <Recent recharges=recharge.recharges made_at=page.made_at zone=page.zone/> }
     });

@@ -1,12 +1,18 @@
 //! The only writer of credits.
 //!
 //! # Shape
-//! A verb puts a [`Command`] with its idempotency key into the [`queue`]; the writer takes all
-//! that waits, and [`post`] loads the accounts, asks the state machine for each command in turn,
-//! and writes all rows together in one transaction: [`writes`] are its statements, [`rowset`] what
-//! they carry, and [`telling`] what somebody should be told of. [`overview`] and [`history`] show what was
-//! written, and [`verify`] proves that it adds up: [`replay`] lives the entries again, and
-//! [`compare`] and [`replay_holds`] hold every other row against them.
+//! A verb puts a [`Command`] with its idempotency key into the [`queue`]; a [`writer`] takes all
+//! that waits, and [`post`] reads what the batch needs ([`gather`]), asks the state machine for
+//! each command in turn, and writes all rows together in one transaction: [`writes`] are its
+//! statements, [`rowset`] what they carry, and [`telling`] what somebody should be told of.
+//!
+//! Who else changes a row of `accounts` that a batch relies on (its zone, its level, where it is
+//! low) is met by the condition of [`write`]: a batch that was decided on other words is not
+//! written. Whoever adds such a column adds it there.
+//!
+//! [`overview`] and [`history`] show what was written, and [`verify`] proves that it adds up:
+//! [`replay`] lives the entries again, and [`compare`] and [`replay_holds`] hold every other row
+//! against them.
 //!
 //! # What must hold
 //! - A balance never changes without an entry, written in the same transaction.

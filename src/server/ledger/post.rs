@@ -127,8 +127,7 @@ impl Books {
         load_holds(connection, &mut books, requests, now).await?;
         let (entries, allocations, credited) = (Vec::new(), Vec::new(), Vec::new());
         let runs = Runs::load(connection, requests, now).await?;
-        let (known, events) = (known, Vec::new());
-        Ok(Self { books, known, runs, entries, allocations, credited, events })
+        Ok(Self { books, known, runs, entries, allocations, credited, events: Vec::new() })
     }
 
     fn answer(&mut self, request: &Request, now: DateTime<Utc>) -> Answer {

@@ -1,6 +1,6 @@
 //! How mail goes out: over SMTP, or into files.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::Ipv4Addr, path::PathBuf, time::Duration};
 
 use lettre::{
     message::Mailbox,
@@ -102,7 +102,11 @@ impl Server {
         let host = url.host().ok_or("must name a host, such as smtp://mail.example.com:587")?;
         let password = url.password().map(decoded).transpose()?;
         let is_here = match &host {
-            Host::Domain(name) => *name == "localhost",
+            // An address of numbers is a name here: smtp is no scheme of the web.
+            Host::Domain(name) => {
+                let address = name.parse::<Ipv4Addr>();
+                *name == "localhost" || address.is_ok_and(|address| address.is_loopback())
+            }
             Host::Ipv4(address) => address.is_loopback(),
             Host::Ipv6(address) => address.is_loopback(),
         };
