@@ -1,6 +1,6 @@
 //! Whether what happened still matters when it is told: nobody is warned of what is over.
 
-use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 
 use crate::{
@@ -73,20 +73,17 @@ pub(super) async fn was_warned(
     Ok(last.is_some_and(|latch| latch.kind != EventKind::Recovered.id()))
 }
 
-/// Whether anything of the lots is left that end on this day in UTC, from this instant on: they are
-/// reminded of together.
+/// Whether anything of the lots is left that end at this instant.
 async fn is_any_left(
     connection: &impl ConnectionTrait,
     account: &str,
     expires_at: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
     use lot::Column;
-    let next_day = expires_at.date_naive().and_time(NaiveTime::MIN).and_utc() + TimeDelta::days(1);
     let open = lot::Entity::find()
         .filter(Column::AccountId.eq(account))
         .filter(Column::IsOpen.eq(true))
-        .filter(Column::ExpiresAt.gte(to_millis(expires_at)))
-        .filter(Column::ExpiresAt.lt(to_millis(next_day)));
+        .filter(Column::ExpiresAt.eq(to_millis(expires_at)));
     Ok(open.one(connection).await?.is_some())
 }
 
