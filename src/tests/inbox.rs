@@ -32,7 +32,7 @@ async fn the_inbox_shows_what_was_told_and_marks_it_read(app: TestApp) {
     customer.is_told().await;
     let page = customer.visitor.get(INBOX).await.body;
     for words in
-        ["Your balance is below 100 credits", "80 credits are left", "/settings/credits/buy"]
+        ["Your balance is below 100 credits", "80 credits were left", "/settings/credits/buy"]
     {
         assert!(page.contains(words), "{words}: {page}");
     }

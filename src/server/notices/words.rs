@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::{
-    credits::{Credits, Event, Operation},
+    credits::{Credits, Event, Operation, grouped},
     server::clock::in_named_zone,
 };
 
@@ -29,9 +29,11 @@ impl Words {
         let day = |at| in_named_zone(at, zone).format("%-d %b %Y").to_string();
         let (title, text) = match event {
             Event::Low { .. } | Event::Depleted | Event::Recovered { .. } => balance(event),
-            Event::Expiring { amount, expires_at, days } => {
-                let minute = in_named_zone(*expires_at, zone).format("%-d %b %Y, %H:%M");
-                (expiring_title(*amount, *days), expiring_text(&format!("{minute} ({zone})")))
+            Event::Expiring { amount, expires_at, .. } => {
+                let end = in_named_zone(*expires_at, zone);
+                let days = (end.date_naive() - in_named_zone(at, zone).date_naive()).num_days();
+                let minute = end.format("%-d %b %Y, %H:%M");
+                (expiring_title(*amount, days), expiring_text(&format!("{minute} ({zone})")))
             }
             Event::CapReached { operation, cap, used, percent, until } => {
                 let until = until.format("%-d %b %Y").to_string();
@@ -69,7 +71,7 @@ fn balance(event: &Event) -> (String, String) {
     match event {
         Event::Low { balance, low_at } => (
             format!("Your balance is below {}", with_unit(*low_at)),
-            format!("{} left when it fell below your threshold. Work that costs more than what is left will not start.", are(*balance)),
+            format!("{} left when it fell below your threshold. Work that costs more than what is left will not start.", were(*balance)),
         ),
         Event::Recovered { balance } => (
             "Your balance has recovered".to_owned(),
@@ -82,9 +84,14 @@ fn balance(event: &Event) -> (String, String) {
     }
 }
 
-fn expiring_title(amount: Credits, days: u32) -> String {
+/// In days as they are left: a reminder may come later than it was due.
+fn expiring_title(amount: Credits, days: i64) -> String {
     let verb = if amount == ONE { "expires" } else { "expire" };
-    let when = if days == 1 { "within a day".to_owned() } else { format!("in {days} days") };
+    let when = match days {
+        ..=0 => "today".to_owned(),
+        1 => "tomorrow".to_owned(),
+        days => format!("in {days} days"),
+    };
     format!("{} {verb} {when}", with_unit(amount))
 }
 
@@ -101,7 +108,8 @@ fn cap_reached(
     percent: u8,
     until: &str,
 ) -> (String, String) {
-    let whose = operation.map_or_else(String::new, |operation| format!(" for {operation}"));
+    let whose =
+        operation.map_or_else(String::new, |operation| format!(" for {}", operation.name()));
     let count = format!("{used} of {} are used or held in this billing cycle.", with_unit(cap));
     if percent < 100 {
         return (
@@ -136,11 +144,12 @@ fn price_changed(
             ),
         );
     }
+    let [told, all] = [known, operations].map(|count| grouped(count.into()));
     let basis = if known == operations {
         "Every operation of these days was priced again.".to_owned()
     } else {
         format!(
-            "{known} of {operations} operations could be priced again; the others are taken to change like those of their type."
+            "{told} of {all} operations could be priced again; the others are taken to change like those of their type."
         )
     };
     (
@@ -199,6 +208,11 @@ fn with_unit(amount: Credits) -> String {
 /// "1 credit is", "842.5 credits are".
 fn are(amount: Credits) -> String {
     format!("{} {}", with_unit(amount), if amount == ONE { "is" } else { "are" })
+}
+
+/// "1 credit was", "842.5 credits were".
+fn were(amount: Credits) -> String {
+    format!("{} {}", with_unit(amount), if amount == ONE { "was" } else { "were" })
 }
 
 /// What others wrote, as a sentence.
