@@ -160,7 +160,7 @@ async fn nobody_is_told_of_what_is_over(app: TestApp) {
     let caps = Caps { all: Some(credits(150)), ..Caps::default() };
     customer.ledger.set_caps(&customer.account, caps).await.unwrap();
     customer.does(spend(85)).await;
-    customer.does(grant(50)).await;
+    customer.does(grant(100)).await;
     customer.ledger.set_caps(&customer.account, Caps::default()).await.unwrap();
     let writer = app.database.writer();
     let now = customer.clock.now();
