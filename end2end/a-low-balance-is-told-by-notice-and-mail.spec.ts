@@ -33,7 +33,7 @@ for (const javaScriptEnabled of [true, false]) {
       const key = (await world.recharge("api-key", "add", "--email", demo, "--name", "Work", "--scope", "spend")).trim();
       const headers = { authorization: `Bearer ${key}`, "idempotency-key": "work" };
       const program = await playwright.request.newContext();
-      const data = { operation: "inference", amount: 20 };
+      const data = { operation: "inference", amount: "20" };
       const spent = await program.post(`${world.url}/api/v1/usage`, { headers, data });
       expect(spent.status(), await spent.text()).toBeLessThan(300);
 
