@@ -110,30 +110,30 @@ async fn locked(connection: &DatabaseConnection, query: &str) -> DatabaseTransac
     transaction
 }
 
-/// Until another connection waits for what a transaction has locked; tells which.
-pub async fn somebody_waits_for(
-    connection: &DatabaseConnection,
-    locking: &DatabaseTransaction,
-) -> i32 {
+/// Until another connection waits for what a transaction has locked.
+pub async fn somebody_waits_for(connection: &DatabaseConnection, locking: &DatabaseTransaction) {
     let own = number(locking, "SELECT pg_backend_pid()").await.unwrap();
     let query =
         format!("SELECT pid FROM pg_stat_activity WHERE {own} = ANY(pg_blocking_pids(pid))");
     let end = Instant::now() + SOON;
     loop {
-        if let Some(waiting) = number(connection, &query).await {
-            return waiting;
+        if number(connection, &query).await.is_some() {
+            return;
         }
         assert!(Instant::now() < end, "nobody waits");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
-/// The database notices that the one who waited there is dead, and ends what it did for them.
-pub async fn noticed(connection: &DatabaseConnection, waiting: i32) {
-    let end = format!("SELECT pg_terminate_backend({waiting})");
-    connection.execute_unprepared(&end).await.unwrap();
-    let query = format!("SELECT pid FROM pg_stat_activity WHERE pid = {waiting}");
-    while number(connection, &query).await.is_some() {
+/// The database notices that the process whose statements wait is dead, and ends what it did for
+/// it: else they would go on as soon as they could.
+pub async fn noticed(connection: &DatabaseConnection) {
+    let theirs = "FROM pg_stat_activity WHERE datname = current_database()
+                  AND backend_type = 'client backend'
+                  AND state = 'active' AND pid <> pg_backend_pid()";
+    while number(connection, &format!("SELECT pid {theirs}")).await.is_some() {
+        let end = format!("SELECT pg_terminate_backend(pid) {theirs}");
+        connection.execute_unprepared(&end).await.unwrap();
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -148,13 +148,13 @@ async fn number(connection: &impl ConnectionTrait, query: &str) -> Option<i32> {
 async fn told_while_locked(
     fragile: &Fragile,
     connection: &DatabaseConnection,
-) -> (Buyer, Purchase, DatabaseTransaction, i32) {
+) -> (Buyer, Purchase, DatabaseTransaction) {
     let (buyer, purchase) = fragile.paid().await;
     let account = format!("SELECT 1 FROM accounts WHERE id = '{}'", buyer.account);
     let lock = locked(connection, &account).await;
     fragile.tell(&purchase);
-    let waiting = somebody_waits_for(connection, &lock).await;
-    (buyer, purchase, lock, waiting)
+    somebody_waits_for(connection, &lock).await;
+    (buyer, purchase, lock)
 }
 
 async fn on_postgres() -> (Fragile, DatabaseConnection) {
@@ -168,9 +168,9 @@ async fn on_postgres() -> (Fragile, DatabaseConnection) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn killed_between_stripe_and_the_lot_the_reconciler_completes() {
     let (mut fragile, connection) = on_postgres().await;
-    let (buyer, purchase, lock, waiting) = told_while_locked(&fragile, &connection).await;
+    let (buyer, purchase, lock) = told_while_locked(&fragile, &connection).await;
     fragile.kill();
-    noticed(&connection, waiting).await;
+    noticed(&connection).await;
     lock.rollback().await.unwrap();
     assert_eq!(fragile.shop.lots(&purchase).await, 0);
     assert_eq!(fragile.shop.look(&purchase).await.state, PurchaseState::Processing);
@@ -181,14 +181,14 @@ async fn killed_between_stripe_and_the_lot_the_reconciler_completes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn killed_between_the_lot_and_the_commit_nothing_is_left_and_the_restart_completes() {
     let (mut fragile, connection) = on_postgres().await;
-    let (buyer, purchase, before, _) = told_while_locked(&fragile, &connection).await;
+    let (buyer, purchase, before) = told_while_locked(&fragile, &connection).await;
     // The statement that writes the lot also changes the purchase, which we hold now.
     let row = format!("SELECT 1 FROM purchases WHERE id = '{}'", purchase.id);
     let between = locked(&connection, &row).await;
     before.rollback().await.unwrap();
-    let waiting = somebody_waits_for(&connection, &between).await;
+    somebody_waits_for(&connection, &between).await;
     fragile.kill();
-    noticed(&connection, waiting).await;
+    noticed(&connection).await;
     between.rollback().await.unwrap();
     assert_eq!(fragile.shop.lots(&purchase).await, 0, "what was not committed is gone");
     fragile.start().await;
@@ -200,7 +200,7 @@ async fn killed_between_the_lot_and_the_commit_nothing_is_left_and_the_restart_c
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn killed_after_the_commit_before_the_answer_nothing_happens_twice() {
     let (mut fragile, connection) = on_postgres().await;
-    let (buyer, purchase, before, _) = told_while_locked(&fragile, &connection).await;
+    let (buyer, purchase, before) = told_while_locked(&fragile, &connection).await;
     // The outcome of the event is written after the commit and before the answer.
     let events = locked(&connection, "SELECT 1 FROM stripe_events").await;
     before.rollback().await.unwrap();

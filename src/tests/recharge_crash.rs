@@ -87,9 +87,9 @@ async fn killed_between_the_payment_and_the_lot_another_process_credits() {
     lock.execute_unprepared(&row).await.unwrap();
     fragile.start().await;
     is_asked(&fragile).await;
-    let waiting = somebody_waits_for(&connection, &lock).await;
+    somebody_waits_for(&connection, &lock).await;
     fragile.kill();
-    noticed(&connection, waiting).await;
+    noticed(&connection).await;
     lock.rollback().await.unwrap();
     let rows = fragile.shop.recharge_rows().await;
     assert_eq!((rows[0].state.as_str(), rows[0].lot), ("processing", None));
