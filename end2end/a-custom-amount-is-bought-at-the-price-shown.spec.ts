@@ -7,7 +7,8 @@ test("a custom amount is bought at the price shown", async ({ page, world }) => 
   await page.goto("/settings/credits");
   const picker = await livePicker(page);
   const requests: string[] = [];
-  page.on("request", (request) => requests.push(request.url()));
+  // The page listens to what is new meanwhile.
+  page.on("request", (request) => request.url().endsWith("/events") || requests.push(request.url()));
 
   await customAmount(page).fill("7500");
   await expect(page.getByRole("radio", { name: "Or your own amount" })).toBeChecked();
