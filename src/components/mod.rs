@@ -6,6 +6,7 @@
 mod bar_chart;
 mod dates;
 mod empty;
+mod field_error;
 mod figures;
 mod icon;
 mod live_figure;
@@ -16,6 +17,7 @@ mod pager;
 pub use bar_chart::{Bar, BarChart, BarPart};
 pub use dates::{Day, Moment, day_and_month, day_text, days_from_to, minute_text, relative_days};
 pub use empty::Empty;
+pub use field_error::FieldError;
 pub use figures::{Column, percent_shares, plural, rounded, tenths};
 pub use icon::{Glyph, Icon};
 pub use live_figure::{Figure, FigureRow, Said, said};

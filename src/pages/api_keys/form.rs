@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::components::{Glyph, Icon, Notice, Tone};
+use crate::components::{FieldError, Notice, Tone};
 
 /// What is wrong with the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -169,7 +169,7 @@ fn TextField(
             <label for=id>{label}</label>
             {children()}
             <span class="hint" id=format!("{id}-hint") hidden=error.is_some()>{hint}</span>
-            <FieldError id error/>
+            <FieldError id words=error.map(|error| error.words().to_owned())/>
         </div>
     }
 }
@@ -198,19 +198,7 @@ fn ScopeField(
                 <input type="checkbox" name="spend" value="yes" checked=spend/>
                 <span><b>"Spend"</b>" your credits: quote operations, hold their price, pay for them"</span>
             </label>
-            <FieldError id="scope" error/>
+            <FieldError id="scope" words=error.map(|error| error.words().to_owned())/>
         </fieldset>
     }
-}
-
-#[component]
-fn FieldError(id: &'static str, error: Option<FormProblem>) -> impl IntoView {
-    error.map(|error| {
-        view! {
-            <span class="error" id=format!("{id}-error")>
-                <Icon glyph=Glyph::CrossCircle size=14/>
-                {error.words()}
-            </span>
-        }
-    })
 }

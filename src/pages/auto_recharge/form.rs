@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::{AutoRechargePage, PATH};
 use crate::{
-    components::{Glyph, Icon, plural},
+    components::{FieldError, plural},
     credits::{Money, RechargeForm, RechargeProblems},
     pages::buy::grouped,
 };
@@ -135,20 +135,12 @@ fn Field(
 ) -> impl IntoView {
     let hint = (!hint.is_empty() && problem.is_none())
         .then(|| view! { <span class="hint" id=format!("{id}-hint")>{hint}</span> });
-    let error = problem.map(|problem| {
-        view! {
-            <span class="error" id=format!("{id}-error")>
-                <Icon glyph=Glyph::CrossCircle size=14/>
-                {problem}
-            </span>
-        }
-    });
     view! {
         <div class="field">
             <label for=id>{label}</label>
             {children()}
             {hint}
-            {error}
+            <FieldError id words=problem/>
         </div>
     }
 }

@@ -4,9 +4,11 @@ use leptos::prelude::*;
 
 use super::{AutoRechargePage, PATH, Said};
 use crate::{
-    components::{Glyph, Icon},
+    components::FieldError,
     credits::{RechargePlan, SavedCard},
 };
+
+const NO_CONSENT: &str = "Tick this box to switch auto-recharge on. Without it nothing is charged.";
 
 /// The words, the box to tick, and the way back to the amounts.
 #[component]
@@ -34,14 +36,7 @@ pub fn Review(
     let back = fields.clone().map(hidden);
     let fields = fields.map(hidden);
     let is_missing = said == Some(Said::NoConsent);
-    let error = is_missing.then(|| {
-        view! {
-            <span class="error" id="consent-error">
-                <Icon glyph=Glyph::CrossCircle size=14/>
-                "Tick this box to switch auto-recharge on. Without it nothing is charged."
-            </span>
-        }
-    });
+    let error = is_missing.then(|| NO_CONSENT.to_owned());
     view! {
         <section class="panel panel-body stack" aria-labelledby="agree">
             <h2 id="agree">"What you agree to"</h2>
@@ -62,7 +57,7 @@ pub fn Review(
                         />
                         <span>"I agree to this, and that Recharge charges my saved card accordingly."</span>
                     </label>
-                    {error}
+                    <FieldError id="consent" words=error/>
                 </div>
                 <div class="row">
                     <button class="button button-primary" type="submit" disabled=!is_open>

@@ -3,7 +3,10 @@
 use leptos::prelude::*;
 
 use super::{BillingCyclePage, EnteredCycle};
-use crate::components::{Glyph, Icon, minute_text};
+use crate::components::{FieldError, minute_text};
+
+const NO_DAY: &str = "Write a day from 1 to 31.";
+const NO_ZONE: &str = "We don\u{2019}t know this zone. Choose one of the list.";
 
 /// The form, as it is saved or as it was entered.
 #[component]
@@ -49,7 +52,7 @@ pub fn CycleForm(
                 <span class="hint" id="day-hint">
                     "Each cycle begins on it. Where a month is too short, on the month\u{2019}s last day."
                 </span>
-                {problem(is_no_day, "day-error", "Write a day from 1 to 31.")}
+                <FieldError id="day" words=is_no_day.then(|| NO_DAY.to_owned())/>
             </div>
             <div class="field">
                 <label for="zone">"Time zone"</label>
@@ -65,17 +68,11 @@ pub fn CycleForm(
                     <Zones zones chosen/>
                 </select>
                 <span class="hint" id="zone-hint">{there}</span>
-                {problem(is_no_zone, "zone-error", "We don\u{2019}t know this zone. Choose one of the list.")}
+                <FieldError id="zone" words=is_no_zone.then(|| NO_ZONE.to_owned())/>
             </div>
             <button class="button button-primary" type="submit">"Save the billing cycle"</button>
         </form>
     }
-}
-
-fn problem(is_there: bool, id: &'static str, words: &'static str) -> impl IntoView {
-    is_there.then(|| {
-        view! { <span class="error" id=id><Icon glyph=Glyph::CrossCircle size=14/>{words}</span> }
-    })
 }
 
 /// All zones by their region, with what their clocks are ahead of UTC now.

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    components::{Glyph, Icon},
+    components::FieldError,
     credits::{Credits, Topic, Ways},
 };
 
@@ -151,14 +151,7 @@ fn Field(
         Warning::Days => "Write a whole number of days from 1 to 90.",
         _ => "Write an amount from 1 to 100,000,000 credits, such as 500 or 12.5.",
     };
-    let error = is_wrong.then(|| {
-        view! {
-            <span class="error" id=format!("{id}-error")>
-                <Icon glyph=Glyph::CrossCircle size=14/>
-                {words}
-            </span>
-        }
-    });
+    let error = is_wrong.then(|| words.to_owned());
     view! {
         <div>
             <span class="affix">
@@ -176,7 +169,7 @@ fn Field(
                 />
                 <span class="unit" aria-hidden="true">{unit}</span>
             </span>
-            {error}
+            <FieldError id words=error/>
             <span class="hint" id=format!("{id}-hint")>{hint}</span>
         </div>
     }

@@ -4,10 +4,13 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    components::{Glyph, Icon, days_from_to},
+    components::{FieldError, days_from_to},
     credits::{CapUse, Credits, Cycle, Operation},
     pages::operation::OperationName,
 };
+
+const NO_AMOUNT: &str =
+    "Write an amount of credits such as 1000 or 12.5, or leave it empty for no cap.";
 
 /// What a cap is for: all operations, or one.
 pub type CapField = Option<Operation>;
@@ -105,14 +108,7 @@ fn Line(line: CapLine, has_focus: bool) -> impl IntoView {
         let label = used.clone();
         view! { <progress value=value.min(max) max=max aria-label=label></progress> }
     });
-    let error = line.has_problem.then(|| {
-        view! {
-            <span class="error" id=format!("{id}-error")>
-                <Icon glyph=Glyph::CrossCircle size=14/>
-                "Write an amount of credits such as 1000 or 12.5, or leave it empty for no cap."
-            </span>
-        }
-    });
+    let error = line.has_problem.then(|| NO_AMOUNT.to_owned());
     view! {
         <div class="field">
             <label for=id>{label}</label>
@@ -133,7 +129,7 @@ fn Line(line: CapLine, has_focus: bool) -> impl IntoView {
             </span>
             <span class="hint" id=format!("{id}-used") data-live="">{used}</span>
             <span class="meter" id=format!("{id}-meter") data-live="">{meter}</span>
-            {error}
+            <FieldError id words=error/>
         </div>
     }
 }
