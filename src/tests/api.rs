@@ -21,6 +21,7 @@ use serde_json::Value;
 use crate::{
     api_contract,
     app::{TestApp, Visitor},
+    commands::credits,
 };
 
 /// Who reads and spends.
@@ -81,11 +82,6 @@ pub async fn give(app: &TestApp, account: &AccountId, whole: i64) {
         note: Note { description: "Test credits".to_owned(), ..Note::default() },
     };
     app.state.ledger.execute(account, &unique(), command).await.unwrap();
-}
-
-/// Whole credits.
-pub fn credits(whole: i64) -> Credits {
-    Credits::try_from_whole(whole).unwrap()
 }
 
 /// A key that was never used.

@@ -8,10 +8,11 @@ use recharge::{credits::AccountId, server::identity::Scope};
 use serde_json::{Value, json};
 
 use crate::{
-    api::{Asked, Program, Seen, WORKER, account_with, credits, text, unique},
+    api::{Asked, Program, Seen, WORKER, account_with, text, unique},
     api_access::{body, needs},
     api_contract::{Route, routes},
     app::TestApp,
+    commands::credits,
     databases::on_both_databases,
     webhooks_hearing::said_to_platform,
 };

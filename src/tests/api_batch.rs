@@ -4,8 +4,9 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::{
-    api::{Program, account_with, credits, text},
+    api::{Program, account_with, text},
     app::TestApp,
+    commands::credits,
     databases::on_both_databases,
 };
 

@@ -10,8 +10,9 @@ use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::{Value, json};
 
 use crate::{
-    api::{Program, WORKER, account_with, credits, give, text},
+    api::{Program, WORKER, account_with, give, text},
     app::TestApp,
+    commands::credits,
     databases::{Given, TestDatabase, on_both_databases},
 };
 

@@ -5,8 +5,9 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 
 use crate::{
-    api::{Program, WORKER, account_with, credits, text},
+    api::{Program, WORKER, account_with, text},
     app::TestApp,
+    commands::credits,
     databases::on_both_databases,
 };
 

@@ -1,14 +1,16 @@
 //! What the ledger writes down to be told: once for each cause, in the transaction of its cause.
 
 use recharge::{
-    credits::{
-        AccountId, Caps, Command, Credits, Event, HoldTime, Note, Operation, Source, Validity,
-    },
+    credits::{AccountId, Caps, Command, Event, HoldTime, Note, Operation},
     server::{clock::Clock, database::Database, entity::event, events, ledger::Ledger},
 };
 use sea_orm::{EntityTrait, QueryOrder};
 
-use crate::{app::TestApp, databases::on_both_databases};
+use crate::{
+    app::TestApp,
+    commands::{credits, grant, spend},
+    databases::on_both_databases,
+};
 
 on_both_databases!(
     a_falling_balance_is_written_down_when_it_crosses_the_threshold_and_at_nothing,
@@ -17,25 +19,6 @@ on_both_databases!(
     a_cap_is_written_down_once_in_a_cycle_and_when_it_refuses,
     the_same_cause_is_written_down_once,
 );
-
-fn credits(whole: i64) -> Credits {
-    Credits::try_from_whole(whole).unwrap()
-}
-
-fn grant(whole: i64) -> Command {
-    Command::Grant {
-        source: Source::Promotion,
-        amount: credits(whole),
-        validity: Validity::OneYear,
-        purchase: None,
-        note: Note::default(),
-    }
-}
-
-fn spend(whole: i64) -> Command {
-    let operation = Operation::Inference;
-    Command::Spend { operation, amount: credits(whole), note: Note::default() }
-}
 
 async fn written(database: &Database) -> Vec<Event> {
     let rows = event::Entity::find().order_by_asc(event::Column::Id).all(database.reader());

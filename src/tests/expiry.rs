@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use recharge::{
     credits::{
         AccountId, Command, Credits, EntryKind, HistoryFilter, HoldTime, Note, Operation, Refusal,
-        Row, Source, Validity, expires_after_one_year,
+        Row, Validity, expires_after_one_year,
     },
     server::{
         AppState,
@@ -16,7 +16,11 @@ use recharge::{
     },
 };
 
-use crate::{app::TestApp, databases::on_both_databases};
+use crate::{
+    app::TestApp,
+    commands::{credits, grant_valid, spend},
+    databases::on_both_databases,
+};
 
 on_both_databases!(
     an_expired_credit_cannot_be_spent_to_the_instant_and_one_row_says_so,
@@ -28,26 +32,12 @@ on_both_databases!(
 
 const MS: TimeDelta = TimeDelta::milliseconds(1);
 
-pub fn credits(whole: i64) -> Credits {
-    Credits::try_from_whole(whole).unwrap()
-}
-
 pub fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
 pub fn set(clock: &Clock, to: DateTime<Utc>) {
     clock.advance(to - clock.now());
-}
-
-pub fn grant(whole: i64, validity: Validity) -> Command {
-    let (source, note) = (Source::Promotion, Note::default());
-    Command::Grant { source, amount: credits(whole), validity, purchase: None, note }
-}
-
-pub fn spend(whole: i64) -> Command {
-    let (operation, amount) = (Operation::Inference, credits(whole));
-    Command::Spend { operation, amount, note: Note::default() }
 }
 
 pub fn hold(whole: i64, seconds: u32) -> Command {
@@ -87,7 +77,7 @@ pub async fn sweep(state: &AppState) -> u64 {
 async fn an_expired_credit_cannot_be_spent_to_the_instant_and_one_row_says_so(app: TestApp) {
     let mut customer = app.customer().await;
     let (account, ledger) = (customer.account.clone().unwrap(), &app.state.ledger);
-    let outcome = ledger.execute(&account, "a", grant(100, Validity::OneYear)).await.unwrap();
+    let outcome = ledger.execute(&account, "a", grant_valid(100, Validity::OneYear)).await.unwrap();
     let expiry = expires_after_one_year(outcome.at);
     set(&app.clock, expiry - TimeDelta::minutes(1));
     assert!(ledger.execute(&account, "b", spend(40)).await.is_ok());
@@ -149,7 +139,7 @@ async fn a_year_is_a_calendar_year_in_utc_in_every_zone(app: TestApp) {
     for (zone, from) in instants() {
         let case = format!("{from} in {zone}");
         let account = account(&app, zone, from).await;
-        assert!(do_at(ledger, &account, grant(10, Validity::OneYear), from).await);
+        assert!(do_at(ledger, &account, grant_valid(10, Validity::OneYear), from).await);
         let expiry = a_year_later(from);
         assert!(
             do_at(ledger, &account, spend(1), expiry - MS).await,
@@ -174,8 +164,9 @@ async fn debits_at_the_instant_of_an_expiry_spend_what_had_not_expired(app: Test
     let start = expiry - Days::new(10);
     for round in 0..10 {
         let account = account(&app, Tz::UTC, start).await;
-        do_at(ledger, &account, grant(100, Validity::Until(expiry)), start).await;
-        do_at(ledger, &account, grant(5, Validity::Until(expiry + Days::new(1))), start).await;
+        do_at(ledger, &account, grant_valid(100, Validity::Until(expiry)), start).await;
+        do_at(ledger, &account, grant_valid(5, Validity::Until(expiry + Days::new(1))), start)
+            .await;
         let mut debits = tokio::task::JoinSet::new();
         for number in 0..30 {
             let (ledger, account) = (ledger.clone(), account.clone());
@@ -207,7 +198,7 @@ async fn clocks_that_step_make_nothing_expire_twice_or_revive(app: TestApp) {
         let case = format!("from {} by {steps:?}", start - expiry);
         let opened = expiry - TimeDelta::days(20);
         let account = account(&app, Tz::UTC, opened).await;
-        do_at(ledger, &account, grant(50, Validity::Until(expiry)), opened).await;
+        do_at(ledger, &account, grant_valid(50, Validity::Until(expiry)), opened).await;
         do_at(ledger, &account, hold(10, 86_400), expiry - hour * 30).await;
         set(&app.clock, start);
         let (mut seen, mut is_over) = (Vec::new(), false);
@@ -244,7 +235,7 @@ async fn two_processes_90_seconds_apart_expire_nothing_twice(app: TestApp) {
     for number in 0..40 {
         let account = account(&app, Tz::UTC, now).await;
         let expiry = now + TimeDelta::seconds(60 + number * 3);
-        do_at(&app.state.ledger, &account, grant(10, Validity::Until(expiry)), now).await;
+        do_at(&app.state.ledger, &account, grant_valid(10, Validity::Until(expiry)), now).await;
         do_at(&app.state.ledger, &account, hold(2, 30), now).await;
         accounts.push((account, expiry));
     }

@@ -1,10 +1,11 @@
 //! The page says beforehand what expires when, and what of it will be left: by a clock that moves.
 
 use chrono::{DateTime, Days, TimeDelta, Utc};
-use recharge::credits::{AccountId, Command, Credits, Note, Operation, Source, Validity};
+use recharge::credits::{AccountId, Command, Note, Operation, Source, Validity};
 
 use crate::{
     app::{TestApp, Visitor},
+    commands::credits,
     databases::on_both_databases,
 };
 
@@ -13,10 +14,6 @@ on_both_databases!(
     the_picker_says_what_would_expire_and_which_package_fits,
     without_a_pace_nothing_is_foretold,
 );
-
-fn credits(whole: i64) -> Credits {
-    Credits::try_from_whole(whole).unwrap()
-}
 
 fn set(app: &TestApp, to: DateTime<Utc>) {
     app.clock.advance(to - app.clock.now());

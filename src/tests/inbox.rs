@@ -10,8 +10,9 @@ use sea_orm::EntityTrait;
 
 use crate::{
     app::TestApp,
+    commands::{credits, grant, spend},
     databases::on_both_databases,
-    notices::{Warned, credits, grant, spend},
+    notices::Warned,
 };
 
 on_both_databases!(

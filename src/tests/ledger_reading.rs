@@ -15,6 +15,7 @@ use recharge::{
     },
 };
 
+use crate::commands::credits;
 use crate::databases::{TestDatabase, on_both_databases};
 
 on_both_databases!(
@@ -29,10 +30,6 @@ on_both_databases!(
     a_page_takes_four_queries_at_most,
     nobody_reads_an_account_that_is_not_there,
 );
-
-fn credits(whole: i64) -> Credits {
-    Credits::try_from_whole(whole).unwrap()
-}
 
 fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()

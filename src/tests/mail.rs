@@ -6,13 +6,14 @@ use std::collections::BTreeSet;
 use axum::http::StatusCode;
 use chrono::TimeDelta;
 use recharge::{
-    credits::{AccountId, Credits, Event, Topic},
+    credits::{AccountId, Event, Topic},
     server::{entity::outbox, events, notices::Delivered},
 };
 use sea_orm::EntityTrait;
 
 use crate::{
     app::TestApp,
+    commands::credits,
     databases::on_both_databases,
     mailbox::{self, Does, Mail, MailServer},
 };
@@ -30,10 +31,6 @@ on_both_databases!(
 );
 
 pub const FROM: &str = "--mail-from=Recharge <credits@recharge.test>";
-
-fn credits(whole: i64) -> Credits {
-    Credits::try_from_whole(whole).unwrap()
-}
 
 /// Mail about something that always matters, waiting in the outbox.
 async fn waiting(app: &TestApp, account: &AccountId, cause: &str) {

@@ -2,22 +2,19 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use recharge::{
-    credits::{AccountId, Credits, Currency, Event, EventKind, Money, Operation, Topic, Ways},
+    credits::{AccountId, Currency, Event, EventKind, Money, Operation, Topic, Ways},
     server::{events, notices::LowBalance},
 };
 
 use crate::{
     app::TestApp,
+    commands::credits,
     databases::on_both_databases,
     mail::{ids, send, with_server},
     mailbox::MailServer,
 };
 
 on_both_databases!(every_kind_of_event_is_written_as_text_and_as_html);
-
-fn credits(whole: i64) -> Credits {
-    Credits::try_from_whole(whole).unwrap()
-}
 
 fn dollars(minor: i64) -> Money {
     Money::new(minor, Currency::Usd)

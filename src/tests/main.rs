@@ -23,6 +23,7 @@ mod architecture;
 mod billing_cycle;
 mod catalogues;
 mod cluster;
+mod commands;
 mod cycles;
 mod databases;
 mod events;

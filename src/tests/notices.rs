@@ -2,9 +2,7 @@
 
 use chrono::TimeDelta;
 use recharge::{
-    credits::{
-        AccountId, Caps, Command, Credits, Event, EventKind, Note, Operation, Source, Validity,
-    },
+    credits::{AccountId, Caps, Command, Event, EventKind},
     server::{
         clock::Clock,
         entity::{event, notice, outbox},
@@ -17,6 +15,7 @@ use sea_orm::{EntityTrait, QueryOrder};
 
 use crate::{
     app::{TestApp, Visitor},
+    commands::{credits, grant, spend},
     databases::on_both_databases,
 };
 
@@ -28,25 +27,6 @@ on_both_databases!(
     two_processes_tell_of_an_event_once,
     what_nobody_can_read_holds_up_nobody,
 );
-
-pub fn credits(whole: i64) -> Credits {
-    Credits::try_from_whole(whole).unwrap()
-}
-
-pub fn grant(whole: i64) -> Command {
-    Command::Grant {
-        source: Source::Promotion,
-        amount: credits(whole),
-        validity: Validity::OneYear,
-        purchase: None,
-        note: Note::default(),
-    }
-}
-
-pub fn spend(whole: i64) -> Command {
-    let operation = Operation::Inference;
-    Command::Spend { operation, amount: credits(whole), note: Note::default() }
-}
 
 /// Somebody who wants to be warned below 100 credits.
 pub struct Warned {

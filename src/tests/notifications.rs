@@ -8,7 +8,7 @@ use axum::{
 };
 use chrono::TimeDelta;
 use recharge::{
-    credits::{AccountId, Command, Credits, Event, Note, Operation, Source, Topic, Validity, Ways},
+    credits::{AccountId, Event, Topic, Ways},
     server::{
         entity::{event, notice, outbox},
         events,
@@ -17,7 +17,12 @@ use recharge::{
 };
 use sea_orm::EntityTrait;
 
-use crate::{app::TestApp, databases::on_both_databases, mailbox};
+use crate::{
+    app::TestApp,
+    commands::{credits, grant, spend},
+    databases::on_both_databases,
+    mailbox,
+};
 
 on_both_databases!(
     a_customer_chooses_what_they_hear_of_and_it_is_so,
@@ -29,25 +34,6 @@ on_both_databases!(
 );
 
 const PAGE: &str = "/settings/notifications";
-
-fn credits(whole: i64) -> Credits {
-    Credits::try_from_whole(whole).unwrap()
-}
-
-fn grant(whole: i64) -> Command {
-    Command::Grant {
-        source: Source::Promotion,
-        amount: credits(whole),
-        validity: Validity::OneYear,
-        purchase: None,
-        note: Note::default(),
-    }
-}
-
-fn spend(whole: i64) -> Command {
-    let operation = Operation::Inference;
-    Command::Spend { operation, amount: credits(whole), note: Note::default() }
-}
 
 async fn chosen(app: &TestApp, account: &AccountId) -> Preferences {
     app.state.notices.preferences(account).await.unwrap().unwrap()

@@ -8,10 +8,11 @@ use recharge::{
 use stripe_simulator::{Fault, PayOutcome};
 
 use crate::{
+    commands::credits,
     databases::on_both_databases,
     payments_shop::{SOON, Shop},
     prices::prices,
-    recharge_shop::{CHARGE, FAILS, GOOD, agreed, credits, form},
+    recharge_shop::{CHARGE, FAILS, GOOD, agreed, form},
 };
 
 on_both_databases!(

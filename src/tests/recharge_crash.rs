@@ -9,10 +9,11 @@ use stripe_simulator::{Fault, WebhookPolicy};
 use tokio::time::Instant;
 
 use crate::{
+    commands::credits,
     databases::{TestDatabase, on_both_databases},
     payments_crash::{Fragile, noticed, somebody_waits_for},
     payments_shop::SOON,
-    recharge_shop::{CHARGE, GOOD, credits},
+    recharge_shop::{CHARGE, GOOD},
 };
 
 on_both_databases!(

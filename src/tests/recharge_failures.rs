@@ -12,9 +12,10 @@ use serde_json::json;
 use stripe_simulator::{Fault, Settlement, WebhookPolicy};
 
 use crate::{
+    commands::credits,
     databases::on_both_databases,
     payments_shop::Shop,
-    recharge_shop::{ASKS, CHARGE, FAILS, GOOD, credits, recharges},
+    recharge_shop::{ASKS, CHARGE, FAILS, GOOD, recharges},
 };
 
 on_both_databases!(

@@ -3,8 +3,7 @@
 use chrono::TimeDelta;
 use recharge::{
     credits::{
-        AutoRecharge, Command, Credits, Note, Operation, PurchaseState, RechargeForm, Source,
-        Validity,
+        AutoRecharge, Command, Note, Operation, PurchaseState, RechargeForm, Source, Validity,
     },
     server::{
         entity::{event, purchase},
@@ -16,7 +15,7 @@ use serde_json::Value;
 use stripe_simulator::PayOutcome;
 use uuid::Uuid;
 
-use crate::{payments_shop::Shop, prices::prices};
+use crate::{commands::credits, payments_shop::Shop, prices::prices};
 
 /// Pays.
 pub const GOOD: &str = "4242 4242 4242 4242";
@@ -42,10 +41,6 @@ pub fn form() -> RechargeForm {
 /// Who has read the page and agrees.
 pub fn agreed(card: &str) -> RechargeAgreed {
     RechargeAgreed { prices: prices(), card: card.to_owned(), consent: true }
-}
-
-pub fn credits(whole: i64) -> Credits {
-    Credits::try_from_whole(whole).unwrap()
 }
 
 impl Shop {

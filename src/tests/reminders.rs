@@ -14,7 +14,7 @@ use recharge::{
 use sea_orm::{EntityTrait, QueryOrder};
 use tokio_util::sync::CancellationToken;
 
-use crate::{app::TestApp, databases::on_both_databases};
+use crate::{app::TestApp, commands::credits, databases::on_both_databases};
 
 on_both_databases!(
     one_reminder_comes_at_each_of_60_30_7_and_1_days,
@@ -25,10 +25,6 @@ on_both_databases!(
     who_got_credits_for_a_few_days_is_not_reminded_at_once,
     reminders_come_page_by_page_and_go_on_where_they_were_cut_off,
 );
-
-fn credits(whole: i64) -> Credits {
-    Credits::try_from_whole(whole).unwrap()
-}
 
 /// Noon, so that the days of these tests are the same in UTC whatever time it is.
 fn noon(app: &TestApp) -> DateTime<Utc> {

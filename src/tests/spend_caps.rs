@@ -2,11 +2,15 @@
 
 use axum::http::StatusCode;
 use recharge::{
-    credits::{Command, Credits, HoldTime, Note, Operation, Refusal, Source, Validity},
+    credits::{Command, HoldTime, Note, Operation, Refusal},
     server::ledger::LedgerError,
 };
 
-use crate::{app::TestApp, databases::on_both_databases};
+use crate::{
+    app::TestApp,
+    commands::{credits, grant, spend_on},
+    databases::on_both_databases,
+};
 
 on_both_databases!(
     a_customer_sets_a_cap_and_sees_what_was_used_of_it,
@@ -17,24 +21,6 @@ on_both_databases!(
 );
 
 const PAGE: &str = "/settings/spend-caps";
-
-fn credits(whole: i64) -> Credits {
-    Credits::try_from_whole(whole).unwrap()
-}
-
-fn grant(whole: i64) -> Command {
-    Command::Grant {
-        source: Source::Promotion,
-        amount: credits(whole),
-        validity: Validity::OneYear,
-        purchase: None,
-        note: Note::default(),
-    }
-}
-
-fn spend(operation: Operation, whole: i64) -> Command {
-    Command::Spend { operation, amount: credits(whole), note: Note::default() }
-}
 
 fn hold(whole: i64) -> Command {
     Command::Hold {
@@ -50,7 +36,7 @@ async fn a_customer_sets_a_cap_and_sees_what_was_used_of_it(app: TestApp) {
     let account = customer.account.clone().unwrap();
     let ledger = &app.state.ledger;
     ledger.execute(&account, "grant", grant(500)).await.unwrap();
-    ledger.execute(&account, "spend", spend(Operation::Analysis, 30)).await.unwrap();
+    ledger.execute(&account, "spend", spend_on(Operation::Analysis, 30)).await.unwrap();
     ledger.execute(&account, "hold", hold(20)).await.unwrap();
     let page = customer.get(PAGE).await;
     assert_eq!(page.status, StatusCode::OK);
@@ -87,7 +73,7 @@ async fn a_cap_is_enforced_before_the_work_and_counts_what_is_held(app: TestApp)
     let ledger = &app.state.ledger;
     ledger.execute(&account, "grant", grant(5_000)).await.unwrap();
     customer.post(PAGE, &[("all", "1000")]).await;
-    ledger.execute(&account, "spend", spend(Operation::Analysis, 500)).await.unwrap();
+    ledger.execute(&account, "spend", spend_on(Operation::Analysis, 500)).await.unwrap();
     ledger.execute(&account, "hold", hold(490)).await.unwrap();
     let refused = ledger.execute(&account, "next", hold(20)).await.unwrap_err();
     let cap = Refusal::SpendCap {
@@ -107,8 +93,8 @@ async fn a_cap_counts_from_the_first_day_of_the_cycle(app: TestApp) {
     let ledger = &app.state.ledger;
     ledger.execute(&account, "grant", grant(5_000)).await.unwrap();
     customer.post(PAGE, &[("inference", "100")]).await;
-    ledger.execute(&account, "spend", spend(Operation::Inference, 100)).await.unwrap();
-    let again = spend(Operation::Inference, 1);
+    ledger.execute(&account, "spend", spend_on(Operation::Inference, 100)).await.unwrap();
+    let again = spend_on(Operation::Inference, 1);
     assert!(ledger.execute(&account, "again", again.clone()).await.is_err());
     app.clock.advance(chrono::TimeDelta::days(32));
     ledger.execute(&account, "again", again).await.unwrap();

@@ -9,8 +9,9 @@ use recharge::{
 
 use crate::{
     app::TestApp,
+    commands::grant_valid,
     databases::on_both_databases,
-    expiry::{account, do_at, grant, hold, sweep},
+    expiry::{account, do_at, hold, sweep},
 };
 
 on_both_databases!(
@@ -25,11 +26,11 @@ async fn a_sweep_writes_what_was_true_and_nothing_else(app: TestApp) {
     let one = account(&app, Tz::UTC, now).await;
     let soon = Validity::Until(now + TimeDelta::days(3));
     let late = Validity::Until(now + TimeDelta::days(9));
-    do_at(ledger, &one, grant(10, soon), now).await;
-    do_at(ledger, &one, grant(20, late), now).await;
+    do_at(ledger, &one, grant_valid(10, soon), now).await;
+    do_at(ledger, &one, grant_valid(20, late), now).await;
     do_at(ledger, &one, hold(4, 3_600), now).await;
     let other = account(&app, Tz::UTC, now).await;
-    do_at(ledger, &other, grant(7, late), now).await;
+    do_at(ledger, &other, grant_valid(7, late), now).await;
     let untouched = ledger.history(&other, HistoryFilter::default(), None, None).await.unwrap();
     app.clock.advance(TimeDelta::days(4));
     let before = ledger.overview(&one, None).await.unwrap();
@@ -50,7 +51,7 @@ async fn a_sweep_goes_on_page_by_page_and_again_finds_nothing(app: TestApp) {
         let (account, ledger) = (account(&app, Tz::UTC, now).await, ledger.clone());
         // Many at one instant, so that pages end in the middle of it.
         let expiry = now + TimeDelta::hours(1 + number % 2);
-        let grant = grant(3, Validity::Until(expiry));
+        let grant = grant_valid(3, Validity::Until(expiry));
         grants.spawn(async move { do_at(&ledger, &account, grant, now).await });
     }
     assert!(grants.join_all().await.into_iter().all(|made| made));

@@ -16,8 +16,9 @@ use serde_json::json;
 use tokio::sync::Notify;
 
 use crate::{
-    api::{account_with, credits},
+    api::account_with,
     app::TestApp,
+    commands::credits,
     databases::on_both_databases,
     webhooks_hearing::{
         Hearing, at_home, happens, listen, messages, process, states, tell, webhooks_of,

@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
-    api::{Program, account_with, credits, text},
+    api::{Program, account_with, text},
     api_contract::DESCRIPTION,
     api_schema::misfit,
     app::TestApp,
+    commands::credits,
     databases::on_both_databases,
     program::{fails_with, recharge, run, text as text_of},
     webhooks_hearing::{Hearing, happens, listen, messages, said_to_platform, webhooks_of},
