@@ -7,8 +7,7 @@ use sea_orm::{
     ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, Value,
     sea_query::ArrayType,
     sqlx::{
-        Arguments, AssertSqlSafe, Error, Executor, Postgres, pool::PoolConnection,
-        postgres::PgArguments, query_with,
+        Arguments, AssertSqlSafe, Error, Executor, PgConnection, postgres::PgArguments, query_with,
     },
 };
 use tokio::sync::Mutex;
@@ -19,12 +18,13 @@ use super::Database;
 /// between [`Line::begin`] and [`Line::commit`].
 #[derive(Debug)]
 pub struct Line {
-    connection: Mutex<PoolConnection<Postgres>>,
+    connection: Mutex<PgConnection>,
 }
 
 impl Database {
-    /// A connection of one's own. Only a task that nobody cancels may use it, and it lets it go
-    /// after an error that says nothing about rows.
+    /// A connection of one's own, which the pool neither counts nor waits for when it closes. Only
+    /// a task that nobody cancels may use it, and it lets it go after an error that says nothing
+    /// about rows.
     ///
     /// # Errors
     /// Where the database can't be reached.
@@ -34,7 +34,7 @@ impl Database {
     pub async fn line(&self) -> Result<Line, DbErr> {
         let pool = self.writers.get_postgres_connection_pool();
         let connection = pool.acquire().await.map_err(unreachable)?;
-        Ok(Line { connection: Mutex::new(connection) })
+        Ok(Line { connection: Mutex::new(connection.detach()) })
     }
 }
 
