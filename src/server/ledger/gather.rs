@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
 
-use super::{known::Known, queue::Request, rows, rowset::Rowset};
+use super::{kept::Standing, known::Known, queue::Request, rows, rowset::Rowset};
 use crate::{
     credits::Lot,
     server::entity::{account, entry, lot},
@@ -14,10 +14,17 @@ use crate::{
 /// What a batch needs.
 #[derive(Default)]
 pub(super) struct Gathered {
-    pub accounts: Vec<account::Model>,
-    /// Those of each account.
-    pub lots: HashMap<String, Vec<Lot>>,
+    pub accounts: Vec<Standing>,
     pub known: Known,
+}
+
+/// The rows, sorted by what they are.
+#[derive(Default)]
+struct Sorted {
+    accounts: Vec<(account::Model, i64)>,
+    /// Those of each account.
+    lots: HashMap<String, Vec<Lot>>,
+    known: Known,
 }
 
 /// What the rows are: the first column of each says it.
@@ -27,7 +34,7 @@ const KNOWN: i32 = 2;
 
 /// Columns of text and of numbers that each row has, behind what it is and its account.
 const TEXTS: usize = 3;
-const NUMBERS: usize = 15;
+const NUMBERS: usize = 16;
 
 const ACCOUNT_TEXTS: [&str; 2] = ["zone", "level"];
 const ACCOUNT_NUMBERS: [&str; 15] = [
@@ -47,6 +54,7 @@ const ACCOUNT_NUMBERS: [&str; 15] = [
     "cap_backtest",
     "cap_analysis",
 ];
+const VERSION: usize = ACCOUNT_NUMBERS.len();
 const LOT_TEXTS: [&str; 2] = ["source", "purchase_id"];
 const LOT_NUMBERS: [&str; 5] = ["number", "granted", "remaining", "held", "expires_at"];
 const KNOWN_TEXTS: [&str; 3] = ["request_key", "request_digest", "kind"];
@@ -59,23 +67,17 @@ pub(super) async fn gather(
     requests: &[Request],
 ) -> Result<Gathered, DbErr> {
     let statement = statement(connection.get_database_backend(), requests);
-    let mut gathered = Gathered::default();
+    let mut sorted = Sorted::default();
     for row in connection.query_all_raw(statement).await? {
-        gathered.take(&Row(row))?;
+        sorted.take(&Row(row))?;
     }
-    Ok(gathered)
+    sorted.put_together()
 }
 
 fn statement(backend: DbBackend, requests: &[Request]) -> Statement {
     let mut values = Vec::<Value>::new();
     let ids = ids(requests);
-    let keys = requests.iter().filter_map(Request::key);
-    // A key that is asked for twice is found once.
-    let keys: BTreeSet<_> = keys.map(|(account, key)| (&account.0, &key.key)).collect();
-    let row = |(account, key): &(&String, &String)| {
-        vec![(*account).clone().into(), (*key).clone().into()]
-    };
-    let keys = Rowset::of_texts(&["account", "key"], keys.iter().map(row).collect());
+    let keys = keys(requests);
     let asks_for_keys = !keys.is_empty();
     let ids = ids.source(backend, &mut values);
     let mut sql = format!("WITH ids AS (SELECT id FROM {ids})");
@@ -83,7 +85,9 @@ fn statement(backend: DbBackend, requests: &[Request]) -> Statement {
         sql +=
             &format!(", keys AS (SELECT account, key FROM {})", keys.source(backend, &mut values));
     }
-    sql += &select(ACCOUNT, "accounts.id", &ACCOUNT_TEXTS, &ACCOUNT_NUMBERS);
+    let mut numbers = ACCOUNT_NUMBERS.to_vec();
+    numbers.push(version(backend));
+    sql += &select(ACCOUNT, "accounts.id", &ACCOUNT_TEXTS, &numbers);
     sql += " FROM ids JOIN accounts ON accounts.id = ids.id UNION ALL";
     sql += &select(LOT, "account_id", &LOT_TEXTS, &LOT_NUMBERS);
     sql += " FROM ids JOIN lots ON lots.account_id = ids.id AND lots.is_open";
@@ -94,6 +98,21 @@ fn statement(backend: DbBackend, requests: &[Request]) -> Statement {
                  AND entries.request_key = keys.key AND entries.request_key IS NOT NULL";
     }
     Statement::from_sql_and_values(backend, sql, values)
+}
+
+/// The keys of a batch; one that is asked for twice is there once.
+pub(super) fn keys(requests: &[Request]) -> Rowset<'static> {
+    let keys = requests.iter().filter_map(Request::key);
+    let keys: BTreeSet<_> = keys.map(|(account, key)| (&account.0, &key.key)).collect();
+    let row = |(account, key): &(&String, &String)| {
+        vec![(*account).clone().into(), (*key).clone().into()]
+    };
+    Rowset::of_texts(&["account", "key"], keys.iter().map(row).collect())
+}
+
+/// The version of an account's row.
+pub(super) fn version(backend: DbBackend) -> &'static str {
+    if backend == DbBackend::Sqlite { "0" } else { "CAST(CAST(accounts.xmin AS TEXT) AS BIGINT)" }
 }
 
 /// The accounts of a batch, in the order of their ids.
@@ -139,10 +158,10 @@ impl Row {
     }
 }
 
-impl Gathered {
+impl Sorted {
     fn take(&mut self, row: &Row) -> Result<(), DbErr> {
         match row.0.try_get_by_index(0)? {
-            ACCOUNT => self.accounts.push(account_row(row)?),
+            ACCOUNT => self.accounts.push((account_row(row)?, row.some_number(VERSION)?)),
             LOT => {
                 let lot = rows::lot(lot_row(row)?)?;
                 self.lots.entry(row.account()?).or_default().push(lot);
@@ -150,6 +169,20 @@ impl Gathered {
             _ => self.known.take(known_row(row)?)?,
         }
         Ok(())
+    }
+
+    fn put_together(mut self) -> Result<Gathered, DbErr> {
+        let standing = |(row, version): (account::Model, i64)| {
+            let lots = self.lots.remove(&row.id).unwrap_or_default();
+            Ok(Standing {
+                zone: rows::parse("accounts.zone", &row.zone)?,
+                cycle_anchor_day: u32::try_from(row.cycle_anchor_day).unwrap_or(1),
+                account: rows::account(&row, lots),
+                version,
+            })
+        };
+        let accounts = self.accounts.into_iter().map(standing).collect::<Result<_, DbErr>>()?;
+        Ok(Gathered { accounts, known: self.known })
     }
 }
 

@@ -66,6 +66,14 @@ pub(super) async fn find_one(
     Ok(known.outcome(account, key).transpose()?)
 }
 
+/// The entries that keys have led to, as a part of a batch on PostgreSQL.
+pub(super) fn of_keys(keys: &str) -> String {
+    format!(
+        "SELECT 1 FROM {keys} JOIN entries ON entries.account_id = new.account
+         AND entries.request_key = new.key AND entries.request_key IS NOT NULL"
+    )
+}
+
 impl Known {
     /// Adds the entry that a key has led to.
     ///

@@ -27,6 +27,7 @@ mod detail;
 mod gather;
 mod history;
 mod holds;
+mod kept;
 mod known;
 mod load;
 mod mismatch;

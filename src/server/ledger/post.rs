@@ -10,6 +10,7 @@ use super::{
     Outcome, caps,
     gather::{self, Gathered},
     holds,
+    kept::Standing,
     known::Known,
     queue::{Answer, Keyed, Request},
     rows,
@@ -20,7 +21,7 @@ use super::{
 use crate::{
     credits::{
         Account, AccountId, Applied, Command, Credits, Cycle, EntryKind, Hold, Lot, Operation,
-        Posting, Refusal, Watch,
+        Posting, Refusal,
     },
     server::entity::{allocation, entry, event},
 };
@@ -29,6 +30,7 @@ use crate::{
 pub(super) struct Book {
     pub account: Account,
     pub zone: Tz,
+    pub cycle_anchor_day: u32,
     pub lots: BTreeMap<i64, Lot>,
     pub holds: BTreeMap<i64, ChangedHold>,
     /// Credits and operations by day and type.
@@ -36,8 +38,8 @@ pub(super) struct Book {
     pub is_changed: bool,
     /// Its number of entries when the batch began.
     pub seq_before: i64,
-    /// What it was told of, and when, then.
-    pub watch_before: Watch,
+    /// The version of its row then.
+    pub version_before: i64,
     /// None where nothing is capped.
     pub caps_before: Option<CapsBefore>,
 }
@@ -69,20 +71,42 @@ pub(super) struct Books {
     pub events: Vec<event::Model>,
 }
 
+/// What a batch has come to: an answer to each request, and its accounts as they are now.
+pub(super) struct Posted {
+    pub answers: Vec<Answer>,
+    pub accounts: Vec<Standing>,
+}
+
 /// Carries out a batch: each request has its answer, and a refused one doesn't fail the others.
 /// What is written holds only where nobody else has changed the accounts since they were read.
 pub(super) async fn post(
     connection: &impl ConnectionTrait,
     requests: &[Request],
     now: DateTime<Utc>,
-) -> Result<Vec<Answer>, DbErr> {
-    let mut books = Books::load(connection, requests, now).await?;
-    let answers = requests.iter().map(|it| books.answer(it, now)).collect();
-    for book in books.books.values_mut() {
-        books.events.extend(book.events(now)?);
+) -> Result<Posted, DbErr> {
+    let gathered = gather::gather(connection, requests).await?;
+    let mut books = Books::load(connection, gathered, requests, now).await?;
+    let answers = books.decide(requests, now)?;
+    let version = write::write(connection, &books, None).await?;
+    Ok(Posted { answers, accounts: books.standing(version) })
+}
+
+/// Carries out a batch on accounts as they were kept. None where its write would not prove that
+/// they still are as they were: what a balance that nothing was taken from was is not known.
+pub(super) async fn post_on_kept(
+    connection: &impl ConnectionTrait,
+    accounts: Vec<Standing>,
+    requests: &[Request],
+    now: DateTime<Utc>,
+) -> Result<Option<Posted>, DbErr> {
+    let gathered = Gathered { accounts, known: Known::default() };
+    let mut books = Books::load(connection, gathered, requests, now).await?;
+    let answers = books.decide(requests, now)?;
+    if books.books.values().any(|book| !book.is_changed) {
+        return Ok(None);
     }
-    write::write(connection, books).await?;
-    Ok(answers)
+    let version = write::write(connection, &books, Some(gather::keys(requests))).await?;
+    Ok(Some(Posted { answers, accounts: books.standing(version) }))
 }
 
 /// Locks the accounts of a batch in the order of their ids, so that two writers can't wait for
@@ -104,30 +128,47 @@ pub(super) async fn lock(
 impl Books {
     async fn load(
         connection: &impl ConnectionTrait,
+        gathered: Gathered,
         requests: &[Request],
         now: DateTime<Utc>,
     ) -> Result<Self, DbErr> {
-        let Gathered { accounts, mut lots, known } = gather::gather(connection, requests).await?;
+        let Gathered { accounts, known } = gathered;
         let mut books = BTreeMap::new();
-        for row in &accounts {
-            let mut account = rows::account(row, lots.remove(&row.id).unwrap_or_default());
-            let zone = rows::parse::<Tz>("accounts.zone", &row.zone)?;
-            let mut caps_before = None;
-            if account.caps.caps.is_any() {
-                let today = now.with_timezone(&zone).date_naive();
-                let anchor = u32::try_from(row.cycle_anchor_day).unwrap_or(1);
-                let cycle = Cycle::containing(today, anchor);
-                caps::count_use(connection, &mut account, cycle).await?;
-                let (caps, refusals) = (account.caps, Vec::new());
-                caps_before = Some(CapsBefore { caps, cycle, refusals });
+        for standing in accounts {
+            let mut book = Book::from(standing);
+            if book.account.caps.caps.is_any() {
+                let today = now.with_timezone(&book.zone).date_naive();
+                let cycle = Cycle::containing(today, book.cycle_anchor_day);
+                caps::count_use(connection, &mut book.account, cycle).await?;
+                let (caps, refusals) = (book.account.caps, Vec::new());
+                book.caps_before = Some(CapsBefore { caps, cycle, refusals });
             }
-            let book = Book { caps_before, ..Book::new(account, zone) };
             books.insert(book.account.id.clone(), book);
         }
         load_holds(connection, &mut books, requests, now).await?;
         let (entries, allocations, credited) = (Vec::new(), Vec::new(), Vec::new());
         let runs = Runs::load(connection, requests, now).await?;
         Ok(Self { books, known, runs, entries, allocations, credited, events: Vec::new() })
+    }
+
+    fn decide(&mut self, requests: &[Request], now: DateTime<Utc>) -> Result<Vec<Answer>, DbErr> {
+        let answers = requests.iter().map(|request| self.answer(request, now)).collect();
+        for book in self.books.values_mut() {
+            self.events.extend(book.events(now)?);
+        }
+        Ok(answers)
+    }
+
+    /// The accounts as they are once the batch is written: those that it has changed have this
+    /// version then.
+    fn standing(self, version: i64) -> Vec<Standing> {
+        let standing = |book: Book| Standing {
+            version: if book.is_changed { version } else { book.version_before },
+            account: book.account,
+            zone: book.zone,
+            cycle_anchor_day: book.cycle_anchor_day,
+        };
+        self.books.into_values().map(standing).collect()
     }
 
     fn answer(&mut self, request: &Request, now: DateTime<Utc>) -> Answer {
@@ -217,24 +258,24 @@ async fn load_holds(
     Ok(())
 }
 
-impl Book {
-    fn new(account: Account, zone: Tz) -> Self {
-        let (lots, holds, usage) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let (seq_before, watch_before) = (account.seq, account.watch);
-        let (is_changed, caps_before) = (false, None);
+impl From<Standing> for Book {
+    fn from(standing: Standing) -> Self {
         Self {
-            account,
-            zone,
-            lots,
-            holds,
-            usage,
-            is_changed,
-            seq_before,
-            watch_before,
-            caps_before,
+            seq_before: standing.account.seq,
+            version_before: standing.version,
+            account: standing.account,
+            zone: standing.zone,
+            cycle_anchor_day: standing.cycle_anchor_day,
+            lots: BTreeMap::new(),
+            holds: BTreeMap::new(),
+            usage: BTreeMap::new(),
+            is_changed: false,
+            caps_before: None,
         }
     }
+}
 
+impl Book {
     fn take_note(&mut self, posting: Posting) {
         self.is_changed = true;
         for lot in posting.lots {

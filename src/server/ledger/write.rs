@@ -1,15 +1,16 @@
 //! Writes what a batch has decided, with as few statements as there are tables.
 
-use sea_orm::{ConnectionTrait, DbErr, Value};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Value};
 
 use super::{
+    gather, known,
     post::{Book, Books, Credited},
     rows,
     rowset::Rowset,
     writes::Writes,
 };
 use crate::{
-    credits::{Credits, PurchaseState},
+    credits::PurchaseState,
     server::{
         clock::to_millis,
         entity::{allocation, entry, event, hold, hold_allocation, lot, usage_daily},
@@ -31,10 +32,13 @@ const ADD_USAGE: &str = "ON CONFLICT (account_id, day, operation) DO UPDATE SET
     credits = usage_daily.credits + excluded.credits,
     operations = usage_daily.operations + excluded.operations";
 
-pub(super) async fn write(connection: &impl ConnectionTrait, books: Books) -> Result<(), DbErr> {
-    if books.entries.is_empty() && books.events.is_empty() {
-        return Ok(());
-    }
+/// Writes it, and says which version the changed accounts have now. Of the keys that are given
+/// nobody has looked whether they are known: then nothing is written.
+pub(super) async fn write(
+    connection: &impl ConnectionTrait,
+    books: &Books,
+    unread_keys: Option<Rowset<'_>>,
+) -> Result<i64, DbErr> {
     let changed: Vec<_> = books.books.values().filter(|book| book.is_changed).collect();
     let (mut made, mut changed_lots, mut usage) = (Vec::new(), Vec::new(), Vec::new());
     let (mut holds, mut hold_allocations) = (Vec::new(), Vec::new());
@@ -61,8 +65,11 @@ pub(super) async fn write(connection: &impl ConnectionTrait, books: Books) -> Re
             }
         }));
     }
-    let mut writes = Writes::new(connection.get_database_backend());
-    update_accounts(&mut writes, &changed);
+    let backend = connection.get_database_backend();
+    let mut writes = Writes::new(backend);
+    let keys = unread_keys.filter(|keys| !keys.is_empty());
+    let known = keys.map(|keys| writes.add(keys, known::of_keys));
+    update_accounts(&mut writes, &changed, backend, known.as_deref());
     writes.insert::<entry::Entity>(&books.entries, "");
     writes.insert::<lot::Entity>(&made, "");
     update_lots(&mut writes, &changed_lots);
@@ -78,13 +85,11 @@ pub(super) async fn write(connection: &impl ConnectionTrait, books: Books) -> Re
 /// What a batch changes of an account.
 const BALANCE: [&str; 7] = ["available", "held", "seq", "granted", "spent", "expired", "latest_at"];
 
-/// Others change what a customer wants to hear of and the zone that days are counted in, so that
-/// must be as it was, too.
-fn update_accounts(writes: &mut Writes, books: &[&Book]) {
+/// Others change the settings of an account, too, so its row must be the one that was read.
+fn update_accounts(writes: &mut Writes, books: &[&Book], backend: DbBackend, known: Option<&str>) {
     let row = |book: &&Book| -> Vec<Value> {
-        let (account, before) = (&book.account, book.watch_before);
+        let account = &book.account;
         let totals = account.totals;
-        let low_before = before.low_at.map_or(0, Credits::thousandths);
         let numbers = [
             account.available.thousandths(),
             account.held.thousandths(),
@@ -94,24 +99,24 @@ fn update_accounts(writes: &mut Writes, books: &[&Book]) {
             totals.expired.thousandths(),
             to_millis(account.latest_at),
             book.seq_before,
-            low_before,
+            book.version_before,
         ];
-        let zone = book.zone.name();
-        let texts = [account.id.0.as_str(), account.watch.level.id(), before.level.id(), zone];
+        let texts = [account.id.0.as_str(), account.watch.level.id()];
         texts.map(Value::from).into_iter().chain(numbers.map(Value::from)).collect()
     };
-    let texts = ["id", "level", "level_before", "zone_before"].map(|name| (name, "text"));
-    let numbers = BALANCE.into_iter().chain(["seq_before", "low_before"]);
+    let texts = ["id", "level"].map(|name| (name, "text"));
+    let numbers = BALANCE.into_iter().chain(["seq_before", "version_before"]);
     let columns = texts.into_iter().chain(numbers.map(|name| (name, "bigint")));
     let rows = Rowset::new(columns.collect(), books.iter().map(row).collect());
     let changes = BALANCE.map(|name| format!("{name} = new.{name}, ")).concat();
-    writes.add_guarded(rows, |from| {
+    let version = gather::version(backend);
+    let none_known =
+        known.map_or_else(String::new, |known| format!("AND NOT EXISTS (SELECT 1 FROM {known})"));
+    writes.add_guarded(rows, version, |from| {
         format!(
             "UPDATE accounts SET {changes} level = new.level FROM {from}
              WHERE accounts.id = new.id AND accounts.seq = new.seq_before
-               AND accounts.level = new.level_before
-               AND accounts.zone = new.zone_before
-               AND COALESCE(accounts.low_at, 0) = new.low_before"
+               AND {version} = new.version_before {none_known}"
         )
     });
 }

@@ -1,9 +1,10 @@
 //! Commits batches, one after another.
 //!
-//! On PostgreSQL a writer keeps a connection, and a batch is two statements: one reads, one writes
-//! and commits, unless another process has changed one of the accounts in between. Then nothing is
-//! written, and the batch is carried out again with its accounts locked. On SQLite a batch is a
-//! transaction of the one connection that writes.
+//! On PostgreSQL a writer keeps a connection and the accounts that it wrote last, and a batch of
+//! these is one statement: it writes and commits, unless somebody else has changed one of the
+//! accounts or a key is known. Then nothing is written, and the batch is two statements, of which
+//! the first reads. Where another process is quicker in between, the batch is carried out again
+//! with its accounts locked. On SQLite a batch is a transaction of the one connection that writes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,7 +12,9 @@ use sea_orm::DbErr;
 use tokio::sync::{broadcast, mpsc};
 
 use super::{
-    LedgerError, post,
+    LedgerError,
+    kept::Kept,
+    post::{self, Posted},
     queue::{Answer, LARGEST_BATCH, Request, Waiting},
 };
 use crate::server::{
@@ -33,13 +36,14 @@ pub(super) struct Writer {
     receiver: mpsc::Receiver<Waiting>,
     /// On PostgreSQL.
     line: Option<Line>,
+    kept: Kept,
     /// Batches that are still to lock their accounts first.
     locked: u32,
 }
 
 impl Writer {
-    pub const fn new(database: Database, clock: Clock, receiver: mpsc::Receiver<Waiting>) -> Self {
-        Self { database, clock, receiver, line: None, locked: 0 }
+    pub fn new(database: Database, clock: Clock, receiver: mpsc::Receiver<Waiting>) -> Self {
+        Self { database, clock, receiver, line: None, kept: Kept::new(), locked: 0 }
     }
 
     pub async fn run(mut self, mut closing: broadcast::Receiver<()>) {
@@ -112,7 +116,7 @@ impl Writer {
                 let (requests, now) = (Arc::clone(&requests), clock.now());
                 Box::pin(async move { post::post(transaction, &requests, now).await })
             });
-            return posted.await;
+            return posted.await.map(|posted| posted.answers);
         }
         let mut attempt = 1;
         loop {
@@ -140,25 +144,48 @@ impl Writer {
             self.locked -= 1;
             self.post_locked(&line, requests).await
         } else {
-            post::post(&line, requests, self.clock.now()).await
+            self.post_unlocked(&line, requests).await
         };
-        if posted.as_ref().map_or_else(|error| is_overtaken(error) || is_conflict(error), |_| true)
-        {
-            self.line = Some(line);
+        match posted {
+            Ok(posted) => {
+                self.line = Some(line);
+                self.kept.keep(posted.accounts);
+                Ok(posted.answers)
+            }
+            Err(error) if is_overtaken(&error) || is_conflict(&error) => {
+                self.line = Some(line);
+                Err(error)
+            }
+            // The database may be another one when it is back.
+            Err(error) => {
+                self.kept.clear();
+                Err(error)
+            }
         }
-        posted
     }
 
-    async fn post_locked(&self, line: &Line, requests: &[Request]) -> Result<Vec<Answer>, DbErr> {
+    async fn post_unlocked(&mut self, line: &Line, requests: &[Request]) -> Result<Posted, DbErr> {
+        if let Some(accounts) = self.kept.take(requests) {
+            match post::post_on_kept(line, accounts, requests, self.clock.now()).await {
+                Ok(Some(posted)) => return Ok(posted),
+                Ok(None) => {}
+                Err(error) if is_overtaken(&error) => self.kept.pause(),
+                Err(error) => return Err(error),
+            }
+        }
+        post::post(line, requests, self.clock.now()).await
+    }
+
+    async fn post_locked(&self, line: &Line, requests: &[Request]) -> Result<Posted, DbErr> {
         line.begin().await?;
         let posted = async {
             post::lock(line, requests).await?;
-            let answers = post::post(line, requests, self.clock.now()).await?;
+            let posted = post::post(line, requests, self.clock.now()).await?;
             line.commit().await?;
-            Ok(answers)
+            Ok(posted)
         };
         match posted.await {
-            Ok(answers) => Ok(answers),
+            Ok(posted) => Ok(posted),
             Err(error) => {
                 // The first error is the one to tell.
                 line.roll_back().await.ok();

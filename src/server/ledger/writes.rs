@@ -46,63 +46,69 @@ impl Writes {
         }
     }
 
-    /// A statement that takes rows from a table named `new`.
-    pub fn add(&mut self, rows: Rowset, statement: impl FnOnce(&str) -> String) {
+    /// A statement that takes rows from a table named `new`. What it finds or returns has the
+    /// name that this answers, for statements behind it on PostgreSQL.
+    pub fn add(&mut self, rows: Rowset, statement: impl FnOnce(&str) -> String) -> String {
+        let name = format!("part{}", self.statements.len());
         if rows.is_empty() {
-            return;
+            return name;
         }
         let mut values =
             if self.is_sqlite() { None } else { self.values.pop() }.unwrap_or_default();
         self.statements.push(statement(&rows.source(self.backend, &mut values)));
         self.values.push(values);
+        name
     }
 
     /// Like [`Writes::add`]; where one of the rows isn't found, all statements fail. On SQLite
     /// nobody else can write after what this batch has read.
-    pub fn add_guarded(&mut self, rows: Rowset, statement: impl FnOnce(&str) -> String) {
-        let count = rows.len();
-        if count > 0 && !self.is_sqlite() {
-            self.guarded = Some((self.statements.len(), count));
-            self.add(rows, |from| format!("{} RETURNING 1", statement(from)));
-        } else {
+    pub fn add_guarded(
+        &mut self,
+        rows: Rowset,
+        version: &str,
+        statement: impl FnOnce(&str) -> String,
+    ) {
+        if rows.is_empty() || self.is_sqlite() {
             self.add(rows, statement);
+        } else {
+            self.guarded = Some((self.statements.len(), rows.len()));
+            self.add(rows, |from| format!("{} RETURNING {version} AS version", statement(from)));
         }
     }
 
-    pub async fn run(mut self, connection: &impl ConnectionTrait) -> Result<(), DbErr> {
+    /// Carries all of it out, and says which version the guarded rows have now: 0 on SQLite.
+    pub async fn run(self, connection: &impl ConnectionTrait) -> Result<i64, DbErr> {
         if !self.is_sqlite() {
-            self.put_together();
+            return self.run_together(connection).await;
         }
         for (sql, values) in self.statements.into_iter().zip(self.values) {
             let statement = Statement::from_sql_and_values(self.backend, sql, values);
             connection.execute_raw(statement).await?;
         }
-        Ok(())
+        Ok(0)
     }
 
     /// One statement of all. What is guarded is read by it, so it is carried out first: dividing
     /// by nothing fails before anything else is done.
-    fn put_together(&mut self) {
+    async fn run_together(mut self, connection: &impl ConnectionTrait) -> Result<i64, DbErr> {
         let parts = self.statements.iter().enumerate();
         let parts = parts.map(|(index, sql)| format!("part{index} AS ({sql})"));
         let parts = parts.collect::<Vec<_>>().join(", ");
+        let Some(mut values) = self.values.pop() else { return Ok(0) };
         let all = match self.guarded {
-            _ if parts.is_empty() => return,
-            None => format!("WITH {parts} SELECT 1"),
+            None => format!("WITH {parts} SELECT CAST(0 AS BIGINT)"),
             Some((index, count)) => {
-                let values = self.values.last_mut();
-                let values = values.map(|values| {
-                    values.push(i64::try_from(count).unwrap_or(i64::MAX).into());
-                    values.len()
-                });
+                values.push(i64::try_from(count).unwrap_or(i64::MAX).into());
                 format!(
-                    "WITH {parts} SELECT 1 / CAST((SELECT count(*) FROM part{index}) = ${}
-                                                  AS integer)",
-                    values.unwrap_or_default(),
+                    "WITH {parts} SELECT COALESCE(max(version), 0)
+                                         / CAST(count(*) = ${} AS integer) FROM part{index}",
+                    values.len(),
                 )
             }
         };
-        self.statements = vec![all];
+        let statement = Statement::from_sql_and_values(self.backend, all, values);
+        let row = connection.query_one_raw(statement).await?;
+        row.map_or(Ok(0), |row| row.try_get_by_index(0))
     }
 
     fn is_sqlite(&self) -> bool {
