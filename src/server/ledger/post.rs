@@ -1,6 +1,9 @@
 //! Load, apply, write: one batch in one transaction.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -151,7 +154,14 @@ impl Books {
         Ok(Self { books, known, runs, entries, allocations, credited, events: Vec::new() })
     }
 
+    /// Decides a batch. A panic means that the rows of an account contradict each other: it fails
+    /// the batch, and must not end its writer.
     fn decide(&mut self, requests: &[Request], now: DateTime<Utc>) -> Result<Vec<Answer>, DbErr> {
+        let decided = catch_unwind(AssertUnwindSafe(|| self.answers(requests, now)));
+        decided.unwrap_or_else(|_| Err(DbErr::Custom("the rules don't hold".to_owned())))
+    }
+
+    fn answers(&mut self, requests: &[Request], now: DateTime<Utc>) -> Result<Vec<Answer>, DbErr> {
         let answers = requests.iter().map(|request| self.answer(request, now)).collect();
         for book in self.books.values_mut() {
             self.events.extend(book.events(now)?);
