@@ -26,9 +26,9 @@ pub async fn measure(plan: &Plan, store: &Store) -> Answer<Vec<Row>> {
     if store.kind == Kind::Postgres {
         store.database.writer().execute_unprepared("VACUUM ANALYZE").await?;
     }
-    served.look("/credits", &cookie, PER_SECOND, Duration::from_secs(2)).await?;
+    served.look("/settings/credits", &cookie, PER_SECOND, Duration::from_secs(2)).await?;
     let length = plan.slot * 5;
-    let mut took_us = served.look("/credits", &cookie, PER_SECOND, length).await?;
+    let mut took_us = served.look("/settings/credits", &cookie, PER_SECOND, length).await?;
     took_us.sort_unstable();
     let (p50_ms, p99_ms) = (part_ms(&took_us, 50), part_ms(&took_us, 99));
     let exact = store.ledger.verify().await.inspect_err(|error| eprintln!("{error}")).is_ok();

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The fast part of the tests: formatting, lints for both targets, unit and integration tests on both databases.
+# The fast part of the tests: formatting, lints for both targets, the unit and integration tests that take no time.
 source "$(dirname "$0")/checks.sh"
 
 # A tenth of the random histories: enough to notice, quick enough to be asked often.
@@ -12,4 +12,4 @@ check_format
 lint_server
 lint_islands
 build_tests
-run_tests
+run_tests quick

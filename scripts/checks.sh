@@ -21,12 +21,17 @@ build_tests() {
   step build-tests "build the server and the tests" cargo test --workspace --no-run
 }
 
-# Unit, property and integration tests on SQLite and on a PostgreSQL of their own.
+# Unit, property and integration tests on SQLite and on a PostgreSQL of their own: all of them, or the quick ones.
 run_tests() {
+  local profile="${1:-default}"
   if has cargo-nextest; then
-    step tests "run the tests" scripts/with-postgres.sh cargo nextest run --workspace --no-fail-fast
+    step tests "run the tests" scripts/with-postgres.sh \
+      cargo nextest run --profile "$profile" --workspace --no-fail-fast
   else
-    step tests "run the tests" scripts/with-postgres.sh cargo test --workspace --lib --bins --tests --no-fail-fast
+    local quick=()
+    if [[ "$profile" == quick ]]; then quick=(-- --skip postgres --skip crash --skip load --skip outage); fi
+    step tests "run the tests" scripts/with-postgres.sh \
+      cargo test --workspace --lib --bins --tests --no-fail-fast "${quick[@]}"
   fi
   sed 's/\x1b\[[0-9;]*m//g' "$logs/tests.log" | grep -E '^ *Summary|^test result' | tail -n 5
 }

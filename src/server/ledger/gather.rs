@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
 
 use super::{kept::Standing, known::Known, queue::Request, rows, rowset::Rowset};
 use crate::{
-    credits::Lot,
+    credits::{AccountId, Lot},
     server::entity::{account, entry, lot},
 };
 
@@ -66,7 +66,33 @@ pub(super) async fn gather(
     connection: &impl ConnectionTrait,
     requests: &[Request],
 ) -> Result<Gathered, DbErr> {
-    let statement = statement(connection.get_database_backend(), requests);
+    read(connection, ids(requests), keys(requests)).await
+}
+
+/// Reads the accounts of a batch that are not kept; of its keys, nothing. One query, or none.
+pub(super) async fn complete(
+    connection: &impl ConnectionTrait,
+    kept: Vec<Standing>,
+    requests: &[Request],
+) -> Result<Gathered, DbErr> {
+    let mut missing: BTreeSet<_> = requests.iter().map(|request| &request.account).collect();
+    for standing in &kept {
+        missing.remove(&standing.account.id);
+    }
+    let mut gathered = Gathered::default();
+    if !missing.is_empty() {
+        gathered = read(connection, rowset(missing), Rowset::of_texts(&[], Vec::new())).await?;
+    }
+    gathered.accounts.extend(kept);
+    Ok(gathered)
+}
+
+async fn read(
+    connection: &impl ConnectionTrait,
+    ids: Rowset<'_>,
+    keys: Rowset<'_>,
+) -> Result<Gathered, DbErr> {
+    let statement = statement(connection.get_database_backend(), ids, keys);
     let mut sorted = Sorted::default();
     for row in connection.query_all_raw(statement).await? {
         sorted.take(&Row(row))?;
@@ -74,10 +100,8 @@ pub(super) async fn gather(
     sorted.put_together()
 }
 
-fn statement(backend: DbBackend, requests: &[Request]) -> Statement {
+fn statement(backend: DbBackend, ids: Rowset<'_>, keys: Rowset<'_>) -> Statement {
     let mut values = Vec::<Value>::new();
-    let ids = ids(requests);
-    let keys = keys(requests);
     let asks_for_keys = !keys.is_empty();
     let ids = ids.source(backend, &mut values);
     let mut sql = format!("WITH ids AS (SELECT id FROM {ids})");
@@ -117,7 +141,10 @@ pub(super) fn version(backend: DbBackend) -> &'static str {
 
 /// The accounts of a batch, in the order of their ids.
 pub(super) fn ids(requests: &[Request]) -> Rowset<'static> {
-    let ids: BTreeSet<_> = requests.iter().map(|request| &request.account).collect();
+    rowset(requests.iter().map(|request| &request.account).collect())
+}
+
+fn rowset(ids: BTreeSet<&AccountId>) -> Rowset<'static> {
     Rowset::of_texts(&["id"], ids.into_iter().map(|id| vec![id.0.clone().into()]).collect())
 }
 

@@ -42,17 +42,15 @@ impl Kept {
         Self { accounts: LruCache::new(ACCOUNTS), pause: 0 }
     }
 
-    /// Takes out the accounts of a batch. None where one of them is missing, or where what was
-    /// kept has lately been old.
-    pub fn take(&mut self, requests: &[Request]) -> Option<Vec<Standing>> {
+    /// Takes out those accounts of a batch that are kept. None where what was kept has lately
+    /// been old.
+    pub fn take(&mut self, requests: &[Request]) -> Vec<Standing> {
         if self.pause > 0 {
             self.pause -= 1;
-            return None;
+            return Vec::new();
         }
         let ids: BTreeSet<_> = requests.iter().map(|request| &request.account).collect();
-        let has_all = ids.iter().all(|id| self.accounts.contains_key(*id));
-        let take = |id| self.accounts.remove(id);
-        has_all.then(|| ids.into_iter().filter_map(take).collect())
+        ids.into_iter().filter_map(|id| self.accounts.remove(id)).collect()
     }
 
     /// Keeps accounts as a batch has left them.

@@ -94,15 +94,15 @@ pub(super) async fn post(
     Ok(Posted { answers, accounts: books.standing(version) })
 }
 
-/// Carries out a batch on accounts as they were kept. None where its write would not prove that
+/// Carries out a batch of which some accounts were kept. None where its write would not prove that
 /// they still are as they were: what a balance that nothing was taken from was is not known.
 pub(super) async fn post_on_kept(
     connection: &impl ConnectionTrait,
-    accounts: Vec<Standing>,
+    kept: Vec<Standing>,
     requests: &[Request],
     now: DateTime<Utc>,
 ) -> Result<Option<Posted>, DbErr> {
-    let gathered = Gathered { accounts, known: Known::default() };
+    let gathered = gather::complete(connection, kept, requests).await?;
     let mut books = Books::load(connection, gathered, requests, now).await?;
     let answers = books.decide(requests, now)?;
     if books.books.values().any(|book| !book.is_changed) {

@@ -165,8 +165,9 @@ impl Writer {
     }
 
     async fn post_unlocked(&mut self, line: &Line, requests: &[Request]) -> Result<Posted, DbErr> {
-        if let Some(accounts) = self.kept.take(requests) {
-            match post::post_on_kept(line, accounts, requests, self.clock.now()).await {
+        let kept = self.kept.take(requests);
+        if !kept.is_empty() {
+            match post::post_on_kept(line, kept, requests, self.clock.now()).await {
                 Ok(Some(posted)) => return Ok(posted),
                 Ok(None) => {}
                 Err(error) if is_overtaken(&error) => self.kept.pause(),
