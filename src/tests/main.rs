@@ -65,6 +65,7 @@ mod recharge_crash;
 mod recharge_failures;
 mod recharge_page;
 mod recharge_shop;
+mod recharge_target;
 mod reminders;
 mod screens;
 mod seed;
