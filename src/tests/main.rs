@@ -76,5 +76,6 @@ mod sweep;
 mod webhooks;
 mod webhooks_api;
 mod webhooks_hearing;
+mod webhooks_log;
 mod webhooks_retries;
 mod webhooks_safety;
