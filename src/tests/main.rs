@@ -78,4 +78,5 @@ mod webhooks_api;
 mod webhooks_hearing;
 mod webhooks_log;
 mod webhooks_retries;
+mod webhooks_retry_after;
 mod webhooks_safety;
