@@ -63,6 +63,7 @@ mod program_publishes;
 mod recharge;
 mod recharge_crash;
 mod recharge_failures;
+mod recharge_mail;
 mod recharge_page;
 mod recharge_shop;
 mod recharge_target;

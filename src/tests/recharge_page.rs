@@ -76,7 +76,7 @@ pub async fn agrees(customer: &mut Visitor, chosen: &str, more: &[(&str, &str)])
 
 pub const TICKED: [(&str, &str); 1] = [("consent", "agreed")];
 
-async fn switched_on(app: &TestApp, stripe: &Simulator, card: &str) -> Visitor {
+pub async fn switched_on(app: &TestApp, stripe: &Simulator, card: &str) -> Visitor {
     let mut customer = app.customer().await;
     saves_card(&mut customer, stripe, card).await;
     agrees(&mut customer, CHOSEN, &TICKED).await.redirects_to(&format!("{PAGE}?said=on"));
