@@ -116,14 +116,14 @@ test.describe("up to a target balance, without JavaScript", () => {
     const spend = await arrive(page, world, "600");
     await saveCard(page, "Save a card", cards.pays);
     await expect(page.getByLabel("Target balance")).toBeHidden();
-    await page.getByLabel("Buy each time").selectOption("What is missing up to a target balance");
+    await page.getByLabel("Buy each time").selectOption("Up to a target balance");
     await page.getByLabel("Target balance").fill("500");
     await page.getByRole("button", { name: "Continue" }).click();
     await expect(page.locator("#target-error")).toContainText("More than 500");
     await page.getByLabel("Target balance").fill("5000");
     await page.getByRole("button", { name: "Continue" }).click();
     await expect(page.locator("main")).toContainText("for what is missing up to 5,000 credits");
-    await expect(page.locator("main")).toContainText("at most $230.00 each time, for 5,000 credits");
+    await expect(page.locator("main")).toContainText("The most that is charged at once is $230.00, for 5,000 credits");
     await page.getByRole("button", { name: "Change the amounts" }).click();
     await expect(page.getByLabel("Target balance")).toHaveValue("5000");
     await agree(page);

@@ -155,10 +155,13 @@ async fn a_customer_agrees_to_a_target_on_the_page(app: TestApp) {
     let (app, stripe) = open(&app).await;
     let mut customer = app.customer().await;
     let page = saves_card(&mut customer, &stripe, GOOD).await;
-    says(&page, &["What is missing up to a target balance", "Target balance", "id=\"target\""]);
+    says(&page, &["Up to a target balance", "Target balance", "id=\"target\""]);
     let page = customer.get(&format!("{PAGE}?{CHOSEN}")).await.body;
     says(&page, &["charges Visa •••• 4242 for what is missing up to 5,000 credits"]);
-    says(&page, &["at most $230.00 each time, for 5,000 credits", "more than $690.00"]);
+    says(
+        &page,
+        &["most that is charged at once is $230.00, for 5,000 credits", "more than $690.00"],
+    );
     agrees(&mut customer, CHOSEN, &TICKED).await.redirects_to(&format!("{PAGE}?said=on"));
     let page = customer.get(PAGE).await.body;
     says(&page, &["Below 500 available credits, they are brought back to 5,000"]);

@@ -201,7 +201,7 @@ mod tests {
         for said in [
             "charges Visa •••• 4242 for what is missing up to 5,000 credits",
             "the smallest amount that is sold where less is missing",
-            "at most $230.00 each time, for 5,000 credits.",
+            "The most that is charged at once is $230.00, for 5,000 credits.",
             "If the price of 5,000 credits rises, nothing is charged",
         ] {
             assert!(words.contains(said), "{said}: {words}");

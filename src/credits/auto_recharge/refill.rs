@@ -62,8 +62,8 @@ impl RechargePlan {
                 format!(
                     "When my available credits fall below {threshold}, Recharge charges {card} \
                      for what is missing up to {credits} credits, or for the smallest amount that \
-                     is sold where less is missing, without asking me each time: at most {total} \
-                     each time, for {credits} credits.",
+                     is sold where less is missing, without asking me each time. The most that is \
+                     charged at once is {total}, for {credits} credits.",
                 ),
                 format!(
                     "If the price of {credits} credits rises, nothing is charged until I have \

@@ -115,7 +115,7 @@ fn Packages(packages: Vec<(String, i64, Money)>, chosen: String) -> impl IntoVie
         .map(|(id, credits, total)| (id, format!("{} credits for {total}", grouped(credits))));
     let more = [
         (RechargeForm::CUSTOM.to_owned(), "Another amount".to_owned()),
-        (RechargeForm::TARGET.to_owned(), "What is missing up to a target balance".to_owned()),
+        (RechargeForm::TARGET.to_owned(), "Up to a target balance".to_owned()),
     ];
     view! { <Select id="package" chosen options=options.chain(more).collect()/> }
 }

@@ -40,7 +40,7 @@ pub fn Standing(
                 <dt>"Available now"</dt>
                 <dd>{format!("{available} credits")}</dd>
                 <dt>"Each recharge"</dt>
-                <dd>{format!("{}, charged to {card}", plan.each())}</dd>
+                <dd>{format!("Buys {}, charged to {card}", plan.each())}</dd>
                 <dt>"At most"</dt>
                 <dd>{limits(&plan)}</dd>
                 <dt>"Charged this month"</dt>
