@@ -108,6 +108,36 @@ for (const javaScriptEnabled of [true, false]) {
   });
 }
 
+test.describe("up to a target balance, without JavaScript", () => {
+  test.use({ javaScriptEnabled: false });
+
+  test("what is missing is bought, once", async ({ page, world }) => {
+    test.setTimeout(90_000);
+    const spend = await arrive(page, world, "600");
+    await saveCard(page, "Save a card", cards.pays);
+    await expect(page.getByLabel("Target balance")).toBeHidden();
+    await page.getByLabel("Buy each time").selectOption("Up to a target balance");
+    await page.getByLabel("Target balance").fill("500");
+    await page.getByRole("button", { name: "Continue" }).click();
+    await expect(page.locator("#target-error")).toContainText("More than 500");
+    await page.getByLabel("Target balance").fill("5000");
+    await page.getByRole("button", { name: "Continue" }).click();
+    await expect(page.locator("main")).toContainText("for what is missing up to 5,000 credits");
+    await expect(page.locator("main")).toContainText("The most that is charged at once is $230.00, for 5,000 credits");
+    await page.getByRole("button", { name: "Change the amounts" }).click();
+    await expect(page.getByLabel("Target balance")).toHaveValue("5000");
+    await agree(page);
+
+    await spend("101");
+    await eventually(page, "$207.54 of $690.00");
+    await expect(async () => {
+      await page.reload();
+      await expect(page.locator("#header-available")).toHaveText("5,000", { timeout: 500 });
+    }).toPass({ timeout: 30_000 });
+    expect(await charges(world), "one charge").toBe(1);
+  });
+});
+
 test("a card that is declined pauses it, and another one lets it go on", async ({ page, world }) => {
   test.setTimeout(90_000);
   const spend = await arrive(page, world, "600");
@@ -119,6 +149,8 @@ test("a card that is declined pauses it, and another one lets it go on", async (
   await expect(page.locator("#header-available")).toHaveText("499");
   await expectAccessible(page);
   expect(await charges(world)).toBe(1);
+  const mails = async () => (await world.mails()).filter((mail) => mail.includes("Subject: Auto-recharge is paused"));
+  await expect.poll(async () => (await mails()).length, { message: "a mail of it", timeout: 20_000 }).toBe(1);
 
   await saveCard(page, "Use another card", cards.pays);
   await page.getByRole("button", { name: "Go on with this card" }).click();

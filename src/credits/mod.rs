@@ -34,7 +34,7 @@ pub use account::{Account, AccountId, Applied, Posting, Totals};
 pub use amount::{Credits, ParseCreditsError, grouped};
 pub use auto_recharge::{
     AutoRecharge, CONSENT_VERSION, PastRecharge, PauseReason, RechargeForm, RechargePlan,
-    RechargeProblems, Rest, RestReason, SavedCard, month_of,
+    RechargeProblems, Refill, Rest, RestReason, SavedCard, month_of,
 };
 pub use caps::{CapUse, Caps};
 pub use catalogue::{Catalogue, CatalogueError, Package, WorthExample};

@@ -2,7 +2,10 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use axum::http::StatusCode;
+use axum::{
+    body::Body,
+    http::{Request, StatusCode},
+};
 use chrono::TimeDelta;
 use recharge::{
     credits::{AccountId, Command, Credits, Note, Operation, Source, Validity},
@@ -31,6 +34,7 @@ on_both_databases!(
     a_page_that_goes_away_is_forgotten,
     the_oldest_of_too_many_pages_of_a_session_is_told_that_it_is_enough,
     news_are_for_customers_who_are_signed_in,
+    a_page_whose_session_has_ended_stops_listening_in_silence,
 );
 
 /// A server at an address, until it is dropped.
@@ -202,8 +206,11 @@ async fn news_end_when_their_reader_has_signed_out(app: TestApp) {
         (server.page_of(&customer).await, server.page_of(&elsewhere).await);
     ending.news().await;
     staying.news().await;
+    let before = Instant::now();
     customer.sign_out().await;
     ending.ends().await;
+    let passed = before.elapsed();
+    assert!(passed < Duration::from_secs(5), "they went on for {passed:?}");
     change(&app, &customer.account.unwrap(), 10).await;
     // Another session goes on.
     staying.news().await;
@@ -273,4 +280,19 @@ async fn news_are_for_customers_who_are_signed_in(app: TestApp) {
     asked.redirects_to("/sign-in?next=%2Fsettings%2Fevents");
     let asked = app.staff().await.get("/settings/events").await;
     asked.redirects_to("/support");
+}
+
+async fn a_page_whose_session_has_ended_stops_listening_in_silence(app: TestApp) {
+    let (mut customer, mut expiring) = (app.customer().await, app.customer().await);
+    let cookies = customer.cookies.clone();
+    customer.sign_out().await;
+    customer.cookies = cookies;
+    app.clock.advance(TimeDelta::days(8));
+    // Somebody of the staff may have signed in there meanwhile.
+    for reader in [&mut customer, &mut expiring, &mut app.visitor(), &mut app.staff().await] {
+        let asked = Request::get("/settings/events").header("accept", "text/event-stream");
+        let answer = reader.send(asked.body(Body::empty()).unwrap()).await;
+        let said = (answer.status, answer.header("location"), answer.body.as_str());
+        assert_eq!(said, (StatusCode::NO_CONTENT, "", ""));
+    }
 }

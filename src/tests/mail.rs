@@ -1,7 +1,7 @@
 //! Mail, in a real conversation with a mail server: each arrives, once, whatever becomes of the
 //! server meanwhile.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use axum::http::StatusCode;
 use chrono::TimeDelta;
@@ -20,6 +20,7 @@ use crate::{
 
 on_both_databases!(
     without_a_mail_server_every_mail_is_a_file,
+    a_wrong_mail_server_is_said_once_and_everything_else_goes_on,
     while_the_server_is_down_mail_waits_and_comes_once_it_is_back,
     what_the_server_does_not_take_now_is_tried_again,
     who_is_refused_for_good_gets_nothing_and_holds_up_nobody,
@@ -79,6 +80,30 @@ async fn without_a_mail_server_every_mail_is_a_file(app: TestApp) {
         let told = texts.iter().filter(|text| text.contains(&format!("Because of {cause}.")));
         assert_eq!(told.count(), 1);
     }
+}
+
+async fn a_wrong_mail_server_is_said_once_and_everything_else_goes_on(app: TestApp) {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let written = Arc::new(log.reopen().unwrap());
+    let logging = tracing_subscriber::fmt().with_ansi(false).with_writer(written).finish();
+    let _logging = tracing::subscriber::set_default(logging);
+    // Nobody takes mail there.
+    let app = app.with_settings(&["--smtp-url=smtp://127.0.0.1:1?timeout=1", FROM]).await;
+    let mut customer = app.customer().await;
+    let account = customer.account.clone().unwrap();
+    for cause in ["a", "b", "c"] {
+        waiting(&app, &account, cause).await;
+        assert_eq!(send(&app).await.sent, 0);
+        app.clock.advance(TimeDelta::minutes(20));
+    }
+    assert_eq!(stored(&app).await.iter().filter(|row| row.state == "waiting").count(), 3);
+    for path in ["/settings/credits", "/settings/notices", "/readyz"] {
+        assert_eq!(customer.get(path).await.status, StatusCode::OK, "{path}");
+    }
+    let told = customer.get("/metrics").await.body;
+    assert!(told.contains("recharge_mail_server_away 1"), "{told}");
+    let log = std::fs::read_to_string(log.path()).unwrap();
+    assert_eq!(log.matches("mail can't be sent").count(), 1, "{log}");
 }
 
 async fn while_the_server_is_down_mail_waits_and_comes_once_it_is_back(app: TestApp) {

@@ -8,7 +8,7 @@ use recharge::{
 use stripe_simulator::{Config, Fault, Simulator};
 
 use crate::{
-    app::{TestApp, Visitor},
+    app::{Answer, TestApp, Visitor},
     databases::on_both_databases,
     prices::{DEARER, KEY, at, selling, signed, stripe_at},
     recharge_shop::{ASKS, CHARGE, GOOD},
@@ -25,18 +25,18 @@ on_both_databases!(
     it_is_for_customers_who_are_signed_in,
 );
 
-const PAGE: &str = "/settings/auto-recharge";
+pub const PAGE: &str = "/settings/auto-recharge";
 const CHOSEN: &str = "threshold=500&package=trader&amount=&monthly_cap=690&per_day=3&cooldown=1";
 
 /// A server that sells through a Stripe of its own.
-async fn open(app: &TestApp) -> (TestApp, Simulator) {
+pub async fn open(app: &TestApp) -> (TestApp, Simulator) {
     let stripe = Simulator::start(Config::default()).await.unwrap();
     let app = app.with_settings(&[&stripe_at(&stripe), KEY, &signed()]).await;
     (app, stripe)
 }
 
 /// Saves a card on Stripe's page and comes back.
-async fn saves_card(customer: &mut Visitor, stripe: &Simulator, number: &str) -> String {
+pub async fn saves_card(customer: &mut Visitor, stripe: &Simulator, number: &str) -> String {
     let answer = customer.post(&format!("{PAGE}/card"), &[]).await;
     let session = stripe.sessions().pop().unwrap();
     answer.redirects_to(session["url"].as_str().unwrap());
@@ -64,7 +64,7 @@ fn hidden(page: &str) -> Vec<(&str, String)> {
 }
 
 /// Sends the page of the words, ticked or not, with some fields as they are here.
-async fn agrees(customer: &mut Visitor, chosen: &str, more: &[(&str, &str)]) -> crate::app::Answer {
+pub async fn agrees(customer: &mut Visitor, chosen: &str, more: &[(&str, &str)]) -> Answer {
     let page = customer.get(&format!("{PAGE}?{chosen}")).await.body;
     let fields = hidden(&page);
     let mut fields: Vec<(&str, &str)> =
@@ -74,9 +74,9 @@ async fn agrees(customer: &mut Visitor, chosen: &str, more: &[(&str, &str)]) -> 
     customer.post(PAGE, &fields).await
 }
 
-const TICKED: [(&str, &str); 1] = [("consent", "agreed")];
+pub const TICKED: [(&str, &str); 1] = [("consent", "agreed")];
 
-async fn switched_on(app: &TestApp, stripe: &Simulator, card: &str) -> Visitor {
+pub async fn switched_on(app: &TestApp, stripe: &Simulator, card: &str) -> Visitor {
     let mut customer = app.customer().await;
     saves_card(&mut customer, stripe, card).await;
     agrees(&mut customer, CHOSEN, &TICKED).await.redirects_to(&format!("{PAGE}?said=on"));
@@ -92,12 +92,13 @@ async fn switched_on(app: &TestApp, stripe: &Simulator, card: &str) -> Visitor {
     customer
 }
 
-async fn recharges(app: &TestApp) -> Recharged {
+pub async fn recharges(app: &TestApp) -> Recharged {
     app.state.payments.recharge_due(app.clock.now()).await.unwrap()
 }
 
+/// The page holds all of these words.
 #[track_caller]
-fn says(page: &str, all: &[&str]) {
+pub fn says(page: &str, all: &[&str]) {
     for words in all {
         assert!(page.contains(words), "{words}: {page}");
     }

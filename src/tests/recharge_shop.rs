@@ -32,10 +32,17 @@ pub fn form() -> RechargeForm {
         threshold: "500".to_owned(),
         package: "trader".to_owned(),
         amount: String::new(),
+        target: String::new(),
         monthly_cap: "690".to_owned(),
         per_day: "3".to_owned(),
         cooldown: "1".to_owned(),
     }
+}
+
+/// Below 500 credits what is missing up to 5,000 is bought: for $230.00 at most.
+pub fn up_to_5000() -> RechargeForm {
+    let (package, target) = (RechargeForm::TARGET.to_owned(), "5000".to_owned());
+    RechargeForm { package, target, ..form() }
 }
 
 /// Who has read the page and agrees.

@@ -14,10 +14,17 @@ use recharge::{
 use sea_orm::{EntityTrait, QueryOrder};
 use tokio_util::sync::CancellationToken;
 
-use crate::{app::TestApp, commands::credits, databases::on_both_databases};
+use crate::{
+    app::TestApp,
+    commands::credits,
+    databases::on_both_databases,
+    mail::{send, with_server},
+    mailbox::MailServer,
+};
 
 on_both_databases!(
     one_reminder_comes_at_each_of_60_30_7_and_1_days,
+    each_reminder_is_a_notice_and_a_mail_with_amount_and_date,
     nobody_is_reminded_of_nothing,
     a_job_that_was_down_tells_only_the_latest_due,
     running_again_in_many_processes_tells_nothing_twice,
@@ -88,6 +95,33 @@ async fn one_reminder_comes_at_each_of_60_30_7_and_1_days(app: TestApp) {
     let expected = [(100, 60), (60, 30), (60, 7), (60, 1)];
     let expected = expected.map(|(amount, days)| (credits(amount), expiry, days));
     assert_eq!(told(&app).await, expected);
+}
+
+async fn each_reminder_is_a_notice_and_a_mail_with_amount_and_date(app: TestApp) {
+    let start = noon(&app);
+    let server = MailServer::start().await;
+    let (app, account) = with_server(&app, &server).await;
+    let (expiry, notices) = (start + Days::new(70), &app.state.notices);
+    granted(&app, &account, 1_240, expiry).await;
+    let minute = expiry.format("%-d %b %Y, %H:%M (UTC)").to_string();
+    for (day, days) in [(10, "in 60 days"), (40, "in 30 days"), (63, "in 7 days"), (69, "tomorrow")]
+    {
+        set(&app, start + Days::new(day) + TimeDelta::minutes(1));
+        for _ in 0..2 {
+            run(&app).await;
+            notices.tell(app.clock.now()).await.unwrap();
+            send(&app).await;
+        }
+        let title = format!("1,240 credits expire {days}");
+        let mail = server.mails().pop().unwrap();
+        assert_eq!(mail.headers["subject"], title);
+        assert!(mail.text.contains(&minute) && mail.html.contains(&minute), "{}", mail.text);
+        let notice = notices.inbox(&account, None).await.unwrap().notices.remove(0);
+        assert_eq!((notice.words.title, notice.is_read), (title, false));
+        assert!(notice.words.text.contains(&minute), "{}", notice.words.text);
+    }
+    assert_eq!(server.mails().len(), 4, "one at each of them");
+    assert_eq!(notices.inbox(&account, None).await.unwrap().notices.len(), 4);
 }
 
 async fn nobody_is_reminded_of_nothing(app: TestApp) {

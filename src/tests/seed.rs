@@ -1,17 +1,23 @@
 //! The demo data: realistic, deterministic, and written once.
 
+use chrono::TimeDelta;
 use futures::TryStreamExt;
 use recharge::{
-    credits::{AccountId, EntryKind, HistoryFilter},
-    server::seed::{self, Seeded},
+    credits::{AccountId, EntryKind, EventKind, HistoryFilter},
+    server::{
+        entity::{event, outbox},
+        jobs::Jobs,
+        seed::{self, Seeded},
+    },
 };
-use sea_orm::EntityTrait;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::{app::TestApp, databases::on_both_databases};
 
 on_both_databases!(
     a_year_and_a_half_of_operations_adds_up_and_is_written_once,
     everybody_of_the_demo_can_sign_in,
+    what_happened_in_the_past_was_told_then_and_read,
 );
 
 /// Fills the database with the demo of this number.
@@ -46,6 +52,32 @@ async fn a_year_and_a_half_of_operations_adds_up_and_is_written_once(app: TestAp
     let overview = ledger.overview(&demo, None).await.unwrap();
     assert_eq!(overview.balance(), sum, "the balance is the sum of the rows");
     assert!(overview.pace.is_some() && overview.next_expiry().is_some());
+}
+
+async fn what_happened_in_the_past_was_told_then_and_read(app: TestApp) {
+    seeded(&app, 1).await;
+    let now = app.clock.now();
+    let (events, notices) = (&app.database, &app.state.notices);
+    let untold = event::Entity::find().filter(event::Column::ToldAt.is_null());
+    assert_eq!(untold.all(events.reader()).await.unwrap(), [], "nobody is told of it now");
+    notices.tell(now).await.unwrap();
+    notices.send_mail(now).await.unwrap();
+    let messages = outbox::Entity::find().all(app.database.reader()).await.unwrap();
+    assert_eq!(messages, [], "nor by mail or webhook");
+    let demo = account_of(&app, "demo@recharge.test").await;
+    let inbox = notices.inbox(&demo, None).await.unwrap().notices;
+    assert!(inbox.iter().filter(|it| it.kind == EventKind::PurchaseCredited).count() >= 4);
+    assert!(inbox.iter().all(|it| it.is_read && it.at < now - TimeDelta::days(6)), "{inbox:?}");
+    assert!(inbox.is_sorted_by(|newer, older| newer.at >= older.at), "the newest stands first");
+
+    // What is to be told now is: the customer's credits end in six days.
+    Jobs::of(&app.state).run("reminders").await.unwrap();
+    notices.tell(now).await.unwrap();
+    let expiring = account_of(&app, "expiring@recharge.test").await;
+    let inbox = notices.inbox(&expiring, None).await.unwrap().notices;
+    let unread: Vec<_> = inbox.iter().filter(|it| !it.is_read).map(|it| it.kind).collect();
+    assert_eq!(unread.first(), Some(&EventKind::Expiring), "{inbox:?}");
+    assert!(unread.iter().all(|kind| *kind == EventKind::Expiring), "{unread:?}");
 }
 
 async fn everybody_of_the_demo_can_sign_in(app: TestApp) {

@@ -31,14 +31,14 @@ on_both_databases!(
 );
 
 /// An endpoint that is told everything, and an account that things happen to.
-async fn given(app: &TestApp) -> (Webhooks, Hearing, AccountId) {
+pub async fn given(app: &TestApp) -> (Webhooks, Hearing, AccountId) {
     let (webhooks, hearing) = (webhooks_of(app), Hearing::start().await);
     listen(&webhooks, &hearing).await;
     (webhooks, hearing, account_with(app, 0).await)
 }
 
 /// Sends all that is due, also where none of it is taken.
-async fn deliver_all(webhooks: &Webhooks, hearing: &Hearing) {
+pub async fn deliver_all(webhooks: &Webhooks, hearing: &Hearing) {
     loop {
         let before = hearing.heard().len();
         webhooks.deliver().await.unwrap();

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::RechargePlan;
+use super::{RechargePlan, Refill};
 use crate::credits::{Catalogue, Credits, Currency, Money};
 
 /// No text of the form is longer.
@@ -18,10 +18,12 @@ const SUGGESTED: i64 = 3;
 pub struct RechargeForm {
     /// Credits.
     pub threshold: String,
-    /// The id of a package, or `custom`.
+    /// The id of a package, [`RechargeForm::CUSTOM`] or [`RechargeForm::TARGET`].
     pub package: String,
-    /// Whole credits, where the package is `custom`.
+    /// Whole credits, where another amount is chosen.
     pub amount: String,
+    /// Whole credits, where it is bought up to a target.
+    pub target: String,
     /// Money.
     pub monthly_cap: String,
     /// One of [`RechargeForm::PER_DAY`].
@@ -39,6 +41,8 @@ pub struct RechargeProblems {
     pub package: Option<String>,
     /// At the custom amount.
     pub amount: Option<String>,
+    /// At the target balance.
+    pub target: Option<String>,
     /// At the monthly cap.
     pub monthly_cap: Option<String>,
     /// At the number of charges.
@@ -48,6 +52,10 @@ pub struct RechargeProblems {
 }
 
 impl RechargeForm {
+    /// Chosen instead of a package: another amount.
+    pub const CUSTOM: &'static str = "custom";
+    /// Chosen instead of a package: what is missing up to a target balance.
+    pub const TARGET: &'static str = "target";
     /// Charges in 24 hours that can be chosen.
     pub const PER_DAY: [u32; 4] = [1, 2, 3, 5];
     /// Hours between two charges that can be chosen.
@@ -63,8 +71,9 @@ impl RechargeForm {
         let cap = catalogue.schedule.total(credits).saturating_mul(SUGGESTED).min(LARGEST_CAP);
         Self {
             threshold: (credits / 10).max(1).to_string(),
-            package: package.map_or_else(|| "custom".to_owned(), |package| package.id.clone()),
+            package: package.map_or(Self::CUSTOM, |package| &package.id).to_owned(),
             amount: if package.is_some() { String::new() } else { credits.to_string() },
+            target: String::new(),
             monthly_cap: Money::new(cap, catalogue.schedule.currency).plain(),
             per_day: "3".to_owned(),
             cooldown: "1".to_owned(),
@@ -74,11 +83,16 @@ impl RechargeForm {
     /// A plan as it stands in the form.
     #[must_use]
     pub fn of(plan: &RechargePlan) -> Self {
-        let custom = plan.package.is_none();
+        let (package, amount, target) = match &plan.refill {
+            Refill::Package(package) => (package.as_str(), String::new(), String::new()),
+            Refill::Amount => (Self::CUSTOM, plan.credits.to_string(), String::new()),
+            Refill::Target => (Self::TARGET, String::new(), plan.credits.to_string()),
+        };
         Self {
             threshold: plan.threshold.plain(),
-            package: plan.package.clone().unwrap_or_else(|| "custom".to_owned()),
-            amount: if custom { plan.credits.to_string() } else { String::new() },
+            package: package.to_owned(),
+            amount,
+            target,
             monthly_cap: plan.monthly_cap.plain(),
             per_day: plan.per_day.to_string(),
             cooldown: plan.cooldown_hours.to_string(),
@@ -93,6 +107,7 @@ impl RechargeForm {
             threshold: cut(self.threshold),
             package: cut(self.package),
             amount: cut(self.amount),
+            target: cut(self.target),
             monthly_cap: cut(self.monthly_cap),
             per_day: cut(self.per_day),
             cooldown: cut(self.cooldown),
@@ -106,13 +121,10 @@ impl RechargeForm {
     pub fn read(&self, catalogue: &Catalogue) -> Result<RechargePlan, Box<RechargeProblems>> {
         let mut problems = RechargeProblems::default();
         let credits = self.credits(catalogue, &mut problems);
-        let total = credits.map(|credits| catalogue.schedule.offer(credits).total);
-        let costs = total.filter(|total| total.minor > 0);
-        let total = total.and_then(|_| {
-            let free = || "This costs nothing: buy it instead.".to_owned();
-            kept(costs.ok_or_else(free), &mut problems.package)
-        });
-        let threshold = kept(threshold(&self.threshold, credits), &mut problems.threshold);
+        let total =
+            credits.and_then(|credits| kept(self.total(credits, catalogue), &mut problems.package));
+        let threshold = kept(threshold(&self.threshold), &mut problems.threshold);
+        let threshold = threshold.filter(|it| self.lifts_above(*it, credits, &mut problems));
         let currency = catalogue.schedule.currency;
         let cap = kept(cap(&self.monthly_cap, total, currency), &mut problems.monthly_cap);
         let chosen = |text: &str, from: &[u32]| {
@@ -128,7 +140,11 @@ impl RechargeForm {
         };
         Ok(RechargePlan {
             threshold,
-            package: (self.package != "custom").then(|| self.package.clone()),
+            refill: match self.package.as_str() {
+                Self::CUSTOM => Refill::Amount,
+                Self::TARGET => Refill::Target,
+                package => Refill::Package(package.to_owned()),
+            },
             credits,
             total,
             monthly_cap: cap,
@@ -137,14 +153,51 @@ impl RechargeForm {
         })
     }
 
-    /// How many whole credits are to be bought each time.
+    /// How many whole credits are to be bought each time at most.
     fn credits(&self, catalogue: &Catalogue, problems: &mut RechargeProblems) -> Option<i64> {
-        if self.package == "custom" {
-            let amount = catalogue.schedule.parse_amount(&self.amount);
-            return kept(amount.map_err(|error| error.to_string()), &mut problems.amount);
+        let (text, problem) = match self.package.as_str() {
+            Self::CUSTOM => (&self.amount, &mut problems.amount),
+            Self::TARGET => (&self.target, &mut problems.target),
+            package => {
+                let package = catalogue.package(package).map(|package| package.credits);
+                let unknown = || "Choose what to buy.".to_owned();
+                return kept(package.ok_or_else(unknown), &mut problems.package);
+            }
+        };
+        let amount = catalogue.schedule.parse_amount(text);
+        kept(amount.map_err(|error| error.to_string()), problem)
+    }
+
+    /// What is charged at most each time; nothing can't be charged.
+    fn total(&self, credits: i64, catalogue: &Catalogue) -> Result<Money, String> {
+        let schedule = &catalogue.schedule;
+        let fewest = if self.package == Self::TARGET { schedule.minimum } else { credits };
+        if schedule.total(fewest) == 0 {
+            return Err("This costs nothing: buy it instead.".to_owned());
         }
-        let package = catalogue.package(&self.package).map(|package| package.credits);
-        kept(package.ok_or_else(|| "Choose what to buy.".to_owned()), &mut problems.package)
+        Ok(schedule.offer(credits).total)
+    }
+
+    /// One recharge must lift the balance above the threshold: otherwise the next one would be due
+    /// at once.
+    fn lifts_above(
+        &self,
+        threshold: Credits,
+        credits: Option<i64>,
+        problems: &mut RechargeProblems,
+    ) -> bool {
+        let Some(lifted) = credits.and_then(Credits::try_from_whole) else { return true };
+        if self.package == Self::TARGET && lifted <= threshold {
+            problems.target =
+                Some(format!("More than {threshold}, the balance below which credits are bought."));
+        } else if lifted < threshold {
+            problems.threshold = Some(format!(
+                "At most {lifted}: what one recharge adds, so that one is always enough.",
+            ));
+        } else {
+            return true;
+        }
+        false
     }
 }
 
@@ -157,21 +210,14 @@ fn without_separators(text: &str) -> String {
     text.trim().replace([',', ' '], "")
 }
 
-/// One recharge must lift the balance above the threshold: otherwise the next one would be due at
-/// once.
-fn threshold(text: &str, credits: Option<i64>) -> Result<Credits, String> {
+fn threshold(text: &str) -> Result<Credits, String> {
     let read: Credits = without_separators(text)
         .parse()
         .map_err(|_| "Write an amount of credits such as 500 or 12.5.".to_owned())?;
     if !read.is_positive() {
         return Err("Write an amount above 0.".to_owned());
     }
-    match credits.and_then(Credits::try_from_whole) {
-        Some(bought) if read > bought => {
-            Err(format!("At most {bought}: what one recharge adds, so that one is always enough.",))
-        }
-        _ => Ok(read),
-    }
+    Ok(read)
 }
 
 fn cap(text: &str, total: Option<Money>, currency: Currency) -> Result<Money, String> {

@@ -39,7 +39,8 @@ fn amounts_are_read_as_people_write_them() {
     };
     let plan = form.read(&catalogue()).unwrap();
     assert_eq!(plan.threshold, Credits::from_thousandths(1_000_500));
-    assert_eq!((plan.package, plan.credits, plan.monthly_cap.minor), (None, 2_000, 123_450));
+    assert_eq!((plan.refill, plan.credits), (Refill::Amount, 2_000));
+    assert_eq!(plan.monthly_cap.minor, 123_450);
 }
 
 /// The message at one field, and that there is none at another.
@@ -52,6 +53,7 @@ fn says(form: RechargeForm, field: fn(&RechargeProblems) -> &Option<String>, wor
         &problems.threshold,
         &problems.package,
         &problems.amount,
+        &problems.target,
         &problems.monthly_cap,
         &problems.per_day,
         &problems.cooldown,
@@ -81,6 +83,36 @@ fn a_threshold_is_above_nothing_and_within_one_recharge() {
     for wrong in ["", "some", "1.2345", "99999999999999999999"] {
         says(threshold(wrong), |it| &it.threshold, "Write an amount of credits");
     }
+}
+
+/// Up to this balance, below 500 credits.
+fn up_to(target: &str) -> RechargeForm {
+    let (package, target) = (RechargeForm::TARGET.to_owned(), target.to_owned());
+    RechargeForm { package, target, ..entered() }
+}
+
+#[test]
+fn a_target_is_agreed_to_with_its_largest_charge_and_comes_back_as_it_was() {
+    let plan = up_to("2000").read(&catalogue()).unwrap();
+    assert_eq!((&plan.refill, plan.credits, plan.total.minor), (&Refill::Target, 2_000, 9_000));
+    assert_eq!(RechargeForm::of(&plan), up_to("2000"));
+    let cap = |text: &str| RechargeForm { monthly_cap: text.to_owned(), ..up_to("2000") };
+    assert!(cap("90").read(&catalogue()).is_ok());
+    says(cap("89.99"), |it| &it.monthly_cap, "At least $90.00");
+}
+
+#[test]
+fn a_target_is_above_the_threshold_and_can_be_bought_at_once() {
+    says(up_to("500"), |it| &it.target, "More than 500");
+    assert!(up_to("501").read(&catalogue()).is_ok());
+    says(up_to("100001"), |it| &it.target, "largest purchase is 100,000");
+    says(up_to("99"), |it| &it.target, "smallest purchase is 100");
+    says(up_to(""), |it| &it.target, "Enter how many");
+    says(up_to("all"), |it| &it.target, "whole number of credits");
+    let mut free = catalogue();
+    free.schedule.steps.insert(0, PriceStep { up_to: 100, price_milli: 0 });
+    let problems = *up_to("2000").read(&free).unwrap_err();
+    assert!(problems.package.unwrap().contains("costs nothing"), "the smallest recharge would");
 }
 
 #[test]

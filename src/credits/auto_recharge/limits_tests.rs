@@ -1,14 +1,14 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::credits::{Credits, Currency, Money};
+use crate::credits::{Credits, Currency, Money, Refill};
 
 const TOTAL: i64 = 23_000;
 
 fn plan(per_day: u32, cooldown_hours: u32, monthly_cap: i64) -> RechargePlan {
     RechargePlan {
         threshold: Credits::from_thousandths(500_000),
-        package: None,
+        refill: Refill::Amount,
         credits: 5_000,
         total: Money::new(TOTAL, Currency::Usd),
         monthly_cap: Money::new(monthly_cap, Currency::Usd),

@@ -2,14 +2,16 @@
 
 mod form;
 mod limits;
+mod refill;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use form::{RechargeForm, RechargeProblems};
 pub use limits::{PastRecharge, Rest, RestReason, month_of};
+pub use refill::Refill;
 
-use super::{Credits, Money, Purchase, amount::grouped};
+use super::{Credits, Money, Purchase};
 
 /// Which words were agreed to; kept with the consent.
 pub const CONSENT_VERSION: &str = "2026-11";
@@ -19,9 +21,10 @@ pub const CONSENT_VERSION: &str = "2026-11";
 pub struct RechargePlan {
     /// Credits are bought when fewer than these are available.
     pub threshold: Credits,
-    /// The package that is bought; none for a custom amount.
-    pub package: Option<String>,
-    /// Whole credits that are bought each time.
+    /// How much is bought each time.
+    pub refill: Refill,
+    /// Whole credits: as many as are bought each time, or the balance that is bought up to. Never
+    /// more are bought at once.
     pub credits: i64,
     /// The most that is charged each time.
     pub total: Money,
@@ -82,14 +85,9 @@ impl RechargePlan {
     #[must_use]
     pub fn consent(&self, card: &SavedCard) -> Vec<String> {
         let (times, hours) = (self.per_day, self.cooldown_hours);
+        let [when, price] = self.refill_consent(card);
         vec![
-            format!(
-                "When my available credits fall below {}, Recharge charges {card} {} for {} \
-                 credits, without asking me each time.",
-                self.threshold,
-                self.total,
-                grouped(self.credits.unsigned_abs()),
-            ),
+            when,
             format!(
                 "That happens at most {times} {} in 24 hours, at least {hours} {} apart, and \
                  never for more than {} in a calendar month (UTC).",
@@ -97,7 +95,7 @@ impl RechargePlan {
                 if hours == 1 { "hour" } else { "hours" },
                 self.monthly_cap,
             ),
-            "If the price rises, nothing is charged until I have agreed to the new one.".to_owned(),
+            price,
             "Purchases are non-refundable. The credits expire one year after they are added to \
              my account; what is unused then is forfeited."
                 .to_owned(),
@@ -165,11 +163,11 @@ mod tests {
     use super::*;
     use crate::credits::Currency;
 
-    #[test]
-    fn the_consent_names_the_card_and_every_amount() {
+    /// What is agreed to with this refill of 5,000 credits.
+    fn consent(refill: Refill) -> String {
         let plan = RechargePlan {
             threshold: Credits::from_thousandths(500_000),
-            package: Some("trader".to_owned()),
+            refill,
             credits: 5_000,
             total: Money::new(23_000, Currency::Usd),
             monthly_cap: Money::new(69_000, Currency::Usd),
@@ -180,11 +178,31 @@ mod tests {
         let words = plan.consent(&card).join(" ");
         for said in [
             "below 500,",
-            "Visa •••• 4242 $230.00 for 5,000 credits",
             "3 times in 24 hours, at least 1 hour apart",
             "more than $690.00 in a calendar month (UTC)",
             "non-refundable",
             "expire one year after",
+        ] {
+            assert!(words.contains(said), "{said}: {words}");
+        }
+        words
+    }
+
+    #[test]
+    fn the_consent_names_the_card_and_every_amount() {
+        let words = consent(Refill::Package("trader".to_owned()));
+        assert!(words.contains("charges Visa •••• 4242 $230.00 for 5,000 credits,"), "{words}");
+        assert!(words.contains("If the price rises, nothing is charged"), "{words}");
+    }
+
+    #[test]
+    fn the_consent_to_a_target_names_the_largest_possible_charge() {
+        let words = consent(Refill::Target);
+        for said in [
+            "charges Visa •••• 4242 for what is missing up to 5,000 credits",
+            "the smallest amount that is sold where less is missing",
+            "The most that is charged at once is $230.00, for 5,000 credits.",
+            "If the price of 5,000 credits rises, nothing is charged",
         ] {
             assert!(words.contains(said), "{said}: {words}");
         }

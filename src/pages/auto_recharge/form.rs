@@ -20,6 +20,8 @@ pub fn ChooseForm(
     let back = recharge.is_on.then(|| view! { <a class="button" href=PATH>"Back"</a> });
     let currency = page.currency.code().to_uppercase();
     let (form, problems) = (form.clone(), problems.clone());
+    let packages = page.packages;
+    let much = view! { <HowMuch packages form=form.clone() problems=problems.clone() focus/> };
     let often = view! { <HowOften form=form.clone() problems=problems.clone()/> };
     view! {
         <form
@@ -33,35 +35,17 @@ pub fn ChooseForm(
             <TextField
                 id="threshold"
                 label="Buy when fewer credits than this are available"
-                hint="Held credits are not available. At most what one recharge adds."
+                hint="Held credits are not available. At most what one recharge adds, and less than a target."
                 unit="credits"
                 value=form.threshold
                 problem=problems.threshold
                 focus
             />
-            <Field
-                id="package"
-                label="Buy each time"
-                hint="At today\u{2019}s price; a higher one needs your agreement first."
-                problem=problems.package
-            >
-                <Packages packages=page.packages chosen=form.package/>
-            </Field>
-            <div class="own">
-                <TextField
-                    id="amount"
-                    label="Another amount"
-                    hint="Whole credits, at the price of the schedule."
-                    unit="credits"
-                    value=form.amount
-                    problem=problems.amount
-                    focus
-                />
-            </div>
+            {much}
             <TextField
                 id="monthly_cap"
                 label="At most in a calendar month"
-                hint="From the first to the last day of the month in UTC. At least the price of one recharge."
+                hint="From the first to the last day of the month in UTC. At least the price of the largest recharge."
                 unit=currency
                 value=form.monthly_cap
                 problem=problems.monthly_cap
@@ -81,14 +65,59 @@ pub fn ChooseForm(
     }
 }
 
+/// What is bought each time: always the same, or up to a target.
+#[component]
+fn HowMuch(
+    packages: Vec<(String, i64, Money)>,
+    form: RechargeForm,
+    problems: RechargeProblems,
+    focus: Option<&'static str>,
+) -> impl IntoView {
+    view! {
+        <Field
+            id="package"
+            label="Buy each time"
+            hint="At today\u{2019}s price; a higher one needs your agreement first."
+            problem=problems.package
+        >
+            <Packages packages chosen=form.package/>
+        </Field>
+        <div class="own own-amount">
+            <TextField
+                id="amount"
+                label="Another amount"
+                hint="Whole credits, at the price of the schedule."
+                unit="credits"
+                value=form.amount
+                problem=problems.amount
+                focus
+            />
+        </div>
+        <div class="own own-target">
+            <TextField
+                id="target"
+                label="Target balance"
+                hint="Whole credits. What is missing is bought, at least the smallest amount that is sold, at the price of the schedule."
+                unit="credits"
+                value=form.target
+                problem=problems.target
+                focus
+            />
+        </div>
+    }
+}
+
 /// What can be bought each time.
 #[component]
 fn Packages(packages: Vec<(String, i64, Money)>, chosen: String) -> impl IntoView {
     let options = packages
         .into_iter()
         .map(|(id, credits, total)| (id, format!("{} credits for {total}", grouped(credits))));
-    let custom = ("custom".to_owned(), "Another amount".to_owned());
-    view! { <Select id="package" chosen options=options.chain([custom]).collect()/> }
+    let more = [
+        (RechargeForm::CUSTOM.to_owned(), "Another amount".to_owned()),
+        (RechargeForm::TARGET.to_owned(), "Up to a target balance".to_owned()),
+    ];
+    view! { <Select id="package" chosen options=options.chain(more).collect()/> }
 }
 
 /// At most how often, and how far apart.
@@ -118,6 +147,7 @@ fn first_problem(problems: &RechargeProblems) -> Option<&'static str> {
         ("threshold", &problems.threshold),
         ("package", &problems.package),
         ("amount", &problems.amount),
+        ("target", &problems.target),
         ("monthly_cap", &problems.monthly_cap),
         ("per_day", &problems.per_day),
         ("cooldown", &problems.cooldown),

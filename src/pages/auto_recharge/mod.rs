@@ -155,6 +155,7 @@ impl Asked {
                 "threshold" => (form.threshold, has_form) = (value, true),
                 "package" => form.package = value,
                 "amount" => form.amount = value,
+                "target" => form.target = value,
                 "monthly_cap" => form.monthly_cap = value,
                 "per_day" => form.per_day = value,
                 "cooldown" => form.cooldown = value,

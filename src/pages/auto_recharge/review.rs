@@ -26,6 +26,7 @@ pub fn Review(
         ("threshold", form.threshold),
         ("package", form.package),
         ("amount", form.amount),
+        ("target", form.target),
         ("monthly_cap", form.monthly_cap),
         ("per_day", form.per_day),
         ("cooldown", form.cooldown),

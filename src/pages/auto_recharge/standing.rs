@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::{PATH, view::PostButton};
 use crate::{
     components::{Notice, Tone, day_text, days_from_to, plural},
-    credits::{AutoRecharge, Credits, Money, PauseReason, RechargePlan, Rest, RestReason},
+    credits::{AutoRecharge, Credits, Money, PauseReason, RechargePlan, Refill, Rest, RestReason},
     pages::buy::grouped,
 };
 
@@ -34,13 +34,13 @@ pub fn Standing(
     Some(view! {
         <section class="panel panel-body stack" aria-labelledby="standing">
             <h2 id="standing">
-                {format!("Below {} available credits, {} more are bought", plan.threshold, grouped(plan.credits))}
+                {heading(&plan)}
             </h2>
             <dl class="facts">
                 <dt>"Available now"</dt>
                 <dd>{format!("{available} credits")}</dd>
                 <dt>"Each recharge"</dt>
-                <dd>{format!("{} credits for at most {}, charged to {card}", grouped(plan.credits), plan.total)}</dd>
+                <dd>{format!("Buys {}, charged to {card}", plan.each())}</dd>
                 <dt>"At most"</dt>
                 <dd>{limits(&plan)}</dd>
                 <dt>"Charged this month"</dt>
@@ -59,6 +59,18 @@ pub fn Standing(
             </div>
         </section>
     })
+}
+
+fn heading(plan: &RechargePlan) -> String {
+    let (threshold, credits) = (plan.threshold, grouped(plan.credits));
+    match plan.refill {
+        Refill::Target => {
+            format!("Below {threshold} available credits, they are brought back to {credits}")
+        }
+        Refill::Package(_) | Refill::Amount => {
+            format!("Below {threshold} available credits, {credits} more are bought")
+        }
+    }
 }
 
 fn limits(plan: &RechargePlan) -> String {

@@ -5,7 +5,6 @@ use leptos::prelude::*;
 use crate::{
     components::day_text,
     credits::{AutoRecharge, Money},
-    pages::buy::grouped,
 };
 
 /// The section "Auto-recharge"; none where the account never had anything to do with it.
@@ -27,12 +26,7 @@ pub fn RechargeFacts(
     };
     let plan = plan.map(|plan| {
         let charged = Money::new(charged_this_month, plan.total.currency);
-        let when = format!(
-            "below {} available, {} credits for at most {}",
-            plan.threshold,
-            grouped(plan.credits),
-            plan.total,
-        );
+        let when = format!("below {} available, {}", plan.threshold, plan.each());
         let limits = format!("{charged} of {} this month (UTC)", plan.monthly_cap);
         let agreed = consented_at.map(|at| day_text(at.date_naive())).unwrap_or_default();
         view! {

@@ -33,6 +33,7 @@ pub struct Model {
     pub recharges: i64,
     pub created_at: i64,
     pub updated_at: i64,
+    pub up_to_target: bool,
 }
 
 /// Joins are written where they are needed.

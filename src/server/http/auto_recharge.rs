@@ -45,6 +45,7 @@ struct Wish {
     threshold: String,
     package: String,
     amount: String,
+    target: String,
     monthly_cap: String,
     per_day: String,
     cooldown: String,
@@ -59,8 +60,9 @@ async fn turn_on(
     parts: Parts,
     Form(wish): Form<Wish>,
 ) -> Response {
-    let Wish { threshold, package, amount, monthly_cap, per_day, cooldown, .. } = wish;
-    let form = RechargeForm { threshold, package, amount, monthly_cap, per_day, cooldown }.cut();
+    let Wish { threshold, package, amount, target, monthly_cap, per_day, cooldown, .. } = wish;
+    let form =
+        RechargeForm { threshold, package, amount, target, monthly_cap, per_day, cooldown }.cut();
     let consent = wish.consent == "agreed";
     let agreed = RechargeAgreed { prices: wish.prices, card: wish.card, consent };
     let (said, status) = match payments.turn_recharge_on(&customer.account, &form, &agreed).await {

@@ -6,7 +6,7 @@
 use axum::{
     Router,
     extract::{Request, State},
-    http::{Method, StatusCode, Uri},
+    http::{HeaderMap, Method, StatusCode, Uri, header::ACCEPT},
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
@@ -33,6 +33,9 @@ enum Refusal {
     Go(String),
     /// There is no such thing.
     NotFound,
+    /// No event comes here any more. A browser that is sent elsewhere reads a page where it expects
+    /// events, and complains; this ends its stream in silence.
+    NoEvents,
 }
 
 /// Puts the [`super::Customer`] or [`super::Staff`] who is asking into the request's extensions,
@@ -54,6 +57,8 @@ pub async fn gate(
         }
     };
     let refusal = refuse(request.method(), request.uri(), person.as_ref());
+    let wants_events = wants_events(request.headers());
+    let refusal = refusal.map(|it| if wants_events { Refusal::NoEvents } else { it });
     if let (Some(_), Some(id)) = (&person, session.id()) {
         request.extensions_mut().insert(Presence::new(&id));
     }
@@ -65,6 +70,7 @@ pub async fn gate(
     match refusal {
         None => next.run(request).await,
         Some(Refusal::Go(place)) => Redirect::to(&place).into_response(),
+        Some(Refusal::NoEvents) => StatusCode::NO_CONTENT.into_response(),
         Some(Refusal::NotFound) => {
             // The page would otherwise be looked up by its address, and found.
             *request.uri_mut() = Uri::from_static("/nowhere");
@@ -76,6 +82,11 @@ pub async fn gate(
 /// Nothing of ours has a NUL in its name, and PostgreSQL can't even be asked for one.
 fn carries_nul(uri: &Uri) -> bool {
     uri.path().contains("%00")
+}
+
+/// What a page asks that listens, also when its reader has left.
+fn wants_events(headers: &HeaderMap) -> bool {
+    headers.get(ACCEPT).is_some_and(|accept| accept.as_bytes() == b"text/event-stream")
 }
 
 /// A session whose user is gone is nobody's.

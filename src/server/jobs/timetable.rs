@@ -71,10 +71,12 @@ async fn tidy(state: AppState, now: DateTime<Utc>) -> Result<Done, JobError> {
     let sessions = Sessions::new(state.database.clone(), state.clock.clone());
     let sessions = sessions.delete_expired().await?;
     let quotes = state.quotes.delete_ended(now).await?;
-    if links + sessions + quotes > 0 {
-        tracing::info!(links, sessions, quotes, "what has ended was deleted");
+    let webhooks = state.webhooks.forget_old(now).await?;
+    let all = links + sessions + quotes + webhooks;
+    if all > 0 {
+        tracing::info!(links, sessions, quotes, webhooks, "what has ended was deleted");
     }
-    Ok(Done(links + sessions + quotes))
+    Ok(Done(all))
 }
 
 /// Tells customers what happened.

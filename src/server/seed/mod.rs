@@ -4,6 +4,7 @@
 //! database is one that could have come about. The same seed number makes the same history,
 //! counted back from today.
 
+mod notices;
 mod operations;
 mod people;
 mod purchases;
@@ -93,6 +94,7 @@ pub async fn run(
     let shop = Shop { database, catalogue };
     let operations = demo(ledger, &shop, &people, now, &mut random).await?;
     expiring(ledger, &shop, &people, now, &mut random).await?;
+    notices::all_told(database, &people, now).await?;
     Ok(Seeded::New { operations })
 }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 use uuid::Uuid;
 
-use super::{SeedError, people::Customer};
+use super::{SeedError, notices, people::Customer};
 use crate::{
     credits::{Catalogue, Command, Credits, Money, Note, PurchaseState, Source, Validity, grouped},
     server::{clock::to_millis, database::Database, entity::purchase, ledger::Ledger},
@@ -39,10 +39,10 @@ impl Shop<'_> {
                 ..Note::default()
             },
         };
-        let key = format!("purchase:{}", row.id);
+        let id = row.id.clone();
         self.insert(row).await?;
-        ledger.execute_at(&customer.account, &key, command, at).await?;
-        Ok(())
+        ledger.execute_at(&customer.account, &format!("purchase:{id}"), command, at).await?;
+        notices::purchase_told(self.database, &id, at).await
     }
 
     /// Two purchases that came to nothing: declined, and left unpaid.

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use chrono::{DateTime, Utc};
 use futures::future::try_join_all;
 use hyper::body::Bytes;
 use sea_orm::{
@@ -20,7 +21,7 @@ use tokio::{
 use super::{
     Endpoint, Webhooks,
     outcome::Outcome,
-    patience::pause_after,
+    patience::{pause_after, pause_asked_for},
     payload::{Whose, payload},
 };
 use crate::server::{
@@ -205,12 +206,13 @@ impl Webhooks {
             tracing::warn!(endpoint = to.id, "a webhook endpoint says that it is gone");
             self.switch(&to.id, false).await?;
         }
-        let attempt = attempt(&outcome, message);
+        let now = self.clock.now();
+        let attempt = attempt(&outcome, message, now);
         if attempt != Attempt::Sent {
             let (endpoint, message, error) = (&to.id, &message.id, outcome.to_string());
             tracing::info!(endpoint, message, error, "a webhook was not taken");
         }
-        settle(&self.database, message, &attempt, self.clock.now()).await?;
+        settle(&self.database, message, &attempt, now).await?;
         Ok(attempt == Attempt::Sent)
     }
 
@@ -228,12 +230,14 @@ impl Webhooks {
     }
 }
 
-fn attempt(outcome: &Outcome, message: &outbox::Model) -> Attempt {
+fn attempt(outcome: &Outcome, message: &outbox::Model, now: DateTime<Utc>) -> Attempt {
     if outcome.is_taken {
         return Attempt::Sent;
     }
     let attempts = u32::try_from(message.attempts).unwrap_or_default();
     let is_gone = outcome.status == Some(GONE);
-    let again_after = pause_after(attempts, rand::random()).filter(|_| !is_gone);
+    let own = pause_after(attempts, rand::random()).filter(|_| !is_gone);
+    let asked = outcome.retry_after.map(|asked| asked.wait(now)).unwrap_or_default();
+    let again_after = own.map(|own| pause_asked_for(own, asked));
     Attempt::Failed { error: outcome.to_string(), again_after }
 }

@@ -4,12 +4,15 @@
 //! Operators and services add an [`Endpoint`] (`endpoints`). Where events are told, [`messages`]
 //! makes a row of the outbox for each endpoint that wants one. [`Webhooks::deliver`] leases what is
 //! due, each endpoint's own queue by itself, makes the [`payload`] of the event, signs it
-//! (`signing`), sends it (`wire`), writes the attempt into the `log`, and settles the message: sent, to be tried again after a pause (`patience`), or given up.
+//! (`signing`), sends it (`wire`), writes the attempt into the `log`, and settles the message: sent,
+//! to be tried again after a pause (`patience`, or longer where the endpoint says `retry_after`), or
+//! given up. The log is kept for a month (`forgetting`).
 //!
 //! # What must hold
 //! - A message that was taken with 2xx is not sent again, unless a process ended between the answer
 //!   and writing it down; then it comes again with the same `webhook-id`.
-//! - A message is tried for three days. What was given up can be sent again by hand.
+//! - A message is tried for three days, or longer where its endpoint asks for longer pauses. What
+//!   was given up can be sent again by hand, as long as it is kept.
 //! - A message goes to public addresses over https, whatever a name resolves to, unless a setting
 //!   allows more: the address that was looked at is the one that is connected to.
 //! - An endpoint that is slow or away holds up no other.
@@ -20,12 +23,14 @@ mod addresses;
 mod delivery;
 mod endpoint;
 mod endpoints;
+mod forgetting;
 mod log;
 mod outcome;
 mod patience;
 pub mod payload;
 mod requests;
 mod resend;
+mod retry_after;
 mod signing;
 mod telling;
 mod wire;
@@ -46,6 +51,7 @@ pub use endpoints::{AddError, Added, MOST_ENDPOINTS, Rotated, Tested};
 pub use log::{Deliveries, Delivery, DeliveryState, Try};
 pub use requests::Request;
 pub use resend::{ResendError, Resent};
+pub use retry_after::RetryAfter;
 pub use telling::messages;
 pub use wire::{Answer, Resolve, WireError};
 

@@ -5,7 +5,9 @@ use std::{fmt, time::Duration};
 use chrono::{DateTime, Utc};
 use sea_orm::{ActiveModelTrait, DbErr, EntityTrait, IntoActiveModel};
 
-use super::{Endpoint, Webhooks, WireError, signing::PREFIX, wire::Answer};
+use super::{
+    Endpoint, Webhooks, WireError, retry_after::RetryAfter, signing::PREFIX, wire::Answer,
+};
 use crate::server::{
     clock::to_millis,
     entity::{outbox, webhook_attempt},
@@ -21,6 +23,8 @@ pub(super) struct Outcome {
     pub(super) status: Option<u16>,
     /// Whether it says that the message was taken.
     pub(super) is_taken: bool,
+    /// From when on the endpoint wants to be asked again, where it says so.
+    pub(super) retry_after: Option<RetryAfter>,
     /// What the answer begins with, or why there is none.
     note: String,
 }
@@ -29,6 +33,7 @@ impl Outcome {
     /// The same, without what signs the endpoint's messages: who knows it might repeat it.
     pub(super) fn of(answer: Result<Answer, WireError>, secrets: &[Secret]) -> Self {
         let is_taken = answer.as_ref().is_ok_and(Answer::is_taken);
+        let retry_after = answer.as_ref().ok().and_then(|answer| answer.retry_after);
         let (status, mut note) = match answer {
             Ok(answer) => (Some(answer.status), answer.text),
             Err(error) => (None, error.to_string()),
@@ -38,7 +43,7 @@ impl Outcome {
         }
         let printable = |letter: char| if letter.is_control() { ' ' } else { letter };
         let note = note.trim().chars().take(LONGEST_NOTE).map(printable).collect();
-        Self { status, is_taken, note }
+        Self { status, is_taken, retry_after, note }
     }
 }
 

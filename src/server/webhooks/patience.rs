@@ -31,6 +31,14 @@ pub fn pause_after(attempts: u32, chance: f64) -> Option<Duration> {
     Some(Duration::from_millis(pause) + jitter.mul_f64(chance.clamp(0.0, 1.0)))
 }
 
+/// The same where the endpoint asks for a pause: as long as it asks, but no longer than our longest
+/// one, and no shorter than our own.
+#[must_use]
+pub fn pause_asked_for(own: Duration, asked: Duration) -> Duration {
+    let longest = PAUSES_MS.last().copied().map_or(own, Duration::from_millis);
+    asked.min(longest).max(own)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,6 +53,22 @@ mod tests {
             let sum: Duration = all.iter().sum();
             assert_eq!(sum.as_secs() / 3600, hours);
         }
+    }
+
+    #[test]
+    fn what_is_asked_for_makes_a_pause_longer_but_no_longer_than_a_day() {
+        let (own, day) = (Duration::from_mins(5), Duration::from_hours(24));
+        for (asked, pause) in [
+            (Duration::ZERO, own),
+            (Duration::from_mins(4), own),
+            (Duration::from_mins(6), Duration::from_mins(6)),
+            (day + Duration::from_secs(1), day),
+            (Duration::MAX, day),
+        ] {
+            assert_eq!(pause_asked_for(own, asked), pause, "{asked:?}");
+        }
+        let own = day + Duration::from_hours(2);
+        assert_eq!(pause_asked_for(own, Duration::MAX), own, "chance has made it longer");
     }
 
     #[test]

@@ -22,7 +22,7 @@ use tokio_rustls::TlsConnector;
 use tokio_util::task::AbortOnDropHandle;
 use url::{Host, Url};
 
-use super::addresses::is_public;
+use super::{addresses::is_public, retry_after::RetryAfter};
 
 /// Who we say we are.
 const AGENT: &str = concat!("Recharge-Webhooks/", env!("CARGO_PKG_VERSION"));
@@ -84,6 +84,8 @@ pub struct Answer {
     pub status: u16,
     /// What the body begins with.
     pub text: String,
+    /// From when on it wants to be asked again, where it says so.
+    pub retry_after: Option<RetryAfter>,
 }
 
 impl Answer {
@@ -142,7 +144,8 @@ impl Wire {
         let exchanged = exchange.await.unwrap_or(Err(WireError::TimedOut(self.timeout)));
         let (response, _driving) = exchanged?;
         let status = response.status().as_u16();
-        Ok(Answer { status, text: beginning(response.into_body()).await })
+        let retry_after = RetryAfter::of(status, response.headers());
+        Ok(Answer { status, text: beginning(response.into_body()).await, retry_after })
     }
 
     async fn exchange(&self, url: &Url, sending: &Sending) -> Result<Exchanged, WireError> {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::rows::{self, Claim, Row};
 use crate::{
-    credits::{AccountId, Catalogue, Credits, Event, PauseReason, PurchaseState, RechargePlan},
+    credits::{AccountId, Catalogue, Credits, Event, Offer, PauseReason, PurchaseState},
     server::{
         clock::to_millis,
         database::is_taken,
@@ -87,11 +87,11 @@ async fn claim(transaction: &DatabaseTransaction, seen: &Seen) -> Result<Claimed
     if !is_as_seen || seen.available >= plan.threshold {
         return Ok(Claimed::Nothing);
     }
-    let Some(total) = price(&seen.catalogue, &plan) else {
+    let Some(offer) = plan.offer(seen.available, &seen.catalogue.schedule) else {
         return pause_for_price(transaction, row, seen).await;
     };
     let past = rows::past(transaction, &row.account_id, now).await?;
-    if let Err(rest) = plan.allows(total, &past, now) {
+    if let Err(rest) = plan.allows(offer.total.minor, &past, now) {
         if let Some(until) = rest.until {
             row.rests_until = to_millis(until);
             rows::keep(transaction, row, now).await?;
@@ -99,7 +99,7 @@ async fn claim(transaction: &DatabaseTransaction, seen: &Seen) -> Result<Claimed
         return Ok(Claimed::Nothing);
     }
     let slot = row.recharges + 1;
-    let purchase = purchase(&row, &plan, seen, total, slot);
+    let purchase = purchase(&row, seen, &offer, slot);
     let purchase = purchase.into_active_model().reset_all().insert(transaction).await?;
     let claim = new_claim(transaction, &row, &purchase, seen).await?;
     claim.into_active_model().reset_all().insert(transaction).await?;
@@ -107,16 +107,6 @@ async fn claim(transaction: &DatabaseTransaction, seen: &Seen) -> Result<Claimed
     row.rests_until = to_millis(now + TimeDelta::hours(plan.cooldown_hours.into()));
     rows::keep(transaction, row, now).await?;
     Ok(Claimed::Charge(Box::new(purchase)))
-}
-
-/// What a recharge costs today; none where that is more than what was agreed to, or it is not
-/// sold any more.
-fn price(catalogue: &Catalogue, plan: &RechargePlan) -> Option<i64> {
-    let schedule = &catalogue.schedule;
-    let is_sold =
-        schedule.currency == plan.total.currency && schedule.check_amount(plan.credits).is_ok();
-    let total = schedule.total(plan.credits);
-    (is_sold && total > 0 && total <= plan.total.minor).then_some(total)
 }
 
 async fn pause_for_price(
@@ -134,7 +124,7 @@ async fn pause_for_price(
     Ok(Claimed::Paused)
 }
 
-fn purchase(row: &Row, plan: &RechargePlan, seen: &Seen, total: i64, slot: i64) -> purchase::Model {
+fn purchase(row: &Row, seen: &Seen, offer: &Offer, slot: i64) -> purchase::Model {
     let id = format!("pur_{}", Uuid::now_v7().simple());
     purchase::Model {
         intent: format!("auto:{slot}"),
@@ -142,10 +132,10 @@ fn purchase(row: &Row, plan: &RechargePlan, seen: &Seen, total: i64, slot: i64) 
         id,
         account_id: row.account_id.clone(),
         user_id: row.user_id.clone(),
-        package: plan.package.clone(),
-        credits: Credits::try_from_whole(plan.credits).map_or(0, Credits::thousandths),
-        total,
-        currency: plan.total.currency.code().to_owned(),
+        package: row.package.clone(),
+        credits: Credits::try_from_whole(offer.credits).map_or(0, Credits::thousandths),
+        total: offer.total.minor,
+        currency: offer.total.currency.code().to_owned(),
         catalogue_version: seen.catalogue.version.clone(),
         terms: seen.catalogue.terms.clone(),
         terms_accepted_at: row.consented_at.unwrap_or_default(),

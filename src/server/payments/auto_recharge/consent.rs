@@ -6,6 +6,7 @@ use super::rows::{self, Row};
 use crate::{
     credits::{
         AccountId, CONSENT_VERSION, PauseReason, RechargeForm, RechargePlan, RechargeProblems,
+        Refill,
     },
     server::{
         clock::to_millis,
@@ -135,7 +136,11 @@ impl Payments {
 fn agree(row: &mut Row, plan: &RechargePlan, words: String) {
     row.is_on = true;
     row.threshold = Some(plan.threshold.thousandths());
-    row.package.clone_from(&plan.package);
+    row.package = match &plan.refill {
+        Refill::Package(package) => Some(package.clone()),
+        Refill::Amount | Refill::Target => None,
+    };
+    row.up_to_target = plan.refill == Refill::Target;
     row.credits = Some(plan.credits);
     row.total = Some(plan.total.minor);
     row.currency = Some(plan.total.currency.code().to_owned());

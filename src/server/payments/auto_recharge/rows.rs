@@ -8,8 +8,8 @@ use sea_orm::{
 
 use crate::{
     credits::{
-        AccountId, Credits, Currency, Money, PastRecharge, PurchaseState, RechargePlan, SavedCard,
-        month_of,
+        AccountId, Credits, Currency, Money, PastRecharge, PurchaseState, RechargePlan, Refill,
+        SavedCard, month_of,
     },
     server::{
         clock::{from_millis, to_millis},
@@ -81,6 +81,7 @@ pub(super) async fn insert_once(
         recharges: 0,
         created_at: to_millis(now),
         updated_at: to_millis(now),
+        up_to_target: false,
     };
     auto_recharge::Entity::insert(row.into_active_model().reset_all())
         .on_conflict_do_nothing_on([auto_recharge::Column::AccountId])
@@ -134,7 +135,11 @@ pub(super) fn plan(row: &Row) -> Result<Option<RechargePlan>, DbErr> {
         currency.parse().map_err(|error| DbErr::Type(format!("auto_recharges: {error}")))?;
     Ok(Some(RechargePlan {
         threshold: Credits::from_thousandths(threshold),
-        package: row.package.clone(),
+        refill: match &row.package {
+            Some(package) => Refill::Package(package.clone()),
+            None if row.up_to_target => Refill::Target,
+            None => Refill::Amount,
+        },
         credits,
         total: Money::new(total, currency),
         monthly_cap: Money::new(cap, currency),

@@ -31,6 +31,10 @@ impl Payments {
         let row = rows::find(connection, account).await?;
         let plan = row.as_ref().map(rows::plan).transpose()?.flatten();
         let past = rows::past(connection, &account.0, now).await?;
+        let rest = match &plan {
+            Some(plan) => self.rest(account, plan, &past, now).await?,
+            None => None,
+        };
         let month = month_of(now);
         Ok(AutoRecharge {
             is_on: row.as_ref().is_some_and(|row| row.is_on),
@@ -42,15 +46,27 @@ impl Payments {
             }),
             charged_this_month: RechargePlan::charged_since(month.0, &past),
             month,
-            rest: plan.as_ref().and_then(|plan| rest(plan, &past, now)),
+            rest,
             recharges: recharges(connection, account, now).await?,
             plan,
         })
     }
-}
 
-fn rest(plan: &RechargePlan, past: &[PastRecharge], now: DateTime<Utc>) -> Option<Rest> {
-    plan.allows(plan.total.minor, past, now).err()
+    /// Why the charge that is due now, or would be at the threshold, can't be made at once.
+    async fn rest(
+        &self,
+        account: &AccountId,
+        plan: &RechargePlan,
+        past: &[PastRecharge],
+        now: DateTime<Utc>,
+    ) -> Result<Option<Rest>, Away> {
+        let balance = self.ledger.balance_at(account, now).await;
+        let (available, _) = balance.map_err(|_| Away::Database)?;
+        let schedule = &self.catalogues.current().schedule;
+        let offer = plan.offer(available.min(plan.threshold), schedule);
+        let total = offer.map_or(plan.total, |offer| offer.total);
+        Ok(plan.allows(total.minor, past, now).err())
+    }
 }
 
 async fn recharges(

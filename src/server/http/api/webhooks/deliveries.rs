@@ -78,7 +78,7 @@ pub struct AttemptAnswer {
     note: String,
 }
 
-/// What was sent to an endpoint or is to be, 25 a page.
+/// What was sent to an endpoint in the last 30 days or is to be, 25 a page.
 #[utoipa::path(
     get, path = "/webhook-endpoints/{id}/deliveries", tag = "Webhooks", security(("api_key" = [])),
     params(("id" = String, Path, description = "The endpoint."), DeliveriesQuery),
