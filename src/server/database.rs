@@ -34,10 +34,7 @@ const WRITERS: u32 = 10;
 /// SQLite: kB of pages that a connection keeps at most, as a negative number; pages of the log
 /// after which it is moved into the database; statements that a connection keeps prepared.
 const SQLITE_CACHE: &str = "-16000";
-const SQLITE_CHECKPOINT: &str = "32000";
-/// Bytes of a page of a new file. A debit changes a few rows here and there, and each of them is
-/// written with its whole page, once to the log and once to the file.
-const SQLITE_PAGE: u32 = 1_024;
+const SQLITE_CHECKPOINT: &str = "8000";
 const SQLITE_STATEMENTS: usize = 256;
 /// Names the lock under which only one process migrates: "recharge" in ASCII.
 const MIGRATION_LOCK: i64 = 0x7265_6368_6172_6765;
@@ -85,7 +82,6 @@ impl Database {
                 .sqlx_logging(false)
                 .map_sqlx_sqlite_opts(move |sqlite| {
                     sqlite
-                        .page_size(SQLITE_PAGE)
                         .journal_mode(sqlite::SqliteJournalMode::Wal)
                         .synchronous(sqlite::SqliteSynchronous::Full)
                         .busy_timeout(ACQUIRE_TIMEOUT)
