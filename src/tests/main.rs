@@ -34,6 +34,7 @@ mod inbox;
 mod jobs;
 mod ledger_concurrency;
 mod ledger_corruption;
+mod ledger_crowd;
 mod ledger_kept;
 mod ledger_model;
 mod ledger_reading;
