@@ -54,6 +54,7 @@ mod payments_crash;
 mod payments_details;
 mod payments_fulfilment;
 mod payments_outage;
+mod payments_race;
 mod payments_server;
 mod payments_shop;
 mod payments_webhook;
