@@ -70,7 +70,8 @@ async fn crowds(test: &TestDatabase, processes: usize) {
     }
 }
 
-async fn crowd(test: &TestDatabase, accounts: usize, processes: usize) {
+/// 64 tasks on so many accounts, through so many processes.
+pub async fn crowd(test: &TestDatabase, accounts: usize, processes: usize) {
     let connecting = (0..processes).map(|_| test.another_process());
     let started = |database| Ledger::start(database, Clock::default());
     let ledgers: Vec<_> = join_all(connecting).await.into_iter().map(started).collect();
