@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::{StreamExt, stream};
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use recharge::{
     credits::{
@@ -27,6 +28,9 @@ use crate::{
 /// Accounts, each with a history of its own; `TEST_HISTORIES` makes a quick run or a soak of it.
 const ACCOUNTS: u64 = 2_000;
 const STEPS: usize = 60;
+/// Histories that are lived at a time: more than a batch of the ledger, fewer than would wait too
+/// long for a connection to read.
+const AT_ONCE: usize = 256;
 /// What each account buys, twice at most.
 const BOUGHT: Credits = Credits::from_thousandths(30_000);
 
@@ -45,14 +49,13 @@ async fn no_random_history_diverges_from_the_reference(test: TestDatabase) {
         opened.push(open_account(test.database.writer(), zone, 1, start).await.unwrap());
     }
     two_purchases_each(&test).await;
-    let mut accounts = tokio::task::JoinSet::new();
-    for (account, number) in opened.into_iter().zip(0_u64..) {
+    let lives = opened.into_iter().zip(0_u64..).map(|(account, number)| {
         let random = StdRng::seed_from_u64(seed ^ (number << 32));
-        let database = test.database.clone();
-        accounts.spawn(live(database, ledger.clone(), account, start, random));
-    }
+        tokio::spawn(live(test.database.clone(), ledger.clone(), account, start, random))
+    });
+    let mut lives = stream::iter(lives).buffer_unordered(AT_ONCE);
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
-    while let Some(seen) = accounts.join_next().await {
+    while let Some(seen) = lives.next().await {
         for kind in seen.unwrap() {
             *kinds.entry(kind).or_default() += 1;
         }
