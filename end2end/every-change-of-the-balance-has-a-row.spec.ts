@@ -1,4 +1,5 @@
 import { demo, expect, test } from "./support/test";
+import { Program } from "./support/program";
 import { readAvailable, thousandths, written } from "./support/shop";
 import { download, shownAmounts, shownRows, sum } from "./support/history";
 
@@ -72,4 +73,18 @@ test("the lots are the balance, soonest expiry first", async ({ page }) => {
   expect(sum(left)).toBe(balance);
   const ends = await lots.locator(".expires time").evaluateAll((times) => times.map((time) => Date.parse(time.getAttribute("datetime")!)));
   expect(ends).toEqual([...ends].sort((one, other) => one - other));
+});
+
+test("what is held stands apart, and its rows are behind it", async ({ page, world }) => {
+  const balance = await readAvailable(page);
+  const card = page.locator(".balance .cell").filter({ has: page.locator("#available") });
+  await expect(card).toContainText("Nothing is held");
+  await (await Program.of(world, demo)).hold("75");
+  await page.reload();
+  await expect(page.locator("#available")).toHaveText(`${written(balance - 75_000)} credits`);
+  await expect(card).toContainText(`75 credits held for running operations. Balance ${written(balance)} credits.`);
+  await card.getByRole("link", { name: "See the holds" }).click();
+  await expect(page).toHaveURL(/\/settings\/credits\/history\?kind=held$/);
+  await expect(shownRows(page)).toHaveCount(1);
+  await expect(shownRows(page)).toContainText("75 credits held");
 });

@@ -17,11 +17,20 @@ export class Program {
   }
 
   /** A backtest of one asset over one year. */
-  async spend(): Promise<void> {
-    const answer = await fetch(`${this.world.url}/api/v1/usage`, {
+  spend(): Promise<void> {
+    return this.post("usage", { operation: "backtest", quantities: { assets: 1, years: 1, resolution: "daily" } });
+  }
+
+  /** Sets so many credits aside for a backtest. */
+  hold(amount: string): Promise<void> {
+    return this.post("holds", { operation: "backtest", amount });
+  }
+
+  private async post(path: string, body: unknown): Promise<void> {
+    const answer = await fetch(`${this.world.url}/api/v1/${path}`, {
       method: "POST",
       headers: { authorization: `Bearer ${this.key}`, "content-type": "application/json", "idempotency-key": randomUUID() },
-      body: JSON.stringify({ operation: "backtest", quantities: { assets: 1, years: 1, resolution: "daily" } }),
+      body: JSON.stringify(body),
     });
     if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`);
   }

@@ -45,6 +45,30 @@ pub struct Log {
     pub unknown: Vec<Sent>,
 }
 
+/// The keys of the entries that a request leads to: its own, or one for each charge of a batch.
+pub fn sent_keys((_, key, body): &Sent) -> Vec<String> {
+    match body["items"].as_array() {
+        Some(items) => (0..items.len()).map(|index| format!("{key}\u{1f}{index}")).collect(),
+        None => vec![key.clone()],
+    }
+}
+
+/// The numbers of the entries that an answer tells of.
+pub fn entries(told: &Value) -> Vec<i64> {
+    match told["results"].as_array() {
+        Some(results) => results.iter().map(|result| &result["usage"]).flat_map(entries).collect(),
+        None => vec![told["entry"].as_i64().unwrap()],
+    }
+}
+
+/// Whether all was done: a part of a batch may have met a server that could not write.
+fn is_whole(told: &Value) -> bool {
+    let Some(results) = told["results"].as_array() else { return true };
+    let statuses: Vec<_> = results.iter().map(|result| &result["status"]).collect();
+    assert!(statuses.iter().all(|status| [200, 503].contains(&status.as_u64().unwrap())));
+    statuses.iter().all(|status| **status == 200)
+}
+
 impl Worker {
     /// A worker of an account with a million credits.
     pub async fn new(test: &TestDatabase, address: &str) -> Self {
@@ -64,7 +88,7 @@ impl Worker {
         let new = NewApiKey {
             name: "Worker".to_owned(),
             account: None,
-            scopes: [Scope::Read, Scope::Spend].into_iter().collect(),
+            scopes: [Scope::Read, Scope::Spend, Scope::Grant].into_iter().collect(),
             ceiling: None,
             intent: None,
         };
@@ -85,11 +109,11 @@ impl Worker {
         let status = answer.status().as_u16();
         let body: Value = answer.json().await.ok()?;
         match status {
-            200 | 201 => {
+            200 | 201 if is_whole(&body) => {
                 self.acknowledged.fetch_add(1, Ordering::SeqCst);
                 Some(body)
             }
-            503 => None,
+            200 | 503 => None,
             _ => panic!("{path} was answered with {status}: {body}"),
         }
     }
@@ -103,7 +127,7 @@ impl Worker {
         }
     }
 
-    /// Charges, holds and captures in turn until it is told to stop.
+    /// Does everything that a service can ask for, in turn, until it is told to stop.
     pub fn work(&self, name: String, stop: &Arc<AtomicBool>) -> JoinHandle<Log> {
         let (worker, stop) = (self.clone(), Arc::clone(stop));
         tokio::spawn(async move {
@@ -112,22 +136,18 @@ impl Worker {
                 if stop.load(Ordering::SeqCst) {
                     break;
                 }
-                let charge =
-                    json!({"account": worker.account.0, "operation": "backtest", "amount": "1"});
-                let (path, body) = match (number % 3, hold.take()) {
-                    (2, Some(hold)) => (format!("/holds/{hold}/capture"), json!({"amount": "0.5"})),
-                    (1, _) => ("/holds".to_owned(), charge),
-                    _ => ("/usage".to_owned(), charge),
-                };
+                let (path, body) = worker.errand(number, hold.as_deref());
                 let sent = (path, format!("{name}-{number}"), body);
                 match worker.send(&sent).await {
                     Some(told) => {
-                        log.acknowledged.push((sent.1, told["entry"].as_i64().unwrap()));
-                        hold =
-                            (sent.0 == "/holds").then(|| told["id"].as_str().unwrap().to_owned());
+                        log.acknowledged.extend(sent_keys(&sent).into_iter().zip(entries(&told)));
+                        hold = (told["state"] == "open")
+                            .then(|| told["id"].as_str().unwrap().to_owned());
                     }
                     None => {
                         log.unknown.push(sent);
+                        // Nothing more is asked of a hold before it is known how it is.
+                        hold = None;
                         // Who gets no answer waits a moment.
                         tokio::time::sleep(Duration::from_millis(10)).await;
                     }
@@ -135,6 +155,28 @@ impl Worker {
             }
             log
         })
+    }
+
+    /// What is asked next: what fits the hold that the worker has, or what needs none.
+    pub fn errand(&self, number: usize, hold: Option<&str>) -> (String, Value) {
+        let charge = json!({"account": self.account.0, "operation": "backtest", "amount": "1"});
+        match (number % 9, hold) {
+            (1 | 3 | 5, _) => ("/holds".to_owned(), charge),
+            (2, Some(hold)) => (format!("/holds/{hold}/capture"), json!({"amount": "0.5"})),
+            (4, Some(hold)) => (format!("/holds/{hold}/release"), json!({"reason": "failed"})),
+            (6, Some(hold)) => {
+                let longer = json!({"ttl_seconds": 7_200, "more": "0.5"});
+                (format!("/holds/{hold}/extend"), longer)
+            }
+            // All of it, with what was set aside on top.
+            (7, Some(hold)) => (format!("/holds/{hold}/capture"), json!({})),
+            (8, _) => ("/usage/batch".to_owned(), json!({"items": [charge, charge, charge]})),
+            (0, _) => {
+                let given = json!({"amount": "2", "description": "Autumn research credits"});
+                (format!("/accounts/{}/grants", self.account.0), given)
+            }
+            _ => ("/usage".to_owned(), charge),
+        }
     }
 
     /// The entries of the account by the key of their request.
@@ -158,8 +200,8 @@ impl Worker {
                 assert_eq!(entries.get(key), Some(&vec![*entry]), "{key} was acknowledged");
             }
             assert!(log.acknowledged.is_sorted_by_key(|(_, entry)| entry), "not in their order");
-            for (_, key, _) in &log.unknown {
-                assert!(entries.get(key).is_none_or(|found| found.len() == 1), "{key} twice");
+            for key in log.unknown.iter().flat_map(sent_keys) {
+                assert!(entries.get(&key).is_none_or(|found| found.len() == 1), "{key} twice");
             }
         }
     }
@@ -171,7 +213,9 @@ impl Worker {
         }
         let mut entries = self.entries(test).await;
         entries.remove("grant");
-        let asked = logs.iter().map(|log| log.acknowledged.len() + log.unknown.len());
+        let asked = logs
+            .iter()
+            .map(|log| log.acknowledged.len() + log.unknown.iter().flat_map(sent_keys).count());
         assert_eq!(entries.len(), asked.sum::<usize>());
         assert!(entries.values().all(|found| found.len() == 1), "{entries:?}");
         let ledger = Ledger::start(test.database.clone(), Clock::default());

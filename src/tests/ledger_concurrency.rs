@@ -18,7 +18,10 @@ use recharge::{
     },
 };
 
-use crate::databases::{TestDatabase, on_both_databases};
+use crate::{
+    databases::{TestDatabase, on_both_databases},
+    ledger_crowd,
+};
 
 const TASKS: usize = 64;
 const SPENDS: usize = 10;
@@ -68,6 +71,8 @@ async fn serializable_transactions_pass_too() {
     .await;
     crowd(&test, 1, 2).await;
     crowd(&test, 16, 4).await;
+    ledger_crowd::crowd(&test, 1, 4).await;
+    ledger_crowd::crowd(&test, 16, 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -85,6 +90,9 @@ async fn one_transaction_in_five_that_must_be_run_again_loses_nothing() {
     .await;
     for _ in 0..4 {
         crowd(&test, 16, 2).await;
+    }
+    for accounts in [1, 16] {
+        ledger_crowd::crowd(&test, accounts, 2).await;
     }
 }
 

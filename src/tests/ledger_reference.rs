@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Months, Utc};
 use recharge::credits::{Command, Source, Validity};
 
 /// A lot: its end, whether it was paid, its number, what is left of it. In thousandths.
@@ -27,6 +27,8 @@ pub struct Reference {
     pub holds: BTreeMap<i64, ReferenceHold>,
     /// How many there are.
     pub entries: i64,
+    /// How often credits were bought.
+    pub bought: usize,
 }
 
 impl Reference {
@@ -39,6 +41,17 @@ impl Reference {
     pub fn held(&self) -> i64 {
         let open = self.holds.values().filter(|hold| hold.settled.is_none());
         open.flat_map(|hold| &hold.parts).map(|part| part.3).sum()
+    }
+
+    /// What is left of each lot, by its number.
+    pub fn left(&self) -> BTreeMap<i64, i64> {
+        let left = self.lots.iter().filter(|lot| lot.3 > 0);
+        left.map(|lot| (lot.2, lot.3)).collect()
+    }
+
+    /// When the bought credits end that are left.
+    pub fn paid_ends(&self) -> Vec<DateTime<Utc>> {
+        self.lots.iter().filter(|lot| lot.1 && lot.3 > 0).map(|lot| lot.0).collect()
     }
 
     /// Instant by instant, holds before lots.
@@ -105,13 +118,18 @@ impl Reference {
     /// What a command should come to: the word for it, and whether it is carried out.
     pub fn expect(&mut self, command: &Command, now: DateTime<Utc>) -> (&'static str, bool) {
         match command {
-            Command::Grant { source, amount, validity: Validity::Until(end), .. } => {
+            Command::Grant { source, amount, validity, .. } => {
                 self.entries += 1;
                 let is_paid = *source == Source::Purchase;
-                self.lots.push((*end, is_paid, self.entries, amount.thousandths()));
-                ("granted", true)
+                let end = match validity {
+                    Validity::OneYear => now + Months::new(12),
+                    Validity::Until(end) => *end,
+                };
+                let is_beside = !is_paid && self.paid_ends().contains(&end);
+                self.bought += usize::from(is_paid);
+                self.lots.push((end, is_paid, self.entries, amount.thousandths()));
+                (if is_beside { "granted beside" } else { "granted" }, true)
             }
-            Command::Grant { .. } => unreachable!("grants of this test name their end"),
             Command::Spend { amount, .. } => match self.take(amount.thousandths()) {
                 Some(_) => ("spent", true),
                 None => ("refused", false),

@@ -19,6 +19,7 @@ use crate::{
 };
 
 on_both_databases!(
+    the_agents_card_says_who_we_are_and_how_to_be_let_in,
     every_example_of_the_agents_card_works,
     every_command_of_the_plain_words_works,
     everybody_may_read_who_we_are,
@@ -93,6 +94,31 @@ impl Program {
         let answer = self.send(method, &told(path), key, body.as_deref().map(told)).await;
         assert!(answer.status.is_success(), "{method} {path} {body:?}: {}", answer.body);
     }
+}
+
+async fn the_agents_card_says_who_we_are_and_how_to_be_let_in(app: TestApp) {
+    let program = Program::new(app).await;
+    let card = program.app.visitor().get("/agent.json").await;
+    assert_eq!(card.header("content-type"), "application/json");
+    let card: Value = serde_json::from_str(&card.body).unwrap();
+    assert_eq!(card["name"], "Recharge");
+    assert_eq!(card["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(card["provider"], json!({"name": "Recharge", "url": "http://127.0.0.1:3000"}));
+    assert_eq!(card["url"], "http://127.0.0.1:3000/api/v1");
+    let authentication = &card["authentication"];
+    assert_eq!(authentication["type"], "http");
+    assert_eq!(authentication["scheme"], "bearer");
+    assert_eq!(authentication["header"], "Authorization: Bearer rcg_<id>_<secret>");
+    let how = authentication["how"].as_str().unwrap();
+    assert!(how.contains("http://127.0.0.1:3000/settings/api-keys"), "{how}");
+    // What it says is how it is: so written, a key lets its owner in, and nothing else does.
+    let (id, secret) = program.key.strip_prefix("rcg_").unwrap().split_once('_').unwrap();
+    assert!(!id.is_empty() && secret.len() >= 43, "{}", program.key);
+    let path = format!("/api/v1/accounts/{}/balance", program.account);
+    assert_eq!(program.send("GET", &path, "", None).await.status, StatusCode::OK);
+    let refused = program.app.visitor().get(&path).await;
+    assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+    assert!(refused.header("www-authenticate").starts_with("Bearer"));
 }
 
 async fn every_example_of_the_agents_card_works(app: TestApp) {

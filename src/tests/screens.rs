@@ -1,6 +1,6 @@
 //! What people see, asked of the server as a browser would: without any script.
 
-use recharge::credits::{AccountId, Command, Credits, Note, Operation, Source, Validity};
+use recharge::credits::{AccountId, Command, Credits, HoldTime, Note, Operation, Source, Validity};
 
 use crate::{
     app::{TestApp, Visitor},
@@ -10,6 +10,7 @@ use crate::{
 on_both_databases!(
     the_screen_and_the_file_show_the_same_rows,
     the_types_of_operation_sum_to_what_was_consumed,
+    what_is_held_stands_apart_and_leads_to_its_rows,
     a_row_opens_in_place_and_names_what_it_took_from,
     an_unknown_filter_shows_all_rows_instead_of_failing,
     a_new_account_is_told_what_will_be_here,
@@ -108,6 +109,39 @@ async fn a_row_opens_in_place_and_names_what_it_took_from(app: TestApp) {
     assert_eq!(page.matches("class=\"detail\"").count(), 1);
     assert!(page.contains("Paid from") && page.contains("Promotion of "));
     assert!(page.contains("job_59") && page.contains("aria-expanded=\"true\""));
+}
+
+async fn what_is_held_stands_apart_and_leads_to_its_rows(app: TestApp) {
+    let (mut customer, account) = busy_customer(&app).await;
+    let page = customer.get("/settings/credits").await.body;
+    assert!(page.contains("Nothing is held: all of it can be spent."));
+    assert!(!page.contains("held for running operations") && !page.contains("See the holds"));
+    for (number, amount) in [(1, 75_000), (2, 30_500)] {
+        let note = Note { description: format!("Backtest {number}"), ..Note::default() };
+        let (operation, amount) = (Operation::Backtest, credits(amount));
+        let hold = Command::Hold { operation, amount, lasts: HoldTime::DEFAULT, note };
+        app.state.ledger.execute(&account, &format!("hold-{number}"), hold).await.unwrap();
+    }
+    let mut staff = app.staff().await;
+    for (page, path, mark) in [
+        (customer.get("/settings/credits").await, "/settings/credits/history".to_owned(), ""),
+        (
+            staff.get(&format!("/support/accounts/{account}")).await,
+            format!("/support/accounts/{account}"),
+            "#history",
+        ),
+    ] {
+        let card = page.body.split("id=\"available\"").nth(1).unwrap();
+        let card = card.split("Consumed this cycle").next().unwrap();
+        let line = "105.5 credits held for running operations. Balance 625 credits.";
+        assert!(card.contains(line), "{card}");
+        let rows = format!("{path}?kind=held{mark}");
+        assert!(card.contains(&format!("href=\"{rows}\"")), "{rows} in {card}");
+        let shown =
+            if mark.is_empty() { customer.get(&rows).await } else { staff.get(&rows).await };
+        assert_eq!(rows_of(&shown.body), [63, 62], "the rows it is made of");
+        assert!(shown.body.contains("75 credits held") && shown.body.contains("30.5 credits held"));
+    }
 }
 
 async fn an_unknown_filter_shows_all_rows_instead_of_failing(app: TestApp) {

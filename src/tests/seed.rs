@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use futures::TryStreamExt;
 use recharge::{
-    credits::{AccountId, EntryKind, EventKind, HistoryFilter},
+    credits::{AccountId, EntryKind, EventKind, HistoryFilter, Row},
     server::{
         entity::{event, outbox},
         jobs::Jobs,
@@ -12,10 +12,14 @@ use recharge::{
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
-use crate::{app::TestApp, databases::on_both_databases};
+use crate::{
+    app::TestApp,
+    databases::{Given, TestDatabase, on_both_databases},
+};
 
 on_both_databases!(
     a_year_and_a_half_of_operations_adds_up_and_is_written_once,
+    the_same_number_makes_the_same_history,
     everybody_of_the_demo_can_sign_in,
     what_happened_in_the_past_was_told_then_and_read,
 );
@@ -78,6 +82,43 @@ async fn what_happened_in_the_past_was_told_then_and_read(app: TestApp) {
     let unread: Vec<_> = inbox.iter().filter(|it| !it.is_read).map(|it| it.kind).collect();
     assert_eq!(unread.first(), Some(&EventKind::Expiring), "{inbox:?}");
     assert!(unread.iter().all(|kind| *kind == EventKind::Expiring), "{unread:?}");
+}
+
+/// What the demo's customer did, oldest first, as far as it doesn't hang on when it is written.
+async fn history_of(app: &TestApp, number: u64) -> Vec<String> {
+    seeded(app, number).await;
+    let demo = account_of(app, "demo@recharge.test").await;
+    let rows = app.state.ledger.export(&demo, HistoryFilter::default());
+    let mut rows: Vec<_> = rows.try_collect().await.unwrap();
+    rows.reverse();
+    let line = |row: Row| {
+        let Row { seq, kind, operation, amount, balance_after, note, .. } = row;
+        // A purchase is named by its id, which no seed makes twice.
+        let reference = if kind == EntryKind::Granted { String::new() } else { note.reference };
+        let (description, detail) = (note.description, note.detail);
+        format!(
+            "{seq} {kind:?} {operation:?} {amount} {balance_after} {description} {detail} \
+             {reference}"
+        )
+    };
+    rows.into_iter().map(line).collect()
+}
+
+async fn the_same_number_makes_the_same_history(app: TestApp) {
+    let begun = app.clock.now();
+    let first = history_of(&app, 7).await;
+    assert!(first.len() > 4_500);
+    for (number, is_same) in [(7, true), (8, false)] {
+        let another = if app.database.is_sqlite() {
+            TestDatabase::sqlite().await
+        } else {
+            TestDatabase::postgres().await
+        };
+        let another = TestApp::given(another).await;
+        // A history is counted back from when it is written.
+        another.clock.advance(begun - another.clock.now());
+        assert!((history_of(&another, number).await == first) == is_same, "seed {number}");
+    }
 }
 
 async fn everybody_of_the_demo_can_sign_in(app: TestApp) {

@@ -21,7 +21,7 @@ pub fn BalanceCards(
     let (lasts, explanation) = runway(&overview);
     view! {
         <section class="panel balance" aria-label="Balance">
-            <Available overview=overview.clone()/>
+            <Available place=place.clone() overview=overview.clone()/>
             <Consumed place overview/>
             <div class="cell">
                 <h2>"Next expiry"</h2>
@@ -49,8 +49,12 @@ fn unbroken_dates(text: &str) -> String {
 }
 
 #[component]
-fn Available(overview: Overview) -> impl IntoView {
+fn Available(place: Place, overview: Overview) -> impl IntoView {
     let fraction = overview.available.fraction_text();
+    let rows = overview.held.is_positive().then(|| {
+        let kind = Some(EntryKind::Held);
+        place.history(&HistoryQuery::of(HistoryFilter { kind, ..HistoryFilter::default() }))
+    });
     let line = if overview.held.is_positive() {
         let (held, balance) = (with_unit(overview.held), with_unit(overview.balance()));
         format!("{held} held for running operations. Balance {balance}.")
@@ -70,7 +74,10 @@ fn Available(overview: Overview) -> impl IntoView {
                 " "
                 <small>"credits"</small>
             </p>
-            <p>{line}</p>
+            <p>
+                {line}
+                {rows.map(|rows| view! { " " <a class="nowrap" href=rows>"See the holds"</a> })}
+            </p>
         </div>
     }
 }

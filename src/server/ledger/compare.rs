@@ -29,6 +29,9 @@ impl Replay {
             equal(place, "remaining and held", (lot.remaining + lot.held, left))?;
             equal(place, "is_open", (lot.is_open, left > 0))?;
             check_expiry(lot, replayed, &row)?;
+            if lot.remaining > 0 && lot.expires_at <= self.at {
+                return Err(mismatch("lots", row, "it can be spent after its expiry"));
+            }
             if let Some(id) = &lot.purchase_id {
                 let paid = purchases.iter().find(|purchase| purchase.id == *id);
                 let paid = paid.ok_or_else(|| mismatch("lots", &row, "no purchase paid for it"))?;

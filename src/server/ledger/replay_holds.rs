@@ -7,7 +7,7 @@ use super::{
     replay::Replay,
 };
 use crate::{
-    credits::{EntryKind, HoldState},
+    credits::{EntryKind, HoldState, HoldTime},
     server::entity::{entry, hold, hold_allocation, lot},
 };
 
@@ -16,6 +16,8 @@ pub(super) struct ReplayedHold {
     operation: String,
     amount: i64,
     captured: i64,
+    /// When it was made, and each time that it was extended.
+    held_at: Vec<i64>,
     /// How, by which entry and when it was settled.
     settled: Option<(EntryKind, i64, i64)>,
 }
@@ -39,6 +41,7 @@ impl Replay {
                 operation: entry.operation.clone().unwrap_or_default(),
                 amount: entry.held_change,
                 captured: 0,
+                held_at: vec![entry.at],
                 settled: None,
             };
             self.holds.insert(number, hold);
@@ -50,6 +53,7 @@ impl Replay {
         equal(place, "its operation", (operation, hold.operation.as_str()))?;
         if kind == EntryKind::Held {
             hold.amount += entry.held_change;
+            hold.held_at.push(entry.at);
             return Ok(());
         }
         equal(place, "held_change", (entry.held_change, -hold.amount))?;
@@ -74,6 +78,9 @@ impl Replay {
             };
             equal(("holds", &row), "its number", (hold.number, *number))?;
             check_hold(hold, replayed, &row)?;
+            if replayed.settled.is_none() && hold.expires_at <= self.at {
+                return Err(mismatch("holds", row, "it is open after its end"));
+            }
         }
         if let Some((number, _)) = expected.next() {
             return Err(mismatch("holds", self.row(*number), "the hold of this entry is missing"));
@@ -120,6 +127,9 @@ fn check_hold(hold: &hold::Model, replayed: &ReplayedHold, row: &str) -> Checked
     equal(place, "operation", (hold.operation.as_str(), replayed.operation.as_str()))?;
     equal(place, "amount", (hold.amount, replayed.amount))?;
     equal(place, "captured", (hold.captured, replayed.captured))?;
+    if !replayed.held_at.iter().any(|at| is_hold_time(hold.expires_at - at)) {
+        return Err(mismatch("holds", row, "no entry of it gives it this end"));
+    }
     let (seq, at) = replayed.settled.map_or((0, 0), |(_, seq, at)| (seq, at));
     equal(place, "settled_seq", (hold.settled_seq.unwrap_or(0), seq))?;
     equal(place, "settled_at", (hold.settled_at.unwrap_or(0), at))?;
@@ -139,4 +149,10 @@ fn check_hold(hold: &hold::Model, replayed: &ReplayedHold, row: &str) -> Checked
         return Err(mismatch("holds", row, "it was captured after its end"));
     }
     Ok(())
+}
+
+/// Whether a hold can last so long.
+fn is_hold_time(ms: i64) -> bool {
+    let seconds = u32::try_from(ms / 1_000);
+    ms % 1_000 == 0 && seconds.is_ok_and(|seconds| HoldTime::from_seconds(seconds).is_some())
 }
