@@ -38,6 +38,7 @@ mod ledger_kept;
 mod ledger_model;
 mod ledger_reading;
 mod ledger_reference;
+mod ledger_search;
 mod live_load;
 mod live_page;
 mod machines;

@@ -42,17 +42,17 @@ async fn a_customer_sets_a_cap_and_sees_what_was_used_of_it(app: TestApp) {
     assert_eq!(page.status, StatusCode::OK);
     assert!(page.body.contains("50 credits used"), "{}", page.body);
 
-    let saved = customer.post(PAGE, &[("all", "1,000"), ("backtest", "12.5"), ("analysis", "12,500")]).await;
+    let saved = customer
+        .post(PAGE, &[("all", "1,000"), ("backtest", "12.5"), ("analysis", "12,500")])
+        .await;
     saved.redirects_to("/settings/spend-caps?saved=1");
     let page = customer.get("/settings/spend-caps?saved=1").await.body;
-    for words in
-        [
+    for words in [
         "Your spend caps are saved",
         "50 of 1,000 credits used",
         "20 of 12.5 credits used",
         "30 of 12,500 credits used",
-    ]
-    {
+    ] {
         assert!(page.contains(words), "{words}: {page}");
     }
     customer.post(PAGE, &[("all", ""), ("backtest", "")]).await;

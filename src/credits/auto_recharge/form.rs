@@ -157,8 +157,8 @@ fn kept<T>(read: Result<T, String>, problem: &mut Option<String>) -> Option<T> {
 /// once.
 fn threshold(text: &str, credits: Option<i64>) -> Result<Credits, String> {
     let read: Option<Credits> = without_separators(text).and_then(|text| text.parse().ok());
-    let read =
-        read.ok_or("Write an amount of credits such as 500 or 12.5, with a point before decimals.")?;
+    let read = read
+        .ok_or("Write an amount of credits such as 500 or 12.5, with a point before decimals.")?;
     if !read.is_positive() {
         return Err("Write an amount above 0.".to_owned());
     }

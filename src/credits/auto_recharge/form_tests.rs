@@ -66,7 +66,19 @@ fn a_cap_below_one_recharge_or_beyond_all_bounds_is_refused_at_its_field() {
     assert_eq!(cap("225").read(&catalogue()).unwrap().monthly_cap.minor, 22_500);
     assert!(cap("100000").read(&catalogue()).is_ok());
     says(cap("100000.01"), |it| &it.monthly_cap, "At most $100,000.00");
-    for wrong in ["", "a lot", "-1", "1.234", "1e5", ".", "5.", "225,5", "0,5", "3 00", "999999999999999999999"] {
+    for wrong in [
+        "",
+        "a lot",
+        "-1",
+        "1.234",
+        "1e5",
+        ".",
+        "5.",
+        "225,5",
+        "0,5",
+        "3 00",
+        "999999999999999999999",
+    ] {
         says(cap(wrong), |it| &it.monthly_cap, "Write an amount of money");
     }
 }

@@ -40,6 +40,7 @@ mod replay_holds;
 mod rows;
 mod rowset;
 mod runs;
+mod search;
 mod telling;
 mod verify;
 mod write;
