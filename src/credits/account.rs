@@ -211,7 +211,7 @@ impl Account {
             }
             Command::Release { hold, reason } => return self.release(*hold, *reason, now),
             Command::Extend { hold, lasts, more, ceiling } => {
-                self.extend(*hold, lasts.ends(now), *more, *ceiling, now)?
+                self.extend(*hold, *lasts, *more, *ceiling, now)?
             }
         };
         Ok(Applied::Posted(Box::new(posting)))

@@ -160,7 +160,7 @@ pub(super) fn release(hold: i64) -> Command {
 }
 
 pub(super) fn extend(hold: i64, hours: u32, more: i64) -> Command {
-    let lasts = HoldTime::from_seconds(hours * 3_600).unwrap();
+    let lasts = HoldTime::from_seconds(hours * 3_600);
     Command::Extend { hold, lasts, more: credits(more), ceiling: None }
 }
 

@@ -62,8 +62,9 @@ pub enum Command {
     Extend {
         /// The hold.
         hold: i64,
-        /// How long it lasts from now on; never shorter than before.
-        lasts: HoldTime,
+        /// How long it lasts from now on, which is never shorter than before; none where nothing
+        /// is said: an hour at least.
+        lasts: Option<HoldTime>,
         /// What is set aside on top.
         more: Credits,
         /// The most that the hold may reach, where the caller is bounded.

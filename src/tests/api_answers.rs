@@ -144,7 +144,7 @@ async fn what_was_in_the_way(app: &TestApp, seen: &Seen, account: &AccountId) {
     let [first, second] = holds.map(|told| text(&told.is(201), "id"));
     worker.get(&format!("/holds/{first}")).await.is(200);
     let settle = |id: &str, how: &str| format!("/holds/{id}/{how}");
-    let more = json!({"more": "100000", "ttl_seconds": 86_400});
+    let more = json!({"more": "100000"});
     worker.post_new(&settle(&first, "extend"), &more).await.refused(402, "insufficient_credits");
     let longer = json!({"ttl_seconds": 86_400});
     worker.post_new(&settle(&first, "extend"), &longer).await.is(200);

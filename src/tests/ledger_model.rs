@@ -149,7 +149,8 @@ fn command(random: &mut StdRng, reference: &Reference, now: DateTime<Utc>) -> Co
         },
         10 | 11 => Command::Release { hold, reason: ReleaseReason::Failed },
         _ => {
-            let lasts = HoldTime::from_seconds(random.random_range(20_000..86_400)).unwrap();
+            let seconds = random.random_range(20_000..86_400);
+            let lasts = HoldTime::from_seconds(seconds).filter(|_| random.random_bool(0.8));
             Command::Extend { hold, lasts, more: part, ceiling: None }
         }
     }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     super::{
-        Allocation, Credits, EntryKind, Hold, HoldState, Lot, Note, Operation, Refusal,
+        Allocation, Credits, EntryKind, Hold, HoldState, HoldTime, Lot, Note, Operation, Refusal,
         ReleaseReason,
     },
     Account, Applied, Change, Posting, check_amount,
@@ -101,7 +101,7 @@ impl Account {
     pub(super) fn extend(
         &mut self,
         number: i64,
-        expires_at: DateTime<Utc>,
+        lasts: Option<HoldTime>,
         more: Credits,
         ceiling: Option<Credits>,
         at: DateTime<Utc>,
@@ -111,6 +111,10 @@ impl Account {
         if !hold.is_open() {
             return Err(settled(&hold));
         }
+        let expires_at = match lasts {
+            Some(lasts) => lasts.ends(at),
+            None => HoldTime::DEFAULT.ends(at).max(hold.expires_at),
+        };
         if expires_at < hold.expires_at {
             return Err(Refusal::ExtensionTooShort { ends_at: hold.expires_at });
         }

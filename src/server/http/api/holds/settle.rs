@@ -121,8 +121,9 @@ pub async fn release_hold(
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExtendRequest {
-    /// How long it lasts from now on; not shorter than before.
-    #[schema(minimum = 1, maximum = 86400, default = 3600)]
+    /// How long it lasts from now on; not shorter than before. Where nothing is said it keeps its
+    /// end, and lasts an hour at least.
+    #[schema(minimum = 1, maximum = 86400)]
     ttl_seconds: Option<u32>,
     /// What is set aside on top.
     more: Option<Amount>,
@@ -148,7 +149,8 @@ pub async fn extend_hold(
         let hold = find(&state, &account, number).await?;
         key = caller.in_run(key, Some(&hold.note.reference));
     }
-    let command = hold_time(asked.ttl_seconds).map(|lasts| Command::Extend {
+    let lasts = asked.ttl_seconds.map(|seconds| hold_time(Some(seconds))).transpose();
+    let command = lasts.map(|lasts| Command::Extend {
         hold: number,
         lasts,
         more: asked.more.map_or(Credits::ZERO, |Amount(more)| more),
