@@ -22,6 +22,7 @@ mod m20261122_000011_notifications;
 mod m20261122_000012_webhooks;
 mod m20261122_000013_auto_recharge;
 mod m20261122_000016_runs;
+mod m20261122_000017_platform_requests;
 
 /// Brings a database up to date.
 pub struct Migrator;
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000012_webhooks::Migration),
             Box::new(m20261122_000013_auto_recharge::Migration),
             Box::new(m20261122_000016_runs::Migration),
+            Box::new(m20261122_000017_platform_requests::Migration),
         ]
     }
 }

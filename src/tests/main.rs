@@ -11,6 +11,7 @@ mod api_contract;
 mod api_crash;
 mod api_disconnect;
 mod api_holds;
+mod api_idempotency;
 mod api_keys;
 mod api_keys_page;
 mod api_limits;

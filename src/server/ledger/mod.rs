@@ -156,6 +156,17 @@ impl Ledger {
         known::find_one(self.database.finder(), account, key).await
     }
 
+    /// Whether any of some requests' keys was used for something else.
+    ///
+    /// # Errors
+    /// Where the database can't be read.
+    pub async fn is_any_reused(
+        &self,
+        requests: impl Iterator<Item = (&AccountId, &RequestKey)>,
+    ) -> Result<bool, ReadError> {
+        Ok(known::is_any_reused(self.database.finder(), requests).await?)
+    }
+
     /// Carries out a command in its own time, for seeds and imports of history. An instant
     /// before the account's latest entry counts as that entry's.
     ///

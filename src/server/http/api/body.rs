@@ -10,10 +10,11 @@ use serde::{
     Serialize,
     de::{DeserializeOwned, IgnoredAny},
 };
+use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 
 use super::problem::{Problem, sentence};
-use crate::server::{AppState, ledger::RequestKey};
+use crate::server::{AppState, ledger::RequestKey, requests::Request as KeptRequest};
 
 /// The longest key that a program may choose.
 const LONGEST_KEY: usize = 200;
@@ -129,10 +130,21 @@ impl IdempotencyKey {
         RequestKey::new(format!("api:{}", self.0), &(route, content))
     }
 
-    /// The key for one of several requests that were sent together.
-    pub fn of_item(&self, route: &str, index: usize, content: &impl Serialize) -> RequestKey {
-        // A separator that no program's key can have: no other request is this one.
-        RequestKey::new(format!("api:{}\u{1f}{index}", self.0), &(route, content))
+    /// The keys for requests that are sent together, in their order. What they are sent with is
+    /// part of what is asked.
+    pub fn of_all(&self, route: &str, all: &[impl Serialize]) -> Vec<RequestKey> {
+        let together = serde_json::to_vec(all).unwrap_or_default();
+        let together = hex::encode(Sha256::digest(together));
+        // A separator that no program's key can have: no other request is one of these.
+        let key = |index| format!("api:{}\u{1f}{index}", self.0);
+        let keys = (0..all.len()).map(|at| RequestKey::new(key(at), &(route, at, &together)));
+        keys.collect()
+    }
+
+    /// The key for a request that is not asked of the ledger.
+    pub fn kept(&self, route: &str, content: &impl Serialize) -> KeptRequest {
+        let asked = serde_json::to_string(&(route, content)).unwrap_or_default();
+        KeptRequest::new(&self.0, &asked)
     }
 
     /// What the program wrote.

@@ -116,6 +116,12 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not_found", format!("There is no such {what}."))
     }
 
+    /// A key that was used for something else.
+    #[must_use]
+    pub fn key_reused() -> Self {
+        Refusal::KeyReused.into()
+    }
+
     /// A program that asks too fast.
     #[must_use]
     pub fn too_fast(seconds: u32) -> Self {
