@@ -192,6 +192,10 @@ pub enum Refusal {
         left: Credits,
         /// What the command asked for.
         needed: Credits,
+        /// What could be spent now if it were not for the cap.
+        available: Credits,
+        /// What is set aside.
+        held: Credits,
     },
     /// A hold would pass the ceiling of who extends it.
     #[error("the ceiling is {ceiling} credits, {needed} are needed")]

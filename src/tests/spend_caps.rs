@@ -88,6 +88,8 @@ async fn a_cap_is_enforced_before_the_work_and_counts_what_is_held(app: TestApp)
         cap: credits(1_000),
         left: credits(10),
         needed: credits(20),
+        available: credits(4_010),
+        held: credits(490),
     };
     assert_eq!(refused, LedgerError::Refused(cap));
     app.clock.advance(chrono::TimeDelta::hours(2));

@@ -163,6 +163,8 @@ fn a_spend_cap_counts_what_is_held_and_is_enforced_before_the_work() {
         cap: credits(1_000),
         left: credits(10),
         needed: credits(20),
+        available: credits(4_010),
+        held: credits(490),
     };
     assert_eq!(refusal, cap);
     account.apply(&capture(3, 470), start()).unwrap();

@@ -46,6 +46,8 @@ pub struct Problem {
     pub code: String,
     pub detail: String,
     pub top_up_url: Option<String>,
+    #[serde(default)]
+    pub caps_url: Option<String>,
 }
 
 /// A charge, or a row of nothing.
