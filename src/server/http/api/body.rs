@@ -1,6 +1,8 @@
 //! What a program sends: a JSON body of a known shape, and a key that makes the request happen
 //! once.
 
+use std::time::Duration;
+
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Path, Request, rejection::BytesRejection},
@@ -16,6 +18,8 @@ use utoipa::IntoParams;
 use super::problem::{Problem, sentence};
 use crate::server::{AppState, ledger::RequestKey, requests::Request as KeptRequest};
 
+/// How long a body is waited for.
+const BODY_TIME: Duration = Duration::from_secs(10);
 /// The longest key that a program may choose.
 const LONGEST_KEY: usize = 200;
 
@@ -34,7 +38,8 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
             let detail = "Send JSON with Content-Type: application/json.";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail));
         }
-        let bytes = Bytes::from_request(request, state).await.map_err(unread)?;
+        let bytes = tokio::time::timeout(BODY_TIME, Bytes::from_request(request, state)).await;
+        let bytes = bytes.map_err(|_| late())?.map_err(unread)?;
         read(&bytes).map(Self)
     }
 }
@@ -66,6 +71,11 @@ fn is_json(bytes: &[u8]) -> bool {
 
 fn invalid_json() -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "invalid_json", "The body is not valid JSON.")
+}
+
+fn late() -> Problem {
+    let detail = format!("The body did not come within {} seconds.", BODY_TIME.as_secs());
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "body_late", detail)
 }
 
 fn unread(rejection: BytesRejection) -> Problem {
