@@ -7,8 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use recharge::{
     credits::{
-        AccountId, Command, Credits, HoldTime, Note, Operation, Refusal, ReleaseReason, Source,
-        Validity,
+        AccountId, Captured, Command, Credits, HoldTime, Note, Operation, Refusal, ReleaseReason,
+        Source, Validity,
     },
     server::{
         clock::Clock,
@@ -144,7 +144,11 @@ fn command(random: &mut StdRng, reference: &Reference, now: DateTime<Utc>) -> Co
         4..=6 => Command::Hold { operation, amount: part, lasts, note: Note::default() },
         7..=9 => Command::Capture {
             hold,
-            amount: Credits::from_thousandths(part.thousandths() / 2),
+            amount: match random.random_range(0..4) {
+                0 => Captured::All,
+                1 => Captured::UpTo(part),
+                _ => Captured::Exactly(Credits::from_thousandths(part.thousandths() / 2)),
+            },
             detail: None,
         },
         10 | 11 => Command::Release { hold, reason: ReleaseReason::Failed },

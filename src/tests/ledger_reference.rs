@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use recharge::credits::{Command, HoldTime, Source, Validity};
+use recharge::credits::{Command, Credits, HoldTime, Source, Validity};
 
 /// A lot: its end, whether it was paid, its number, what is left of it. In thousandths.
 type ReferenceLot = (DateTime<Utc>, bool, i64, i64);
@@ -125,7 +125,10 @@ impl Reference {
                 None => ("refused", false),
             },
             Command::Capture { hold, amount, .. } => {
-                self.expect_settling(*hold, amount.thousandths(), "captured")
+                let parts = self.holds.get(hold).map(|hold| hold.parts.iter());
+                let held = parts.map_or(0, |parts| parts.map(|part| part.3).sum());
+                let charge = amount.of(Credits::from_thousandths(held)).thousandths();
+                self.expect_settling(*hold, charge, "captured")
             }
             Command::Release { hold, .. } => self.expect_settling(*hold, 0, "released"),
             Command::Extend { hold, lasts, more, .. } => {

@@ -101,7 +101,8 @@ async fn every_kind_of_row_can_be_asked_for_on_screen_in_the_file_and_by_program
     grant(&app, &account, 500).await;
     let program = Program::of(&app, &account).await;
     let asked = json!({"operation": "backtest", "amount": "75"});
-    let holds = [program.post_new("/holds", &asked).await, program.post_new("/holds", &asked).await];
+    let holds =
+        [program.post_new("/holds", &asked).await, program.post_new("/holds", &asked).await];
     let [done, failed] = holds.map(|told| text(&told.is(201), "id"));
     program.post_new(&format!("/holds/{done}/capture"), &json!({"amount": "70"})).await.is(200);
     program.post_new(&format!("/holds/{failed}/release"), &json!({})).await.is(200);

@@ -140,6 +140,25 @@ fn a_hold_that_only_grows_keeps_its_end_and_lasts_an_hour_at_least() {
 }
 
 #[test]
+fn what_a_hold_has_grown_by_is_captured_too() {
+    let mut account = with_two_lots();
+    let captured = |amount| Command::Capture { hold: 3, amount, detail: None };
+    account.apply(&hold(90, 24), start()).unwrap();
+    account.apply(&extend(3, 24, 10), start()).unwrap();
+    for (amount, spent) in [
+        (Captured::All, 100),
+        (Captured::UpTo(credits(95)), 95),
+        (Captured::UpTo(credits(500)), 100),
+        (Captured::Exactly(credits(40)), 40),
+    ] {
+        let posting = account.clone().apply(&captured(amount), start()).unwrap().posted();
+        assert_eq!(posting.entry.amount(), -credits(spent), "{amount:?}");
+    }
+    let above = account.apply(&captured(Captured::Exactly(credits(101))), start());
+    assert!(matches!(above, Err(Refusal::CaptureAboveHold { .. })), "{above:?}");
+}
+
+#[test]
 fn a_hold_cannot_be_extended_above_a_ceiling() {
     let mut account = with_two_lots();
     account.apply(&hold(90, 1), start()).unwrap();

@@ -179,12 +179,10 @@ pub async fn carry_out(
     quote: Option<&str>,
 ) -> Result<Outcome, Problem> {
     match planned {
-        Ok(command) => {
-            match state.ledger.execute_request(account, key, command).await {
-                Ok(outcome) => Ok(outcome),
-                Err(error) => Err(refused(state, account, error, quote).await),
-            }
-        }
+        Ok(command) => match state.ledger.execute_request(account, key, command).await {
+            Ok(outcome) => Ok(outcome),
+            Err(error) => Err(refused(state, account, error, quote).await),
+        },
         Err(problem) => state.ledger.known(account, &key).await?.ok_or(problem),
     }
 }

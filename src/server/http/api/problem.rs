@@ -13,10 +13,7 @@ use utoipa::ToSchema;
 use super::amount::Amount;
 use crate::{
     credits::{HoldState, Operation, QuantityError, Refusal},
-    server::{
-        identity::KeyProblem,
-        ledger::LedgerError,
-    },
+    server::{identity::KeyProblem, ledger::LedgerError},
 };
 
 /// Seconds after which a request that met a full queue or an outage is worth another try.

@@ -16,7 +16,7 @@ use super::{
     HoldAnswer, answer, find, hold_time, named, read,
 };
 use crate::{
-    credits::{AccountId, Command, Credits, HoldState, Quantities, ReleaseReason},
+    credits::{AccountId, Captured, Command, Credits, HoldState, Quantities, ReleaseReason},
     server::{AppState, identity::Scope},
 };
 
@@ -60,8 +60,8 @@ async fn plan_capture(
 ) -> Result<Command, Problem> {
     let capture = |amount, detail| Command::Capture { hold: number, amount, detail };
     match (asked.amount, &asked.quantities) {
-        (Some(Amount(amount)), None) => Ok(capture(amount, None)),
-        (None, None) => Ok(capture(find(state, account, number).await?.amount, None)),
+        (Some(Amount(amount)), None) => Ok(capture(Captured::Exactly(amount), None)),
+        (None, None) => Ok(capture(Captured::All, None)),
         (None, Some(quantities)) => {
             let hold = find(state, account, number).await?;
             if hold.note.rate_card.is_empty() {
@@ -70,7 +70,7 @@ async fn plan_capture(
             }
             let catalogue = catalogue(state, &hold.note.rate_card).await?;
             let priced = catalogue.rate_card.price(hold.operation, quantities)?;
-            Ok(capture(priced.cost.min(hold.amount), Some(priced.detail)))
+            Ok(capture(Captured::UpTo(priced.cost), Some(priced.detail)))
         }
         (Some(_), Some(_)) => {
             let detail = "Say what it came to by quantities or by an amount, not by both.";
