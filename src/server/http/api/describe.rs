@@ -187,7 +187,7 @@ problems!(
     /// Of the extension of a hold.
     ExtendProblems: KEY BODY ONE WRITES,
     402 "Too little to spend (`insufficient_credits`), or a spend cap would be passed (`spend_cap`).",
-    403 "The key lacks the scope, or its ceiling would be passed.",
+    403 "The key lacks the scope, its ceiling would be passed (`above_ceiling`), or the hold was made in no run of the key, which has a ceiling (`other_run`).",
     404 "There is no such hold, or it is another account's.",
     409 "The hold was settled before.",
 );

@@ -1,6 +1,6 @@
 //! How a hold ends, or goes on.
 
-use axum::extract::State;
+use axum::{extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -149,13 +149,9 @@ pub async fn extend_hold(
         let hold = find(&state, &account, number).await?;
         key = caller.in_run(key, Some(&hold.note.reference));
     }
-    let lasts = asked.ttl_seconds.map(|seconds| hold_time(Some(seconds))).transpose();
-    let command = lasts.map(|lasts| Command::Extend {
-        hold: number,
-        lasts,
-        more: asked.more.map_or(Credits::ZERO, |Amount(more)| more),
-        ceiling: caller.ceiling(),
-    });
+    let is_counted = state.ledger.counts_to_run(&account, number, &key).await?;
+    let command = plan_extension(number, &asked, caller.ceiling());
+    let command = if is_counted { command } else { Err(other_run()) };
     let outcome = carry_out(&state, &account, key, command, None).await?;
     let hold = find(&state, &account, number).await?;
     Ok(axum::Json(HoldAnswer {
@@ -165,4 +161,21 @@ pub async fn extend_hold(
         replayed: outcome.replayed,
         ..read(&account, &hold)
     }))
+}
+
+fn plan_extension(
+    hold: i64,
+    asked: &ExtendRequest,
+    ceiling: Option<Credits>,
+) -> Result<Command, Problem> {
+    let lasts = asked.ttl_seconds.map(|seconds| hold_time(Some(seconds))).transpose()?;
+    let more = asked.more.map_or(Credits::ZERO, |Amount(more)| more);
+    Ok(Command::Extend { hold, lasts, more, ceiling })
+}
+
+/// A ceiling is for what a run costs in all: what another one has set aside is not in its sum.
+fn other_run() -> Problem {
+    let detail = "This key has a ceiling, and the hold was made in no run of it. A key with a \
+                  ceiling extends the holds of its own runs.";
+    Problem::new(StatusCode::FORBIDDEN, "other_run", detail)
 }
