@@ -11,7 +11,7 @@ use std::{
 use futures::future::try_join_all;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use recharge::{
-    credits::{Command, Credits, HoldTime, Note, Operation, Refusal, ReleaseReason},
+    credits::{Captured, Command, Credits, HoldTime, Note, Operation, Refusal, ReleaseReason},
     server::ledger::{Ledger, LedgerError, Outcome},
 };
 
@@ -227,7 +227,7 @@ impl Client {
         let Some(held) = self.ask(index, &key, &hold).await? else { return Ok(()) };
         let settle = if self.random.random_ratio(7, 10) {
             let used = Credits::from_thousandths(amount.thousandths() * 7 / 10);
-            Command::Capture { hold: held.seq, amount: used, detail: None }
+            Command::Capture { hold: held.seq, amount: Captured::Exactly(used), detail: None }
         } else {
             Command::Release { hold: held.seq, reason: ReleaseReason::Failed }
         };

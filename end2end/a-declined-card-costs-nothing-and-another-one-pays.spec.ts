@@ -12,7 +12,7 @@ test("a declined card costs nothing and another one pays", async ({ page, simula
   await test.step("the purchase still waits for its payment", async () => {
     const tracker = await page.context().newPage();
     await tracker.goto(await lastPurchasePath(simulator));
-    await expect(verdict(tracker)).toContainText("Waiting for your payment.");
+    await expect(verdict(tracker)).toContainText("Waiting for Stripe to confirm a payment.");
     await expectBalance(tracker, 0);
     await tracker.close();
   });

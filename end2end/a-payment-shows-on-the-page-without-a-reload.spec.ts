@@ -6,7 +6,7 @@ test.use({ as: newcomer });
 test("a payment shows on the page without a reload", async ({ page, context, world, simulator }) => {
   const session = await order(context, world, "trader");
   await page.goto(purchasePath(session));
-  await expect(verdict(page)).toContainText("Waiting for your payment.");
+  await expect(verdict(page)).toContainText("Waiting for Stripe to confirm a payment.");
   const notReloaded = await expectNoReload(page);
   await simulator.pay(session.id, "paid");
   await expect(verdict(page)).toContainText("5,000 credits are yours to spend.");
@@ -21,7 +21,7 @@ test("a page that lost its server for a moment shows the payment all the same", 
   // Before it listens it is a page without a script, which a reload brings up to date.
   const listens = page.waitForResponse(/\/events$/);
   await page.goto(purchasePath(session));
-  await expect(verdict(page)).toContainText("Waiting for your payment.");
+  await expect(verdict(page)).toContainText("Waiting for Stripe to confirm a payment.");
   expect((await listens).status()).toBe(200);
   await world.stopServer("SIGKILL");
   await simulator.pay(session.id, "paid");
@@ -44,7 +44,10 @@ test.describe("where Stripe's news never come", () => {
     const session = await order(context, world, "trader");
     await page.goto(purchasePath(session));
     await simulator.pay(session.id, "paid");
-    await expect(verdict(page)).toContainText("Waiting for your payment.");
+    await page.reload();
+    await expect(verdict(page)).toContainText("Waiting for Stripe to confirm a payment.");
+    await expect(verdict(page)).toContainText("If you have paid, nothing is lost");
+    await expect(verdict(page)).not.toContainText("charged");
     const notReloaded = await expectNoReload(page);
     await world.recharge("reconcile");
     await expect(verdict(page)).toContainText("5,000 credits are yours to spend.");

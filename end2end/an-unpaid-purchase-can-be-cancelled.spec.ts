@@ -8,7 +8,7 @@ test("an unpaid purchase can be cancelled", async ({ page, simulator }) => {
   const stripePage = page.url();
   await page.getByRole("link", { name: "Cancel" }).click();
   await expect(verdict(page)).toContainText("You came back without paying.");
-  await expect(verdict(page)).toContainText("Nothing was charged.");
+  await expect(verdict(page)).toContainText("Stripe has told us of no payment.");
 
   await page.getByRole("button", { name: "Cancel this purchase" }).click();
   await expect(verdict(page)).toContainText("This purchase was cancelled.");
@@ -54,7 +54,7 @@ test("a purchase that was paid meanwhile is never shown as cancelled", async ({ 
 test("a checkout that ended unpaid is shown as expired", async ({ page, context, world, simulator }) => {
   const session = await order(context, world);
   await page.goto(purchasePath(session));
-  await expect(verdict(page)).toContainText("Waiting for your payment.");
+  await expect(verdict(page)).toContainText("Waiting for Stripe to confirm a payment.");
   await simulator.expire(session.id);
   await expect(verdict(page)).toContainText("This order has expired.");
   await expect(verdict(page)).toContainText("Nothing was charged.");

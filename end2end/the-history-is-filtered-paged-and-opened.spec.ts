@@ -41,6 +41,14 @@ test("the history is filtered, and the file has the same rows", async ({ page })
     await expect(shownRows(page).locator("td.kind")).toHaveText(rows.map(() => "Granted"));
   });
 
+  await test.step("by what became of work", async () => {
+    await page.getByRole("combobox", { name: "Kind" }).selectOption("Released (failed, cancelled or expired)");
+    await filter.click();
+    await expect(page).toHaveURL(/kind=released/);
+    await expect(page.getByRole("combobox", { name: "Kind" })).toHaveValue("released");
+    await expect(page.getByText("No rows match")).toBeVisible();
+  });
+
   await test.step("by operation", async () => {
     await page.getByRole("link", { name: "Clear" }).click();
     await page.getByRole("combobox", { name: "Operation" }).selectOption("Strategy generation");

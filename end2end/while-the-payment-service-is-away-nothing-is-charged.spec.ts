@@ -45,7 +45,7 @@ test("what can't be asked now is said, and nothing changes", async ({ page, cont
   await expect(unreachable).toBeVisible();
   await page.getByRole("button", { name: "Cancel this purchase" }).click();
   await expect(unreachable).toBeVisible();
-  await expect(verdict(page)).toContainText("Waiting for your payment.");
+  await expect(verdict(page)).toContainText("Waiting for Stripe to confirm a payment.");
 
   await simulator.clearFaults();
   await page.getByRole("button", { name: "Cancel this purchase" }).click();

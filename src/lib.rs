@@ -23,6 +23,7 @@
 //!   - `notices`: tells customers what happened, in their inbox and by mail.
 //!   - `catalogue`: what is sold and what operations cost, in versions that never change.
 //!   - `quotes`: binding prices for operations.
+//!   - `requests`: what keys have led to that the platform's services ask with, beside the ledger.
 //!   - `payments`: sells them through Stripe; `auto_recharge` below it buys with a saved card, within
 //!     what its owner agreed to.
 //!   - `news`: tells the pages that are open what is new, whoever changed it.

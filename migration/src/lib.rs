@@ -24,6 +24,7 @@ mod m20261122_000013_auto_recharge;
 mod m20261122_000016_runs;
 mod m20261122_000017_recharge_target;
 mod m20261122_000018_webhook_log;
+mod m20261122_000019_platform_requests;
 
 /// Brings a database up to date.
 pub struct Migrator;
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000016_runs::Migration),
             Box::new(m20261122_000017_recharge_target::Migration),
             Box::new(m20261122_000018_webhook_log::Migration),
+            Box::new(m20261122_000019_platform_requests::Migration),
         ]
     }
 }

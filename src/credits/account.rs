@@ -211,7 +211,7 @@ impl Account {
             }
             Command::Release { hold, reason } => return self.release(*hold, *reason, now),
             Command::Extend { hold, lasts, more, ceiling } => {
-                self.extend(*hold, lasts.ends(now), *more, *ceiling, now)?
+                self.extend(*hold, *lasts, *more, *ceiling, now)?
             }
         };
         Ok(Applied::Posted(Box::new(posting)))
@@ -220,9 +220,9 @@ impl Account {
     /// Whether so much can be spent or set aside now.
     fn check_spending(&self, operation: Operation, amount: Credits) -> Result<(), Refusal> {
         check_amount(amount, Credits::ZERO)?;
-        self.caps.check(operation, amount)?;
-        if amount > self.available {
-            let (available, held) = (self.available, self.held);
+        let (available, held) = (self.available, self.held);
+        self.caps.check(operation, amount, (available, held))?;
+        if amount > available {
             return Err(Refusal::InsufficientCredits { needed: amount, available, held });
         }
         Ok(())

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
-use super::super::{HoldTime, ReleaseReason, Source, Validity};
+use super::super::{Captured, HoldTime, ReleaseReason, Source, Validity};
 use super::*;
 
 pub(super) fn credits(whole: i64) -> Credits {
@@ -152,7 +152,7 @@ pub(super) fn hold(whole: i64, hours: u32) -> Command {
 }
 
 pub(super) fn capture(hold: i64, whole: i64) -> Command {
-    Command::Capture { hold, amount: credits(whole), detail: None }
+    Command::Capture { hold, amount: Captured::Exactly(credits(whole)), detail: None }
 }
 
 pub(super) fn release(hold: i64) -> Command {
@@ -160,7 +160,7 @@ pub(super) fn release(hold: i64) -> Command {
 }
 
 pub(super) fn extend(hold: i64, hours: u32, more: i64) -> Command {
-    let lasts = HoldTime::from_seconds(hours * 3_600).unwrap();
+    let lasts = HoldTime::from_seconds(hours * 3_600);
     Command::Extend { hold, lasts, more: credits(more), ceiling: None }
 }
 

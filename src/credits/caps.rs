@@ -35,12 +35,24 @@ pub struct CapUse {
 }
 
 impl CapUse {
-    /// Whether an operation may use so much more.
-    pub(super) fn check(&self, operation: Operation, needed: Credits) -> Result<(), Refusal> {
-        let own = self.caps.by_operation[operation as usize];
-        let used = self.used[operation as usize];
-        refuse_above(own, used, needed, Some(operation))?;
-        refuse_above(self.caps.all, self.used.iter().copied().sum(), needed, None)
+    /// Whether an operation may use so much more; a refusal says beside it what is available and
+    /// held.
+    pub(super) fn check(
+        &self,
+        operation: Operation,
+        needed: Credits,
+        (available, held): (Credits, Credits),
+    ) -> Result<(), Refusal> {
+        let own = (Some(operation), self.caps.by_operation[operation as usize]);
+        let all = (None, self.caps.all);
+        let used = [self.used[operation as usize], self.used.iter().copied().sum()];
+        for ((operation, cap), used) in [own, all].into_iter().zip(used) {
+            if let Some(cap) = cap.filter(|cap| needed.is_positive() && used + needed > *cap) {
+                let left = (cap - used).max(Credits::ZERO);
+                return Err(Refusal::SpendCap { operation, cap, left, needed, available, held });
+            }
+        }
+        Ok(())
     }
 
     /// Which caps have reached one of [`TOLD_PERCENT`] since then: what is capped, the cap, what
@@ -75,19 +87,6 @@ impl CapUse {
 fn is_at(used: Credits, cap: Credits, percent: u8) -> bool {
     let (used, cap) = (i128::from(used.thousandths()), i128::from(cap.thousandths()));
     used * 100 >= cap * i128::from(percent)
-}
-
-fn refuse_above(
-    cap: Option<Credits>,
-    used: Credits,
-    needed: Credits,
-    operation: Option<Operation>,
-) -> Result<(), Refusal> {
-    let Some(cap) = cap.filter(|cap| needed.is_positive() && used + needed > *cap) else {
-        return Ok(());
-    };
-    let left = (cap - used).max(Credits::ZERO);
-    Err(Refusal::SpendCap { operation, cap, left, needed })
 }
 
 #[cfg(test)]

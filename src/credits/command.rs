@@ -47,7 +47,7 @@ pub enum Command {
         /// The hold.
         hold: i64,
         /// How many of them: what the operation cost.
-        amount: Credits,
+        amount: Captured,
         /// What was done, where it differs from what was asked: the row's second line.
         detail: Option<String>,
     },
@@ -62,8 +62,9 @@ pub enum Command {
     Extend {
         /// The hold.
         hold: i64,
-        /// How long it lasts from now on; never shorter than before.
-        lasts: HoldTime,
+        /// How long it lasts from now on, which is never shorter than before; none where nothing
+        /// is said: an hour at least.
+        lasts: Option<HoldTime>,
         /// What is set aside on top.
         more: Credits,
         /// The most that the hold may reach, where the caller is bounded.
@@ -81,6 +82,31 @@ impl Command {
                 Some(*hold)
             }
             Self::Grant { .. } | Self::Spend { .. } | Self::Hold { .. } => None,
+        }
+    }
+}
+
+/// What of a hold becomes spending. It is decided when the hold is captured: until then the hold
+/// may grow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Captured {
+    /// All that is held.
+    All,
+    /// So much; not more than is held.
+    Exactly(Credits),
+    /// So much, or all that is held where that is less.
+    UpTo(Credits),
+}
+
+impl Captured {
+    /// How much it is of a hold of so much.
+    #[must_use]
+    pub fn of(self, held: Credits) -> Credits {
+        match self {
+            Self::All => held,
+            Self::Exactly(amount) => amount,
+            Self::UpTo(amount) => amount.min(held),
         }
     }
 }
@@ -191,6 +217,10 @@ pub enum Refusal {
         left: Credits,
         /// What the command asked for.
         needed: Credits,
+        /// What could be spent now if it were not for the cap.
+        available: Credits,
+        /// What is set aside.
+        held: Credits,
     },
     /// A hold would pass the ceiling of who extends it.
     #[error("the ceiling is {ceiling} credits, {needed} are needed")]

@@ -10,6 +10,7 @@ mod caps;
 mod catalogue;
 mod command;
 mod cycle;
+mod entered;
 mod entry;
 mod event;
 mod forecast;
@@ -38,8 +39,9 @@ pub use auto_recharge::{
 };
 pub use caps::{CapUse, Caps};
 pub use catalogue::{Catalogue, CatalogueError, Package, WorthExample};
-pub use command::{Command, HoldTime, Refusal, ReleaseReason, Validity};
+pub use command::{Captured, Command, HoldTime, Refusal, ReleaseReason, Validity};
 pub use cycle::{Cycle, expires_after_one_year, start_of_day};
+pub use entered::without_separators;
 pub use entry::{Allocation, Entry, EntryKind, Note};
 pub use event::{Event, EventKind};
 pub use forecast::{Pace, Prospect, Room, Runway};

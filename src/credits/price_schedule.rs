@@ -4,7 +4,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CatalogueError, Currency, Money, amount::grouped};
+use super::{
+    CatalogueError, Currency, Money,
+    amount::grouped,
+    entered::{SEPARATORS, grouped_digits},
+};
 
 /// Thousandths in one minor unit: the unit of prices per credit.
 const MILLI: i64 = 1_000;
@@ -216,21 +220,16 @@ impl PriceSchedule {
 
 /// Names the reason why a text that starts with a digit is not digits alone.
 fn not_digits(unsigned: &str) -> AmountError {
-    let is_separator = |c: char| matches!(c, ',' | '.' | '\'' | '_' | ' ' | '\u{a0}' | '\u{202f}');
-    let mut groups = unsigned.split(is_separator);
-    let first = groups.next().unwrap_or_default();
-    let is_grouped = first.len() <= 3 && groups.clone().all(|group| group.len() == 3);
-    let digits: String = unsigned.chars().filter(|c| !is_separator(*c)).collect();
-    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return AmountError::NotANumber;
-    }
-    if is_grouped && first != "0" {
+    // Credits are sold whole, so that here a point can separate thousands too.
+    let digits = grouped_digits(unsigned, &SEPARATORS);
+    if let Some(digits) = digits.or_else(|| grouped_digits(unsigned, &['.'])) {
         return AmountError::Separators(digits);
     }
-    if groups.count() == 1 && unsigned.contains(['.', ',']) {
-        return AmountError::Fraction;
+    let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    match unsigned.split_once(['.', ',']) {
+        Some((whole, fraction)) if is_digits(whole) && is_digits(fraction) => AmountError::Fraction,
+        _ => AmountError::NotANumber,
     }
-    AmountError::NotANumber
 }
 
 impl Offer {

@@ -25,6 +25,7 @@ pub mod outbox;
 mod pages;
 pub mod payments;
 pub mod quotes;
+pub mod requests;
 pub mod router;
 pub mod secret;
 pub mod seed;

@@ -2,6 +2,8 @@
 
 use std::{
     collections::BTreeSet,
+    convert::Infallible,
+    future::ready,
     sync::{Arc, Mutex},
 };
 
@@ -9,6 +11,7 @@ use axum::{
     body::Body,
     http::{HeaderMap, Method, Request, StatusCode, header},
 };
+use futures::{StreamExt, stream};
 use recharge::{
     credits::{AccountId, Command, Credits, Note, Source, Validity},
     server::{
@@ -173,6 +176,17 @@ impl Program {
             request = request.header(header::CONTENT_TYPE, content_type);
         }
         self.send(&method, path, request.body(Body::from(body)).unwrap()).await
+    }
+
+    /// Sends the beginning of a body, and never the rest.
+    pub async fn post_without_end(&self, path: &str) -> Told {
+        let begun = stream::once(ready(Ok::<_, Infallible>("{"))).chain(stream::pending());
+        let request = Request::post(format!("/api/v1{path}"))
+            .header("idempotency-key", unique())
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from_stream(begun))
+            .unwrap();
+        self.send(&Method::POST, path, request).await
     }
 
     async fn send(&self, method: &Method, path: &str, mut request: Request<Body>) -> Told {

@@ -52,21 +52,21 @@ pub fn body(route: &Route, account: &AccountId) -> Value {
 }
 
 /// A customer with credits, and a service that makes what is asked about.
-struct Owned {
+pub struct Owned {
     app: TestApp,
-    account: AccountId,
-    service: Program,
+    pub account: AccountId,
+    pub service: Program,
 }
 
 impl Owned {
-    async fn of(app: &TestApp) -> Self {
+    pub async fn of(app: &TestApp) -> Self {
         let account = app.customer().await.account.unwrap();
         crate::api::give(app, &account, 1_000).await;
         Self { app: app.clone(), account, service: Program::service(app).await }
     }
 
     /// The address of a route for something of the customer: a new hold, or the account.
-    async fn path(&self, route: &Route) -> String {
+    pub async fn path(&self, route: &Route) -> String {
         if route.template.starts_with("/holds/{id}") {
             let hold = json!({"account": self.account.0, "operation": "backtest", "amount": "1"});
             let hold = self.service.post_new("/holds", &hold).await.is(201);

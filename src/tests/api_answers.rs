@@ -1,9 +1,14 @@
 //! Every answer that the description promises is really given.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::http::Method;
 use chrono::TimeDelta;
+use futures::future::join_all;
 use recharge::{credits::AccountId, server::identity::Scope};
 use serde_json::{Value, json};
 
@@ -42,6 +47,7 @@ async fn every_documented_answer_of_every_route_is_given(app: TestApp) {
     let seen = Seen::default();
     let account = account_with(&app, 1_000).await;
     what_any_route_answers(&app, &seen, &account).await;
+    what_comes_too_late(&app, &seen, &account).await;
     what_was_done(&app, &seen, &account).await;
     what_was_in_the_way(&app, &seen, &account).await;
     too_fast(&app, &seen, &account).await;
@@ -56,6 +62,19 @@ async fn every_documented_answer_of_every_route_is_given(app: TestApp) {
     let given = seen.lock().unwrap().clone();
     let missing: Vec<_> = promised.difference(&given).collect();
     assert!(missing.is_empty(), "promised and never given: {missing:#?}");
+}
+
+/// 408: a body that does not come is not waited for.
+async fn what_comes_too_late(app: &TestApp, seen: &Seen, account: &AccountId) {
+    let service = program(app, seen, None, crate::api::ALL).await;
+    let begun = Instant::now();
+    let routes = routes();
+    let late = routes.iter().filter(|route| route.method == "POST").map(|route| {
+        let (service, path) = (service.clone(), route.path(&account.0));
+        async move { service.post_without_end(&path).await.refused(408, "body_late") }
+    });
+    join_all(late).await;
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
 }
 
 /// 400, 401, 403, 404, 413, 415 and 422: what is wrong with a request.
@@ -144,7 +163,7 @@ async fn what_was_in_the_way(app: &TestApp, seen: &Seen, account: &AccountId) {
     let [first, second] = holds.map(|told| text(&told.is(201), "id"));
     worker.get(&format!("/holds/{first}")).await.is(200);
     let settle = |id: &str, how: &str| format!("/holds/{id}/{how}");
-    let more = json!({"more": "100000", "ttl_seconds": 86_400});
+    let more = json!({"more": "100000"});
     worker.post_new(&settle(&first, "extend"), &more).await.refused(402, "insufficient_credits");
     let longer = json!({"ttl_seconds": 86_400});
     worker.post_new(&settle(&first, "extend"), &longer).await.is(200);

@@ -20,6 +20,8 @@ on_both_databases!(
     a_capture_and_a_release_at_once_never_both_happen,
     capturing_more_than_is_held_is_refused_with_the_numbers,
     an_extended_hold_outlasts_and_outgrows_what_was_thought,
+    a_hold_that_only_grows_keeps_its_end,
+    what_a_hold_grows_by_beside_its_capture_is_captured_or_refused,
     work_that_costs_nothing_leaves_a_row,
 );
 
@@ -218,6 +220,38 @@ async fn an_extended_hold_outlasts_and_outgrows_what_was_thought(app: TestApp) {
     app.clock.advance(TimeDelta::minutes(119));
     let captured = program.post_new(&settle(&made, "capture"), &json!({})).await.is(200);
     assert_eq!(captured["captured"], "75");
+    app.state.ledger.verify().await.unwrap();
+}
+
+async fn a_hold_that_only_grows_keeps_its_end(app: TestApp) {
+    let account = account_with(&app, 100).await;
+    let program = Program::of(&app, &account).await;
+    let asked = json!({"operation": "backtest", "amount": "40", "ttl_seconds": 86_400});
+    let made = program.post_new("/holds", &asked).await.is(201);
+    let grown = program.post_new(&settle(&made, "extend"), &json!({"more": "1"})).await.is(200);
+    assert_eq!((&grown["amount"], &grown["expires_at"]), (&json!("41"), &made["expires_at"]));
+    let wrong = json!({"more": "1", "ttl_seconds": 3600});
+    let short = program.post_new(&settle(&made, "extend"), &wrong).await;
+    assert_eq!(short.refused(422, "invalid_field")["field"], "ttl_seconds");
+}
+
+async fn what_a_hold_grows_by_beside_its_capture_is_captured_or_refused(app: TestApp) {
+    let account = account_with(&app, 1_000).await;
+    let program = Program::of(&app, &account).await;
+    for _ in 0..20 {
+        let made = hold(&program, "10").await;
+        let (extend, capture) = (settle(&made, "extend"), settle(&made, "capture"));
+        let (more, all) = (json!({"more": "5"}), json!({}));
+        let (grown, captured) =
+            tokio::join!(program.post_new(&extend, &more), program.post_new(&capture, &all));
+        let captured = captured.is(200);
+        if grown.status == 200 {
+            assert_eq!((&captured["captured"], &captured["released"]), (&json!("15"), &json!("0")));
+        } else {
+            grown.refused(409, "hold_captured");
+            assert_eq!(captured["captured"], "10");
+        }
+    }
     app.state.ledger.verify().await.unwrap();
 }
 

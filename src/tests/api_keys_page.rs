@@ -93,6 +93,7 @@ async fn what_is_wrong_stands_at_its_field_and_what_was_entered_stays(app: TestA
         ([("name", &long), ("read", "yes"), ("ceiling", "")], "a name of 1 to 80", &long),
         ([("name", "W&B"), ("read", ""), ("ceiling", "")], "what the key may do", "W&amp;B"),
         ([("name", "A"), ("read", "yes"), ("ceiling", "much")], "Write an amount", "\"much\""),
+        ([("name", "A"), ("read", "yes"), ("ceiling", "12,5")], "a point before", "\"12,5\""),
         ([("name", "A"), ("read", "yes"), ("ceiling", "0")], "Write an amount", "value=\"0\""),
         ([("name", "A"), ("read", "yes"), ("ceiling", "-1")], "Write an amount", "value=\"-1\""),
         ([("name", "A"), ("read", "yes"), ("ceiling", "NaN")], "Write an amount", "\"NaN\""),

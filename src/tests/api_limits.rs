@@ -100,12 +100,20 @@ async fn a_spend_cap_is_enforced_before_the_work(app: TestApp) {
     let quote = program.post_new("/quotes", &twenty).await.is(201);
     assert_eq!(quote["cost"], "20");
     let by_quote = json!({"quote": text(&quote, "id")});
+    let cycle = app.state.ledger.spend_caps(&account).await.unwrap().cycle;
+    let resets_at = format!("{}T00:00:00.000Z", cycle.end);
     for path in ["/holds", "/usage"] {
         let problem = program.post_new(path, &by_quote).await.refused(402, "spend_cap");
-        let numbers = [&problem["needed"], &problem["limit"], &problem["left"]];
-        assert_eq!(numbers, [&json!("20"), &json!("1000"), &json!("10")], "{path}");
-        assert!(problem.get("operation").is_none(), "the cap is for all of them");
-        assert_eq!(problem["quote_id"], quote["id"]);
+        // No top_up_url: what is bought could not be spent either.
+        let facts = json!({
+            "type": "urn:recharge:spend_cap", "title": "Payment Required",
+            "status": 402, "code": "spend_cap",
+            "detail": "The spend cap of 1,000 credits a billing cycle has 10 left.",
+            "needed": "20", "available": "9010", "held": "500", "limit": "1000", "left": "10",
+            "quote_id": quote["id"], "resets_at": resets_at,
+            "caps_url": "http://127.0.0.1:3000/settings/spend-caps",
+        });
+        assert_eq!(problem, facts, "{path}");
     }
     let extend = format!("/holds/{}/extend", text(&held, "id"));
     program.post_new(&extend, &json!({"more": "10.001"})).await.refused(402, "spend_cap");

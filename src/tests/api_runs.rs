@@ -14,6 +14,7 @@ use crate::{
 on_both_databases!(
     a_ceiling_holds_for_all_requests_of_a_run_together,
     two_requests_of_one_run_at_once_do_not_pass_its_ceiling,
+    a_ceiling_is_not_passed_by_what_others_have_set_aside,
 );
 
 fn backtest(amount: &str) -> Value {
@@ -59,4 +60,31 @@ async fn two_requests_of_one_run_at_once_do_not_pass_its_ceiling(app: TestApp) {
     let answers = join_all(asks).await;
     let granted = answers.iter().filter(|answer| answer.status == 201).count();
     assert_eq!(granted, 3);
+}
+
+async fn a_ceiling_is_not_passed_by_what_others_have_set_aside(app: TestApp) {
+    let account = account_with(&app, 1_000).await;
+    let [free, other, bounded] = [None, Some(credits(50)), Some(credits(50))];
+    let free = Program::with(&app, Some(&account), WORKER, free).await;
+    let other = Program::with(&app, Some(&account), WORKER, other).await;
+    let bounded = Program::with(&app, Some(&account), WORKER, bounded).await;
+    let asked = in_run("run", "10");
+    let (more, longer) = (json!({"more": "40"}), json!({"ttl_seconds": 7200}));
+    for maker in [&free, &free, &other] {
+        let hold = text(&maker.post_new("/holds", &asked).await.is(201), "id");
+        let extend = format!("/holds/{hold}/extend");
+        for asked in [&more, &longer] {
+            bounded.post_new(&extend, asked).await.refused(403, "other_run");
+        }
+        maker.post_new(&extend, &longer).await.is(200);
+    }
+    // What it has set aside itself is in the sum, and grows up to the ceiling.
+    let hold = text(&bounded.post_new("/holds", &asked).await.is(201), "id");
+    let extend = format!("/holds/{hold}/extend");
+    bounded.post(&extend, "grow", &more).await.is(200);
+    bounded.post_new(&extend, &json!({"more": "0.001"})).await.refused(403, "above_ceiling");
+    bounded.post_new("/usage", &in_run("run", "0.001")).await.refused(403, "above_ceiling");
+    assert_eq!(bounded.post(&extend, "grow", &more).await.is(200)["replayed"], true);
+    assert_eq!(free.balance(&account).await, ("920".to_owned(), "80".to_owned()));
+    app.state.ledger.verify().await.unwrap();
 }

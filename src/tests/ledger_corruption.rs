@@ -5,7 +5,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use recharge::{
     credits::{
-        AccountId, Command, Credits, HoldTime, Note, Operation, ReleaseReason, Source, Validity,
+        AccountId, Captured, Command, Credits, HoldTime, Note, Operation, ReleaseReason, Source,
+        Validity,
     },
     server::{
         clock::Clock,
@@ -192,7 +193,7 @@ async fn hold(
         _ if number > 16 => return,
         0 | 1 => Command::Capture {
             hold,
-            amount: Credits::from_thousandths(amount * (1 + number % 2) / 2),
+            amount: Captured::Exactly(Credits::from_thousandths(amount * (1 + number % 2) / 2)),
             detail: None,
         },
         2 => Command::Release { hold, reason: ReleaseReason::Cancelled },

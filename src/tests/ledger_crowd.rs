@@ -10,8 +10,8 @@ use chrono::TimeDelta;
 use futures::future::join_all;
 use recharge::{
     credits::{
-        AccountId, Command, Credits, HoldTime, Note, Operation, Refusal, ReleaseReason, Source,
-        Validity,
+        AccountId, Captured, Command, Credits, HoldTime, Note, Operation, Refusal, ReleaseReason,
+        Source, Validity,
     },
     server::{
         clock::Clock,
@@ -121,11 +121,15 @@ fn grant(amount: i64) -> Command {
 }
 
 fn capture(hold: i64, amount: i64) -> Command {
-    Command::Capture { hold, amount: Credits::from_thousandths(amount), detail: None }
+    Command::Capture {
+        hold,
+        amount: Captured::Exactly(Credits::from_thousandths(amount)),
+        detail: None,
+    }
 }
 
 fn extend(hold: i64, more: i64) -> Command {
-    let (more, lasts) = (Credits::from_thousandths(more), HoldTime::from_seconds(7_200).unwrap());
+    let (more, lasts) = (Credits::from_thousandths(more), HoldTime::from_seconds(7_200));
     Command::Extend { hold, lasts, more, ceiling: None }
 }
 

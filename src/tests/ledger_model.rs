@@ -8,8 +8,8 @@ use futures::{StreamExt, stream};
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use recharge::{
     credits::{
-        AccountId, Command, Credits, HoldTime, Note, Operation, Refusal, ReleaseReason, Source,
-        Validity,
+        AccountId, Captured, Command, Credits, HoldTime, Note, Operation, Refusal, ReleaseReason,
+        Source, Validity,
     },
     server::{
         clock::Clock,
@@ -196,12 +196,17 @@ fn command(
         4..=6 => Command::Hold { operation, amount: part, lasts, note: Note::default() },
         7..=9 => Command::Capture {
             hold,
-            amount: Credits::from_thousandths(part.thousandths() / 2),
+            amount: match random.random_range(0..4) {
+                0 => Captured::All,
+                1 => Captured::UpTo(part),
+                _ => Captured::Exactly(Credits::from_thousandths(part.thousandths() / 2)),
+            },
             detail: None,
         },
         10 | 11 => Command::Release { hold, reason: ReleaseReason::Failed },
         _ => {
-            let lasts = HoldTime::from_seconds(random.random_range(20_000..86_400)).unwrap();
+            let seconds = random.random_range(20_000..86_400);
+            let lasts = HoldTime::from_seconds(seconds).filter(|_| random.random_bool(0.8));
             Command::Extend { hold, lasts, more: part, ceiling: None }
         }
     }

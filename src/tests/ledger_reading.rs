@@ -6,8 +6,8 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use futures::TryStreamExt;
 use recharge::{
     credits::{
-        AccountId, Command, Credits, Cursor, EntryKind, HistoryFilter, HistoryPage, HoldState,
-        HoldTime, Note, Operation, ReleaseReason, Source, Validity,
+        AccountId, Captured, Command, Credits, Cursor, EntryKind, HistoryFilter, HistoryPage,
+        HoldState, HoldTime, Note, Operation, ReleaseReason, Source, Validity,
     },
     server::{
         clock::Clock,
@@ -242,7 +242,8 @@ async fn a_row_that_settles_a_hold_shows_what_was_set_aside(test: TestDatabase) 
     grant(&ledger, &account, "a", 300, "2026-11-01T00:00:00Z", "2027-09-01T00:00:00Z").await;
     let (charged, failed) =
         (hold(&ledger, &account, "x", 80).await, hold(&ledger, &account, "y", 75).await);
-    let capture = Command::Capture { hold: charged, amount: credits(50), detail: None };
+    let amount = Captured::Exactly(credits(50));
+    let capture = Command::Capture { hold: charged, amount, detail: None };
     let capture = ledger.execute(&account, "capture", capture).await.unwrap().seq;
     let release = Command::Release { hold: failed, reason: ReleaseReason::Failed };
     let release = ledger.execute(&account, "release", release).await.unwrap().seq;

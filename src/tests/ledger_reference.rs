@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Months, Utc};
-use recharge::credits::{Command, Source, Validity};
+use recharge::credits::{Command, Credits, HoldTime, Source, Validity};
 
 /// A lot: its end, whether it was paid, its number, what is left of it. In thousandths.
 type ReferenceLot = (DateTime<Utc>, bool, i64, i64);
@@ -143,7 +143,10 @@ impl Reference {
                 None => ("refused", false),
             },
             Command::Capture { hold, amount, .. } => {
-                self.expect_settling(*hold, amount.thousandths(), "captured")
+                let parts = self.holds.get(hold).map(|hold| hold.parts.iter());
+                let held = parts.map_or(0, |parts| parts.map(|part| part.3).sum());
+                let charge = amount.of(Credits::from_thousandths(held)).thousandths();
+                self.expect_settling(*hold, charge, "captured")
             }
             Command::Release { hold, .. } => self.expect_settling(*hold, 0, "released"),
             Command::Extend { hold, lasts, more, .. } => {
@@ -153,14 +156,16 @@ impl Reference {
                 if found.settled.is_some() {
                     return ("settled otherwise", false);
                 }
-                if lasts.ends(now) < found.end {
+                let usual = HoldTime::DEFAULT.ends(now).max(found.end);
+                let end = lasts.map_or(usual, |lasts| lasts.ends(now));
+                if end < found.end {
                     return ("refused", false);
                 }
                 let Some(parts) = self.take(more.thousandths()) else {
                     return ("refused", false);
                 };
                 let found = self.holds.get_mut(hold).unwrap();
-                found.end = lasts.ends(now);
+                found.end = end;
                 for part in parts {
                     match found.parts.iter_mut().find(|other| other.2 == part.2) {
                         Some(other) => other.3 += part.3,

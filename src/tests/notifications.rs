@@ -114,6 +114,7 @@ async fn what_is_out_of_range_is_said_at_its_field_and_changes_nothing(app: Test
         ("amount", "0.5"),
         ("amount", "100000001"),
         ("amount", "12.3456"),
+        ("amount", "12,5"),
     ] {
         let answer = customer.post(PAGE, &[("warning", field), (field, wrong)]).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{field}={wrong}");

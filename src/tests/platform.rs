@@ -47,12 +47,12 @@ fn mira() -> Bring {
 }
 
 async fn bring(app: &TestApp, who: &Bring) -> Result<Brought, BringError> {
-    identity::bring(&app.database, who, app.clock.now()).await
+    identity::bring(&app.database, who, None, app.clock.now()).await
 }
 
 /// The path of a new link for an account.
 async fn link(app: &TestApp, account: &AccountId) -> String {
-    let link = sign_in_links::make(&app.database, account, app.clock.now()).await.unwrap();
+    let link = sign_in_links::make(&app.database, account, None, app.clock.now()).await.unwrap();
     link.unwrap().path.reveal().to_owned()
 }
 
@@ -182,7 +182,7 @@ async fn a_link_signs_in_once(app: TestApp) {
     thief.post(&path, &[]).await.redirects_to("/sign-in/link/used");
     assert!(thief.cookies.is_empty() && !is_signed_in(&mut thief).await);
     let unknown = AccountId("acc_unknown".to_owned());
-    let none = sign_in_links::make(&app.database, &unknown, app.clock.now()).await.unwrap();
+    let none = sign_in_links::make(&app.database, &unknown, None, app.clock.now()).await.unwrap();
     assert_eq!(none, None);
 }
 
@@ -275,7 +275,7 @@ async fn who_is_signed_in_as_somebody_else_is_asked(app: TestApp) {
 async fn only_a_hash_of_a_link_is_stored_and_old_ones_are_deleted(app: TestApp) {
     let account = bring(&app, &mira()).await.unwrap().account;
     let now = app.clock.now();
-    let made = sign_in_links::make(&app.database, &account, now).await.unwrap().unwrap();
+    let made = sign_in_links::make(&app.database, &account, None, now).await.unwrap().unwrap();
     let token = made.path.reveal().rsplit('/').next().unwrap().to_owned();
     assert_eq!((token.len(), made.expires_at), (64, now + TimeDelta::seconds(60)));
     let rows = sign_in_link::Entity::find().all(app.database.reader()).await.unwrap();

@@ -2,13 +2,17 @@
 
 use recharge::credits::{AccountId, Command, Credits, HoldTime, Note, Operation, Source, Validity};
 
+use serde_json::json;
+
 use crate::{
+    api::{Program, text},
     app::{TestApp, Visitor},
     databases::on_both_databases,
 };
 
 on_both_databases!(
     the_screen_and_the_file_show_the_same_rows,
+    every_kind_of_row_can_be_asked_for_on_screen_in_the_file_and_by_programs,
     the_types_of_operation_sum_to_what_was_consumed,
     what_is_held_stands_apart_and_leads_to_its_rows,
     a_row_opens_in_place_and_names_what_it_took_from,
@@ -89,6 +93,39 @@ async fn the_screen_and_the_file_show_the_same_rows(app: TestApp) {
         let records = reader.records().map(|record| record.unwrap()[0].parse::<i64>().unwrap());
         assert_eq!(shown, records.collect::<Vec<_>>(), "{filter}");
         assert!(shown.is_sorted_by(|newer, older| newer > older), "{filter}: {shown:?}");
+    }
+}
+
+async fn every_kind_of_row_can_be_asked_for_on_screen_in_the_file_and_by_programs(app: TestApp) {
+    let mut customer = app.customer().await;
+    let account = customer.account.clone().unwrap();
+    grant(&app, &account, 500).await;
+    let program = Program::of(&app, &account).await;
+    let asked = json!({"operation": "backtest", "amount": "75"});
+    let holds =
+        [program.post_new("/holds", &asked).await, program.post_new("/holds", &asked).await];
+    let [done, failed] = holds.map(|told| text(&told.is(201), "id"));
+    program.post_new(&format!("/holds/{done}/capture"), &json!({"amount": "70"})).await.is(200);
+    program.post_new(&format!("/holds/{failed}/release"), &json!({})).await.is(200);
+    let form = customer.get("/settings/credits/history").await.body;
+    for (kind, rows, said) in [
+        ("granted", vec![1], "Welcome credits"),
+        ("held", vec![3, 2], "75 credits held"),
+        ("spent", vec![4], "5 of 75 held returned"),
+        ("released", vec![5], "failed, 0 credits (75 released)"),
+        ("expired", vec![], "No rows match"),
+    ] {
+        assert!(form.contains(&format!("<option value=\"{kind}\"")), "{kind} can be chosen");
+        let page = customer.get(&format!("/settings/credits/history?kind={kind}")).await.body;
+        assert_eq!(rows_of(&page), rows, "{kind}");
+        assert!(page.contains(said), "{kind}: {page}");
+        let file = customer.get(&format!("/settings/credits/history.csv?kind={kind}")).await.body;
+        let mut reader = csv::Reader::from_reader(file.as_bytes());
+        let records = reader.records().map(|record| record.unwrap()[0].parse::<i64>().unwrap());
+        assert_eq!(records.collect::<Vec<_>>(), rows, "{kind}");
+        let entries = program.entries(&account, &format!("?kind={kind}")).await;
+        let entries = entries.iter().map(|entry| entry["entry"].as_i64().unwrap());
+        assert_eq!(entries.collect::<Vec<_>>(), rows, "{kind}");
     }
 }
 

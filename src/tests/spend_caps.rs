@@ -42,12 +42,17 @@ async fn a_customer_sets_a_cap_and_sees_what_was_used_of_it(app: TestApp) {
     assert_eq!(page.status, StatusCode::OK);
     assert!(page.body.contains("50 credits used"), "{}", page.body);
 
-    let saved = customer.post(PAGE, &[("all", "1,000"), ("backtest", "12.5")]).await;
+    let saved = customer
+        .post(PAGE, &[("all", "1,000"), ("backtest", "12.5"), ("analysis", "12,500")])
+        .await;
     saved.redirects_to("/settings/spend-caps?saved=1");
     let page = customer.get("/settings/spend-caps?saved=1").await.body;
-    for words in
-        ["Your spend caps are saved", "50 of 1,000 credits used", "20 of 12.5 credits used"]
-    {
+    for words in [
+        "Your spend caps are saved",
+        "50 of 1,000 credits used",
+        "20 of 12.5 credits used",
+        "30 of 12,500 credits used",
+    ] {
         assert!(page.contains(words), "{words}: {page}");
     }
     customer.post(PAGE, &[("all", ""), ("backtest", "")]).await;
@@ -57,10 +62,12 @@ async fn a_customer_sets_a_cap_and_sees_what_was_used_of_it(app: TestApp) {
 async fn what_is_no_amount_is_said_at_its_field_and_changes_nothing(app: TestApp) {
     let mut customer = app.customer().await;
     let account = customer.account.clone().unwrap();
-    for wrong in ["-1", "1e9", "NaN", "12.3456", "a lot", "99999999999999999999"] {
+    let wrongs = ["-1", "1e9", "NaN", "12.3456", "a lot", "99999999999999999999"];
+    for wrong in wrongs.into_iter().chain(["12,5", "0,5", "1,2,3", "1 2"]) {
         let answer = customer.post(PAGE, &[("all", "100"), ("strategy", wrong)]).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}");
         assert!(answer.body.contains("id=\"strategy-error\""), "{}", answer.body);
+        assert!(answer.body.contains("with a point before decimals"), "{}", answer.body);
         assert!(answer.body.contains(&format!("value=\"{wrong}\"")), "{wrong}: {}", answer.body);
         assert!(answer.body.contains("value=\"100\""), "what was right is kept too");
     }
@@ -81,6 +88,8 @@ async fn a_cap_is_enforced_before_the_work_and_counts_what_is_held(app: TestApp)
         cap: credits(1_000),
         left: credits(10),
         needed: credits(20),
+        available: credits(4_010),
+        held: credits(490),
     };
     assert_eq!(refused, LedgerError::Refused(cap));
     app.clock.advance(chrono::TimeDelta::hours(2));

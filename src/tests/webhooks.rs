@@ -9,7 +9,8 @@ use recharge::{
     server::{
         identity::{self, Bring},
         jobs::Jobs,
-        webhooks::{Kinds, Request},
+        requests::Request,
+        webhooks::Kinds,
     },
 };
 use serde_json::json;
@@ -129,7 +130,8 @@ async fn the_platform_reads_its_own_name_for_the_account(app: TestApp) {
         name: "Mira".to_owned(),
         zone: "UTC".to_owned(),
     };
-    let theirs = identity::bring(&app.database, &user, app.clock.now()).await.unwrap().account;
+    let theirs =
+        identity::bring(&app.database, &user, None, app.clock.now()).await.unwrap().account;
     let other = somebody(&app).await;
     for account in [&theirs, &other] {
         happens(&app, account, &Event::Depleted).await;

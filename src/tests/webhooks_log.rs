@@ -3,11 +3,7 @@
 use chrono::TimeDelta;
 use recharge::{
     credits::Event,
-    server::{
-        entity::webhook_request,
-        jobs::Jobs,
-        webhooks::{Request, ResendError},
-    },
+    server::{entity::platform_request, jobs::Jobs, requests::Request, webhooks::ResendError},
 };
 use sea_orm::EntityTrait;
 
@@ -48,7 +44,7 @@ async fn what_was_taken_is_kept_for_thirty_days_and_then_forgotten(app: TestApp)
     app.clock.advance(TimeDelta::minutes(2));
     assert_eq!((tidy(&app).await, tidy(&app).await), (2, 0), "the message and the request");
     assert!(messages(&app).await.is_empty() && attempts(&app).await.is_empty());
-    let requests = webhook_request::Entity::find().all(app.database.reader()).await.unwrap();
+    let requests = platform_request::Entity::find().all(app.database.reader()).await.unwrap();
     assert!(requests.is_empty(), "{requests:?}");
     let log = webhooks.deliveries(&endpoint, None).await.unwrap().unwrap();
     assert!(log.deliveries.is_empty());

@@ -6,7 +6,10 @@ use axum::{http::header, response::IntoResponse};
 use chrono::TimeDelta;
 use recharge::{
     credits::{AccountId, Event},
-    server::webhooks::{DeliveryState, Request, ResendError, Webhooks},
+    server::{
+        requests::Request,
+        webhooks::{DeliveryState, ResendError, Webhooks},
+    },
 };
 
 use crate::{

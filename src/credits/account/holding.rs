@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 
 use super::{
     super::{
-        Allocation, Credits, EntryKind, Hold, HoldState, Lot, Note, Operation, Refusal,
-        ReleaseReason,
+        Allocation, Captured, Credits, EntryKind, Hold, HoldState, HoldTime, Lot, Note, Operation,
+        Refusal, ReleaseReason,
     },
     Account, Applied, Change, Posting, check_amount,
 };
@@ -43,13 +43,14 @@ impl Account {
     pub(super) fn capture(
         &mut self,
         number: i64,
-        amount: Credits,
+        captured: Captured,
         detail: Option<&str>,
         at: DateTime<Utc>,
     ) -> Result<Applied, Refusal> {
-        check_amount(amount, Credits::ZERO)?;
         let index = self.find_hold(number)?;
         let hold = &self.holds[index];
+        let amount = captured.of(hold.amount);
+        check_amount(amount, Credits::ZERO)?;
         match hold.state {
             HoldState::Open => {}
             HoldState::Captured => return Ok(Applied::Settled(hold.clone())),
@@ -101,7 +102,7 @@ impl Account {
     pub(super) fn extend(
         &mut self,
         number: i64,
-        expires_at: DateTime<Utc>,
+        lasts: Option<HoldTime>,
         more: Credits,
         ceiling: Option<Credits>,
         at: DateTime<Utc>,
@@ -111,6 +112,10 @@ impl Account {
         if !hold.is_open() {
             return Err(settled(&hold));
         }
+        let expires_at = match lasts {
+            Some(lasts) => lasts.ends(at),
+            None => HoldTime::DEFAULT.ends(at).max(hold.expires_at),
+        };
         if expires_at < hold.expires_at {
             return Err(Refusal::ExtensionTooShort { ends_at: hold.expires_at });
         }

@@ -6,7 +6,7 @@ use super::super::tests::{
     account, after, capture, credits, extend, grant, hold, release, spend, start, taken,
 };
 use super::*;
-use crate::credits::{Command, HoldTime, Source};
+use crate::credits::{Command, Source};
 
 /// An account with lots of 100 for 10 days and 200 for 300 days; the next entry is 3.
 fn with_two_lots() -> Account {
@@ -127,15 +127,43 @@ fn work_that_outgrows_its_hold_extends_it() {
 }
 
 #[test]
+fn a_hold_that_only_grows_keeps_its_end_and_lasts_an_hour_at_least() {
+    let mut account = with_two_lots();
+    account.apply(&hold(90, 24), start()).unwrap();
+    let grow = Command::Extend { hold: 3, lasts: None, more: credits(1), ceiling: None };
+    let ends = |posting: Posting| posting.hold.unwrap().expires_at;
+    let hours = |hours| start() + TimeDelta::hours(hours);
+    assert_eq!(ends(account.apply(&grow, hours(2)).unwrap().posted()), hours(24));
+    let posting = account.apply(&grow, start() + TimeDelta::minutes(23 * 60 + 30)).unwrap();
+    assert_eq!(ends(posting.posted()), start() + TimeDelta::minutes(24 * 60 + 30));
+    assert_eq!(account.held, credits(92));
+}
+
+#[test]
+fn what_a_hold_has_grown_by_is_captured_too() {
+    let mut account = with_two_lots();
+    let captured = |amount| Command::Capture { hold: 3, amount, detail: None };
+    account.apply(&hold(90, 24), start()).unwrap();
+    account.apply(&extend(3, 24, 10), start()).unwrap();
+    for (amount, spent) in [
+        (Captured::All, 100),
+        (Captured::UpTo(credits(95)), 95),
+        (Captured::UpTo(credits(500)), 100),
+        (Captured::Exactly(credits(40)), 40),
+    ] {
+        let posting = account.clone().apply(&captured(amount), start()).unwrap().posted();
+        assert_eq!(posting.entry.amount(), -credits(spent), "{amount:?}");
+    }
+    let above = account.apply(&captured(Captured::Exactly(credits(101))), start());
+    assert!(matches!(above, Err(Refusal::CaptureAboveHold { .. })), "{above:?}");
+}
+
+#[test]
 fn a_hold_cannot_be_extended_above_a_ceiling() {
     let mut account = with_two_lots();
     account.apply(&hold(90, 1), start()).unwrap();
-    let command = Command::Extend {
-        hold: 3,
-        lasts: HoldTime::DEFAULT,
-        more: credits(11),
-        ceiling: Some(credits(100)),
-    };
+    let command =
+        Command::Extend { hold: 3, lasts: None, more: credits(11), ceiling: Some(credits(100)) };
     let refusal = account.apply(&command, start()).unwrap_err();
     let expected = Refusal::AboveCeiling { ceiling: credits(100), needed: credits(101) };
     assert_eq!(refusal, expected);
@@ -154,6 +182,8 @@ fn a_spend_cap_counts_what_is_held_and_is_enforced_before_the_work() {
         cap: credits(1_000),
         left: credits(10),
         needed: credits(20),
+        available: credits(4_010),
+        held: credits(490),
     };
     assert_eq!(refusal, cap);
     account.apply(&capture(3, 470), start()).unwrap();

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{RechargePlan, Refill};
-use crate::credits::{Catalogue, Credits, Currency, Money};
+use crate::credits::{Catalogue, Credits, Currency, Money, without_separators};
 
 /// No text of the form is longer.
 const LONGEST: usize = 24;
@@ -206,14 +206,10 @@ fn kept<T>(read: Result<T, String>, problem: &mut Option<String>) -> Option<T> {
     read.map_err(|message| *problem = Some(message)).ok()
 }
 
-fn without_separators(text: &str) -> String {
-    text.trim().replace([',', ' '], "")
-}
-
 fn threshold(text: &str) -> Result<Credits, String> {
-    let read: Credits = without_separators(text)
-        .parse()
-        .map_err(|_| "Write an amount of credits such as 500 or 12.5.".to_owned())?;
+    let read: Option<Credits> = without_separators(text).and_then(|text| text.parse().ok());
+    let read = read
+        .ok_or("Write an amount of credits such as 500 or 12.5, with a point before decimals.")?;
     if !read.is_positive() {
         return Err("Write an amount above 0.".to_owned());
     }
@@ -222,11 +218,13 @@ fn threshold(text: &str) -> Result<Credits, String> {
 
 fn cap(text: &str, total: Option<Money>, currency: Currency) -> Result<Money, String> {
     let money = |minor| Money::new(minor, currency);
-    let text = without_separators(text);
-    let text = text.strip_prefix(currency.symbol()).unwrap_or(&text);
-    let minor = minor(text).ok_or_else(|| {
-        let symbol = currency.symbol();
-        format!("Write an amount of money such as {symbol}500 or {symbol}500.00.")
+    let (text, symbol) = (text.trim(), currency.symbol());
+    let entered = without_separators(text.strip_prefix(symbol).unwrap_or(text));
+    let minor = entered.and_then(|text| minor(&text)).ok_or_else(|| {
+        format!(
+            "Write an amount of money such as {symbol}500 or {symbol}500.00, with a point before \
+             decimals."
+        )
     })?;
     if minor > LARGEST_CAP {
         return Err(format!("At most {}.", money(LARGEST_CAP)));

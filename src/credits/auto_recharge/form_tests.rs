@@ -34,7 +34,7 @@ fn amounts_are_read_as_people_write_them() {
         threshold: " 1,000.5 ".to_owned(),
         package: "custom".to_owned(),
         amount: "2000".to_owned(),
-        monthly_cap: "$1,234.5".to_owned(),
+        monthly_cap: "$ 1,234.5".to_owned(),
         ..entered()
     };
     let plan = form.read(&catalogue()).unwrap();
@@ -68,7 +68,19 @@ fn a_cap_below_one_recharge_or_beyond_all_bounds_is_refused_at_its_field() {
     assert_eq!(cap("225").read(&catalogue()).unwrap().monthly_cap.minor, 22_500);
     assert!(cap("100000").read(&catalogue()).is_ok());
     says(cap("100000.01"), |it| &it.monthly_cap, "At most $100,000.00");
-    for wrong in ["", "a lot", "-1", "1.234", "1e5", ".", "5.", "999999999999999999999"] {
+    for wrong in [
+        "",
+        "a lot",
+        "-1",
+        "1.234",
+        "1e5",
+        ".",
+        "5.",
+        "225,5",
+        "0,5",
+        "3 00",
+        "999999999999999999999",
+    ] {
         says(cap(wrong), |it| &it.monthly_cap, "Write an amount of money");
     }
 }
@@ -80,7 +92,7 @@ fn a_threshold_is_above_nothing_and_within_one_recharge() {
     says(threshold("-5"), |it| &it.threshold, "above 0");
     says(threshold("5000.001"), |it| &it.threshold, "At most 5,000");
     assert!(threshold("5000").read(&catalogue()).is_ok());
-    for wrong in ["", "some", "1.2345", "99999999999999999999"] {
+    for wrong in ["", "some", "1.2345", "12,5", "0,500", "1 2", "99999999999999999999"] {
         says(threshold(wrong), |it| &it.threshold, "Write an amount of credits");
     }
 }

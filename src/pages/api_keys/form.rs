@@ -29,7 +29,7 @@ impl FormProblem {
             Self::Name => "Give the key a name of 1 to 80 characters.",
             Self::NoScope => "Choose what the key may do.",
             Self::Ceiling => {
-                "Write an amount of credits such as 100 or 12.5, or leave it empty for no ceiling."
+                "Write an amount of credits such as 1,000 or 12.5, with a point before decimals, or leave it empty for no ceiling."
             }
             Self::TooMany => "No key was made. Revoke a key that you no longer use, and try again.",
             Self::SentBefore => {

@@ -9,7 +9,13 @@ use crate::{
 };
 
 /// The kinds that a history can have so far.
-const KINDS: [EntryKind; 3] = [EntryKind::Spent, EntryKind::Granted, EntryKind::Expired];
+const KINDS: [EntryKind; 5] = [
+    EntryKind::Spent,
+    EntryKind::Held,
+    EntryKind::Released,
+    EntryKind::Granted,
+    EntryKind::Expired,
+];
 
 /// The form that filters the history.
 #[component]
@@ -68,8 +74,20 @@ pub fn Filters(
 fn kinds(chosen: Option<EntryKind>) -> impl IntoView {
     let unusual = chosen.filter(|kind| !KINDS.contains(kind));
     let kinds = KINDS.into_iter().chain(unusual);
-    let options = kinds.map(|kind| option(kind.id(), kind.name(), chosen == Some(kind)));
+    let options = kinds.map(|kind| option(kind.id(), in_words(kind), chosen == Some(kind)));
     view! { {option("", "All", chosen.is_none())} {options.collect_view()} }
+}
+
+/// What is chosen: what became of work that was set aside for is told apart by these.
+const fn in_words(kind: EntryKind) -> &'static str {
+    match kind {
+        EntryKind::Spent => "Spent (charged or captured)",
+        EntryKind::Held => "Held (set aside for work)",
+        EntryKind::Released => "Released (failed, cancelled or expired)",
+        EntryKind::Granted | EntryKind::Expired | EntryKind::Adjusted | EntryKind::ClawedBack => {
+            kind.name()
+        }
+    }
 }
 
 fn operations(chosen: Option<Operation>) -> impl IntoView {

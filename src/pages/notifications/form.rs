@@ -149,7 +149,9 @@ fn Field(
     let id = of.id();
     let words = match of {
         Warning::Days => "Write a whole number of days from 1 to 90.",
-        _ => "Write an amount from 1 to 100,000,000 credits, such as 500 or 12.5.",
+        _ => {
+            "Write an amount from 1 to 100,000,000 credits, such as 500 or 12.5, with a point before decimals."
+        }
     };
     let error = is_wrong.then(|| words.to_owned());
     view! {

@@ -121,19 +121,21 @@ fn refused(reason: &str) -> Status {
     }
 }
 
+/// A purchase of whose payment nothing is known here: it may have been paid all the same, also
+/// since Stripe was asked.
 fn open(arrival: Arrival) -> Status {
     let (title, explanation) = match arrival {
         Arrival::Back => (
             "You came back without paying.",
-            "Nothing was charged. You can go on where you stopped, or cancel.",
+            "Stripe has told us of no payment. You can go on where you stopped, or cancel.",
         ),
         Arrival::Checked => (
-            "Stripe has no payment from you yet.",
-            "We have just asked. Nothing was charged for this purchase; you can pay now, or cancel.",
+            "Stripe had no payment from you when we asked.",
+            "If you have paid since, the credits come with Stripe\u{2019}s confirmation, and this page changes by itself. If you have not, you can pay now, or cancel.",
         ),
         Arrival::Direct | Arrival::Ordered => (
-            "Waiting for your payment.",
-            "Nothing has been charged yet. If you have paid in another window, this page changes by itself.",
+            "Waiting for Stripe to confirm a payment.",
+            "If you have paid, nothing is lost: the credits come with Stripe\u{2019}s confirmation, and this page changes by itself. If you have not, you can pay now, or cancel.",
         ),
     };
     Status {

@@ -38,8 +38,19 @@ fn every_state_without_a_payment_says_that_nothing_was_charged() {
         let status = status(state, Arrival::Direct);
         assert!(status.explanation.contains("Nothing was charged"), "{state:?}");
     }
-    let open = status(PurchaseState::Open, Arrival::Direct);
-    assert!(open.explanation.contains("Nothing has been charged"));
+}
+
+#[test]
+fn who_may_have_paid_is_never_told_that_nothing_was_charged() {
+    for arrival in [Arrival::Direct, Arrival::Back, Arrival::Ordered, Arrival::Checked] {
+        let said = status(PurchaseState::Open, arrival).spoken().to_lowercase();
+        assert!(!said.contains("charged"), "{arrival:?}: {said}");
+    }
+    let direct = status(PurchaseState::Open, Arrival::Direct);
+    assert_eq!(direct.title, "Waiting for Stripe to confirm a payment.");
+    assert!(direct.explanation.starts_with("If you have paid, nothing is lost"));
+    let checked = status(PurchaseState::Open, Arrival::Checked);
+    assert!(checked.explanation.starts_with("If you have paid since"));
 }
 
 #[test]

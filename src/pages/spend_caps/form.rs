@@ -9,8 +9,7 @@ use crate::{
     pages::operation::OperationName,
 };
 
-const NO_AMOUNT: &str =
-    "Write an amount of credits such as 1000 or 12.5, or leave it empty for no cap.";
+const NO_AMOUNT: &str = "Write an amount of credits such as 1,000 or 12.5, with a point before decimals, or leave it empty for no cap.";
 
 /// What a cap is for: all operations, or one.
 pub type CapField = Option<Operation>;

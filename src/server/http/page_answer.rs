@@ -13,7 +13,7 @@ use axum::{
 };
 use tower::ServiceExt;
 
-use crate::credits::Credits;
+use crate::credits::{Credits, without_separators};
 
 /// The page, as if it had been asked for, with what came of its form and the status for that;
 /// where the page can't be shown, it says so with its own.
@@ -39,9 +39,9 @@ pub async fn answer_with_page<Outcome: Clone + Send + Sync + 'static>(
 pub struct NoAmount;
 
 /// An amount that may be left out: none where the field is empty. Separators of thousands are
-/// understood.
+/// understood; a comma that may be meant as a point is not.
 pub fn entered_amount(text: &str) -> Result<Option<Credits>, NoAmount> {
-    let text = text.trim().replace([',', ' '], "");
+    let text = without_separators(text).ok_or(NoAmount)?;
     if text.is_empty() {
         return Ok(None);
     }

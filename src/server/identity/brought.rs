@@ -20,6 +20,7 @@ use crate::{
         clock::to_millis,
         database::{Database, is_taken},
         entity::{external_account, user},
+        requests::{Known, Request},
     },
 };
 
@@ -49,6 +50,8 @@ pub struct Brought {
     pub account: AccountId,
     /// Whether it was opened by this call.
     pub is_new: bool,
+    /// Whether the same request has brought them before: then nothing happened now.
+    pub replayed: bool,
 }
 
 /// Why somebody can't be brought along.
@@ -65,6 +68,9 @@ pub enum BringError {
     /// The e-mail address is somebody else's.
     #[error("{0} belongs to another account")]
     EmailTaken(Email),
+    /// The request's key was used for something else.
+    #[error("the idempotency key was used for something else")]
+    KeyReused,
     /// The database failed.
     #[error("the database failed: {0}")]
     Database(#[from] DbErr),
@@ -80,25 +86,27 @@ struct Wanted {
 }
 
 /// Brings somebody along: opens an account for them, or brings their e-mail address and name up
-/// to date.
+/// to date; once for one request.
 ///
 /// # Errors
-/// Where a field can't be used, the address is somebody else's, or the database fails.
+/// Where a field can't be used, the address is somebody else's, the request's key was used for
+/// something else, or the database fails.
 pub async fn bring(
     database: &Database,
     bring: &Bring,
+    request: Option<&Request>,
     now: DateTime<Utc>,
 ) -> Result<Brought, BringError> {
     let wanted = read(bring, now)?;
     let mut attempt = 1;
     loop {
-        let asked = wanted.clone();
+        let asked = (wanted.clone(), request.cloned());
         let work = database.write(move |transaction| {
-            let wanted = asked.clone();
-            Box::pin(async move { write(transaction, wanted, now).await })
+            let (wanted, request) = asked.clone();
+            Box::pin(async move { once(transaction, wanted, request, now).await })
         });
         match work.await {
-            Ok(brought) => return Ok(brought),
+            Ok(brought) => return brought.ok_or(BringError::KeyReused),
             Err(error) if !is_taken(&error) => return Err(error.into()),
             // Somebody has the address, or the same user was brought at the same time.
             Err(_) if is_another(database, &wanted).await? => {
@@ -147,6 +155,39 @@ fn read(bring: &Bring, now: DateTime<Utc>) -> Result<Wanted, BringError> {
     Ok(Wanted { external_id, user, email, zone })
 }
 
+/// None where the request's key was used for something else.
+async fn once(
+    transaction: &DatabaseTransaction,
+    wanted: Wanted,
+    request: Option<Request>,
+    now: DateTime<Utc>,
+) -> Result<Option<Brought>, DbErr> {
+    let Some(request) = request else { return write(transaction, wanted, now).await.map(Some) };
+    match request.known(transaction).await? {
+        Known::New => {
+            let brought = write(transaction, wanted, now).await?;
+            request.led_to(transaction, &brought.kept(), now).await?;
+            Ok(Some(brought))
+        }
+        Known::LedTo(kept) => Ok(Brought::read(&kept)),
+        Known::Reused => Ok(None),
+    }
+}
+
+impl Brought {
+    /// As it stands beside the request's key.
+    fn kept(&self) -> String {
+        let how = if self.is_new { "opened" } else { "found" };
+        format!("{how} {}", self.account)
+    }
+
+    fn read(kept: &str) -> Option<Self> {
+        let (how, account) = kept.split_once(' ')?;
+        let account = AccountId(account.to_owned());
+        Some(Self { account, is_new: how == "opened", replayed: true })
+    }
+}
+
 async fn write(
     transaction: &DatabaseTransaction,
     wanted: Wanted,
@@ -156,7 +197,8 @@ async fn write(
     if let Some(known) = external_account::Entity::find_by_id(&external_id).one(transaction).await?
     {
         update(transaction, &known.user_id, user).await?;
-        return Ok(Brought { account: AccountId(known.account_id), is_new: false });
+        let account = AccountId(known.account_id);
+        return Ok(Brought { account, is_new: false, replayed: false });
     }
     let user_id = user.id.clone();
     let account = insert(transaction, user, Role::Customer, zone, now).await?;
@@ -169,7 +211,7 @@ async fn write(
     };
     let row = row.into_active_model().reset_all();
     external_account::Entity::insert(row).exec_without_returning(transaction).await?;
-    Ok(Brought { account, is_new: true })
+    Ok(Brought { account, is_new: true, replayed: false })
 }
 
 /// Brings a user's e-mail address and name up to date.

@@ -27,6 +27,7 @@ use crate::{
         clock::to_millis,
         database::Database,
         entity::{sign_in_link, user},
+        requests::Request,
         secret::Secret,
     },
 };
@@ -49,22 +50,33 @@ pub enum SignInLinkError {
     /// The system has no randomness to give.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
+    /// The request's key was used for something else.
+    #[error("the idempotency key was used for something else")]
+    KeyReused,
     /// The database failed.
     #[error("the database failed: {0}")]
     Database(#[from] DbErr),
 }
 
-/// Makes a link for the owner of an account; none where nobody owns it.
+/// Makes a link for the owner of an account; none where nobody owns it. The same request makes
+/// another one: only the hash of the first is known.
 ///
 /// # Errors
-/// Where the database is away, or the system has no randomness to give.
+/// Where the request's key was used for something else, the database is away, or the system has no
+/// randomness to give.
 pub async fn make(
     database: &Database,
     account: &AccountId,
+    request: Option<&Request>,
     now: DateTime<Utc>,
 ) -> Result<Option<SignInLink>, SignInLinkError> {
     let owners = user::Entity::find().filter(user::Column::AccountId.eq(&account.0));
     let Some(owner) = owners.one(database.reader()).await? else { return Ok(None) };
+    if let Some(request) = request
+        && !request.claim(database.writer(), now).await?
+    {
+        return Err(SignInLinkError::KeyReused);
+    }
     let (token, expires_at) = (random_hex::<32>()?, now + VALID);
     let row = sign_in_link::Model {
         token_hash: hash_of(&token),

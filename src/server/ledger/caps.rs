@@ -1,5 +1,7 @@
 //! Spend caps: what an account lets itself consume and hold in one billing cycle.
 
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult,
     QueryFilter, Statement, Value, sea_query::Expr,
@@ -7,7 +9,7 @@ use sea_orm::{
 
 use super::{Ledger, ReadError, load, rows};
 use crate::{
-    credits::{Account, AccountId, CapUse, Caps, Credits, Cycle, Operation},
+    credits::{Account, AccountId, CapUse, Caps, Credits, Cycle, Operation, start_of_day},
     server::entity::account,
 };
 
@@ -55,6 +57,19 @@ impl Ledger {
             })
         });
         read.await?.ok_or(ReadError::UnknownAccount)
+    }
+
+    /// When the billing cycle of an account ends, and its caps begin anew.
+    ///
+    /// # Errors
+    /// Where there is no such account, or the database can't be read.
+    pub async fn cycle_end(&self, account: &AccountId) -> Result<DateTime<Utc>, ReadError> {
+        let found = account::Entity::find_by_id(&account.0).one(self.database.reader()).await?;
+        let found = found.ok_or(ReadError::UnknownAccount)?;
+        let zone: Tz = rows::parse("accounts.zone", &found.zone)?;
+        let today = self.now().with_timezone(&zone).date_naive();
+        let cycle = Cycle::containing(today, u32::try_from(found.cycle_anchor_day).unwrap_or(1));
+        Ok(start_of_day(cycle.end, &zone))
     }
 
     /// Sets what an account lets itself spend in a billing cycle. What is under way goes on.

@@ -4,9 +4,8 @@ use chrono::{DateTime, Days, Utc};
 use chrono_tz::Tz;
 use futures::{Stream, TryStreamExt, stream};
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    Select,
-    sea_query::{Condition, Expr, ExprTrait, Func, LikeExpr},
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, Select, sea_query::Condition,
 };
 
 use super::{
@@ -14,6 +13,7 @@ use super::{
     detail::detail,
     load::{Loaded, load},
     rows,
+    search::Searched,
 };
 use crate::{
     credits::{AccountId, Cursor, Entry, EntryKind, HistoryFilter, HistoryPage, Row, start_of_day},
@@ -141,7 +141,8 @@ async fn read_rows(
     cursor: Option<Cursor>,
     limit: usize,
 ) -> Result<Vec<Row>, DbErr> {
-    let select = select(loaded, filter, cursor).limit(u64::try_from(limit).unwrap_or(u64::MAX));
+    let select = select(transaction.get_database_backend(), loaded, filter, cursor);
+    let select = select.limit(u64::try_from(limit).unwrap_or(u64::MAX));
     let ascending = matches!(cursor, Some(Cursor::After(_)));
     let select = if ascending {
         select.order_by_asc(entry::Column::Seq)
@@ -159,6 +160,7 @@ async fn read_rows(
 }
 
 fn select(
+    backend: DbBackend,
     loaded: &Loaded,
     filter: &HistoryFilter,
     cursor: Option<Cursor>,
@@ -180,12 +182,9 @@ fn select(
         select = select.filter(Column::At.lt(to_millis(until)));
     }
     if !filter.text.is_empty() {
-        let pattern = pattern(&filter.text);
+        let searched = Searched::new(&filter.text);
         let columns = [Column::Description, Column::Detail, Column::Reference];
-        let matches = columns.into_iter().map(|column| {
-            let lowered = Expr::expr(Func::lower(Expr::col(column)));
-            lowered.like(LikeExpr::new(pattern.clone()).escape('\\'))
-        });
+        let matches = columns.map(|column| searched.is_in_column(backend, column)).into_iter();
         select = select.filter(matches.fold(Condition::any(), Condition::add));
     }
     match cursor {
@@ -197,7 +196,7 @@ fn select(
 
 /// The same rules as [`select`], for an entry that is not written yet.
 fn shows(loaded: &Loaded, filter: &HistoryFilter, cursor: Option<Cursor>, entry: &Entry) -> bool {
-    let text = filter.text.to_lowercase();
+    let searched = Searched::new(&filter.text);
     let note = &entry.note;
     let texts = [&note.description, &note.detail, &note.reference];
     let (from, until) = instants(loaded.zone, filter);
@@ -205,7 +204,7 @@ fn shows(loaded: &Loaded, filter: &HistoryFilter, cursor: Option<Cursor>, entry:
         && filter.operation.is_none_or(|operation| entry.operation == Some(operation))
         && from.is_none_or(|from| entry.at >= from)
         && until.is_none_or(|until| entry.at < until)
-        && (text.is_empty() || texts.iter().any(|value| value.to_lowercase().contains(&text)))
+        && texts.iter().any(|text| searched.is_in(text))
         && match cursor {
             Some(Cursor::Before(seq)) => entry.seq < seq,
             Some(Cursor::After(seq)) => entry.seq > seq,
@@ -220,11 +219,6 @@ fn instants(zone: Tz, filter: &HistoryFilter) -> (Option<DateTime<Utc>>, Option<
     (from, end.map(|day| start_of_day(day, &zone)))
 }
 
-fn pattern(text: &str) -> String {
-    let escaped = text.to_lowercase().replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_");
-    format!("%{escaped}%")
-}
-
 fn row(entry: Entry, zone: Tz) -> Row {
     Row {
         seq: entry.seq,
@@ -236,15 +230,5 @@ fn row(entry: Entry, zone: Tz) -> Row {
         held_after: entry.held_after,
         at: in_zone(entry.at, zone),
         note: entry.note,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_searched_text_matches_itself_and_no_wildcards() {
-        assert_eq!(pattern("50%_OFF\\"), r"%50\%\_off\\%");
     }
 }

@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DbErr, EntityTrait, Statement, Value};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{LedgerError, Outcome, rows, runs::Run};
+use super::{LedgerError, Outcome, rows, rowset::Rowset, runs::Run};
 use crate::{
     credits::{AccountId, Credits, Refusal},
     server::entity::entry,
@@ -64,6 +64,25 @@ pub(super) async fn find_one(
         LedgerError::Unavailable
     })?;
     Ok(known.outcome(account, key).transpose()?)
+}
+
+/// Whether any of some keys was used with other content.
+pub(super) async fn is_any_reused(
+    connection: &impl ConnectionTrait,
+    requests: impl Iterator<Item = (&AccountId, &RequestKey)>,
+) -> Result<bool, DbErr> {
+    let row = |(account, key): (&AccountId, &RequestKey)| {
+        vec![account.0.clone().into(), key.key.clone().into(), key.digest.clone().into()]
+    };
+    let keys = Rowset::of_texts(&["account", "key", "digest"], requests.map(row).collect());
+    if keys.is_empty() {
+        return Ok(false);
+    }
+    let (backend, mut values) = (connection.get_database_backend(), Vec::new());
+    let known = of_keys(&keys.source(backend, &mut values));
+    let sql = format!("{known} WHERE entries.request_digest <> new.digest LIMIT 1");
+    let statement = Statement::from_sql_and_values(backend, sql, values);
+    Ok(connection.query_one_raw(statement).await?.is_some())
 }
 
 /// The entries that keys have led to, as a part of a batch on PostgreSQL.

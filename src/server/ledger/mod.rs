@@ -40,6 +40,7 @@ mod replay_holds;
 mod rows;
 mod rowset;
 mod runs;
+mod search;
 mod telling;
 mod verify;
 mod write;
@@ -153,6 +154,17 @@ impl Ledger {
         key: &RequestKey,
     ) -> Result<Option<Outcome>, LedgerError> {
         known::find_one(self.database.finder(), account, key).await
+    }
+
+    /// Whether any of some requests' keys was used for something else.
+    ///
+    /// # Errors
+    /// Where the database can't be read.
+    pub async fn is_any_reused(
+        &self,
+        requests: impl Iterator<Item = (&AccountId, &RequestKey)>,
+    ) -> Result<bool, ReadError> {
+        Ok(known::is_any_reused(self.database.finder(), requests).await?)
     }
 
     /// Carries out a command in its own time, for seeds and imports of history. An instant

@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, FromQueryResult, Statement};
 
 use super::{
+    Ledger, ReadError, RequestKey,
     queue::{Keyed, Request},
     rows,
     rowset::Rowset,
 };
 use crate::{
     credits::{AccountId, Command, Credits, Refusal},
-    server::clock::to_millis,
+    server::{clock::to_millis, entity::entry},
 };
 
 /// One run of a program, and the most that it may cost.
@@ -103,6 +104,25 @@ const fn takes(command: &Command) -> Credits {
         Command::Spend { amount, .. } | Command::Hold { amount, .. } => *amount,
         Command::Extend { more, .. } => *more,
         Command::Grant { .. } | Command::Capture { .. } | Command::Release { .. } => Credits::ZERO,
+    }
+}
+
+impl Ledger {
+    /// Whether what a hold grows by counts to the run of a request: only what was set aside in it
+    /// does. A request without a run is counted to none.
+    ///
+    /// # Errors
+    /// Where the database can't be read.
+    pub async fn counts_to_run(
+        &self,
+        account: &AccountId,
+        hold: i64,
+        key: &RequestKey,
+    ) -> Result<bool, ReadError> {
+        let Some(run) = &key.run else { return Ok(true) };
+        let made = entry::Entity::find_by_id((account.0.clone(), hold));
+        let made = made.one(self.database.reader()).await?;
+        Ok(made.is_some_and(|made| made.run.as_ref() == Some(&run.name)))
     }
 }
 

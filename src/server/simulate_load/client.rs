@@ -33,7 +33,7 @@ pub struct Client {
 pub enum Failure {
     /// The API understood, and refused.
     #[error("{asked}: {status}, {}: {}", problem.code, problem.detail)]
-    Refused { asked: String, status: u16, problem: Problem },
+    Refused { asked: String, status: u16, problem: Box<Problem> },
     /// Nobody knows whether it was done.
     #[error("{asked} had no answer: {cause}")]
     NoAnswer { asked: String, cause: String },
@@ -46,6 +46,8 @@ pub struct Problem {
     pub code: String,
     pub detail: String,
     pub top_up_url: Option<String>,
+    #[serde(default)]
+    pub caps_url: Option<String>,
 }
 
 /// A charge, or a row of nothing.
@@ -150,7 +152,7 @@ impl Client {
                 }
                 Ok(Answer { status, body, retry_after }) => {
                     self.tally.answered(attempt.elapsed());
-                    let problem: Problem = serde_json::from_slice(&body).unwrap_or_default();
+                    let problem: Box<Problem> = serde_json::from_slice(&body).unwrap_or_default();
                     if !is_passing(status) {
                         let status = status.as_u16();
                         return Err(Failure::Refused { asked: asked(), status, problem });

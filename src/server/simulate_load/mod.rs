@@ -272,11 +272,13 @@ impl Shared {
         }
         self.tally.refused();
         if *status == 402 && account.rest() {
-            let place = problem.top_up_url.as_deref().unwrap_or("the site");
-            let notice = format!(
-                "{}: {} Top up at {place}; it goes on by itself.",
-                account.id, problem.detail
-            );
+            let way_out = match (&problem.top_up_url, &problem.caps_url) {
+                (Some(place), _) => format!("Top up at {place}"),
+                (None, Some(place)) => format!("Raise the cap at {place}"),
+                (None, None) => "Top up at the site".to_owned(),
+            };
+            let notice =
+                format!("{}: {} {way_out}; it goes on by itself.", account.id, problem.detail);
             // Nobody listens once the run has ended.
             self.notices.send(notice).ok();
         }

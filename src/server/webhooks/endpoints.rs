@@ -11,9 +11,8 @@ use sea_orm::{
 use url::Url;
 
 use super::{
-    Endpoint, Kinds, Request, UrlProblem, Webhooks, WireError,
+    Endpoint, Kinds, UrlProblem, Webhooks, WireError,
     endpoint::parse,
-    requests::Known,
     signing::{new_secret, signatures},
     wire::{Answer, Sending},
 };
@@ -21,6 +20,7 @@ use crate::server::{
     clock::to_millis,
     database::is_taken,
     entity::webhook_endpoint::{self, Column, KeptSecret},
+    requests::{Known, Request},
     secret::Secret,
 };
 

@@ -11,7 +11,7 @@ use sea_orm::{
 use super::Webhooks;
 use crate::server::{
     clock::to_millis,
-    entity::{outbox, webhook_attempt, webhook_request},
+    entity::{outbox, platform_request, webhook_attempt},
 };
 
 /// How long a message is kept with its attempts after it was taken or given up, and what a request
@@ -47,7 +47,7 @@ impl Webhooks {
     }
 
     async fn forget_requests(&self, before: i64) -> Result<u64, DbErr> {
-        use webhook_request::{Column, Entity};
+        use platform_request::{Column, Entity};
         let old = Entity::find()
             .select_only()
             .column(Column::Key)

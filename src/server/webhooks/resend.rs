@@ -6,12 +6,13 @@ use sea_orm::{
     QuerySelect,
 };
 
-use super::{Request, Webhooks, requests::Known};
+use super::Webhooks;
 use crate::server::{
     clock::{from_millis, to_millis},
     database::is_taken,
     entity::outbox,
     outbox::LEASE,
+    requests::{Known, Request},
 };
 
 /// A message that is sent again.

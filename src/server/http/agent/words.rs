@@ -52,8 +52,10 @@ const RULES: &str = "
 - Every POST carries an Idempotency-Key of your own. Send the request again with the same key when \
 the connection was lost: it happens once, and its first outcome is told again. The same key with \
 other content is refused with 422. New work takes a new key.
-- 402 (`insufficient_credits`, `spend_cap`): nothing was done. `top_up_url` is where a person buys \
-credits; afterwards the same request with the same key succeeds.
+- 402 (`insufficient_credits`): nothing was done. `top_up_url` is where a person buys credits; \
+afterwards the same request with the same key succeeds. (`spend_cap`): the account has capped what \
+it spends in a billing cycle. `left` can still be spent, `resets_at` says when the next cycle \
+begins, and `caps_url` is where a person changes the cap.
 - 409 (`quote_expired`): make another quote. (`hold_expired`): the credits have returned.
 - 422 (`invalid_field`): `field` says what is wrong.
 - 429 and 503: come back after `Retry-After` seconds with the same key.

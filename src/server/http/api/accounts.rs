@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     credits::{Cursor, EntryKind, HistoryFilter, Operation, Row},
-    server::{AppState, identity::Scope},
+    server::{AppState, identity::Scope, ledger::ReadError},
 };
 
 /// What an account has.
@@ -279,4 +279,13 @@ fn check_day(field: &str, day: Option<NaiveDate>) -> Result<(), Problem> {
 fn unread(rejection: QueryRejection) -> Problem {
     let detail = rejection.body_text();
     Problem::new(StatusCode::BAD_REQUEST, "invalid_query", detail)
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::UnknownAccount => Self::not_found("account"),
+            ReadError::Unavailable => Self::unavailable(),
+        }
+    }
 }

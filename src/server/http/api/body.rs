@@ -1,6 +1,8 @@
 //! What a program sends: a JSON body of a known shape, and a key that makes the request happen
 //! once.
 
+use std::time::Duration;
+
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Path, Request, rejection::BytesRejection},
@@ -10,11 +12,14 @@ use serde::{
     Serialize,
     de::{DeserializeOwned, IgnoredAny},
 };
+use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 
 use super::problem::{Problem, sentence};
-use crate::server::{AppState, ledger::RequestKey};
+use crate::server::{AppState, ledger::RequestKey, requests::Request as KeptRequest};
 
+/// How long a body is waited for.
+const BODY_TIME: Duration = Duration::from_secs(10);
 /// The longest key that a program may choose.
 const LONGEST_KEY: usize = 200;
 
@@ -33,7 +38,8 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
             let detail = "Send JSON with Content-Type: application/json.";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail));
         }
-        let bytes = Bytes::from_request(request, state).await.map_err(unread)?;
+        let bytes = tokio::time::timeout(BODY_TIME, Bytes::from_request(request, state)).await;
+        let bytes = bytes.map_err(|_| late())?.map_err(unread)?;
         read(&bytes).map(Self)
     }
 }
@@ -65,6 +71,11 @@ fn is_json(bytes: &[u8]) -> bool {
 
 fn invalid_json() -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "invalid_json", "The body is not valid JSON.")
+}
+
+fn late() -> Problem {
+    let detail = format!("The body did not come within {} seconds.", BODY_TIME.as_secs());
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "body_late", detail)
 }
 
 fn unread(rejection: BytesRejection) -> Problem {
@@ -129,10 +140,21 @@ impl IdempotencyKey {
         RequestKey::new(format!("api:{}", self.0), &(route, content))
     }
 
-    /// The key for one of several requests that were sent together.
-    pub fn of_item(&self, route: &str, index: usize, content: &impl Serialize) -> RequestKey {
-        // A separator that no program's key can have: no other request is this one.
-        RequestKey::new(format!("api:{}\u{1f}{index}", self.0), &(route, content))
+    /// The keys for requests that are sent together, in their order. What they are sent with is
+    /// part of what is asked.
+    pub fn of_all(&self, route: &str, all: &[impl Serialize]) -> Vec<RequestKey> {
+        let together = serde_json::to_vec(all).unwrap_or_default();
+        let together = hex::encode(Sha256::digest(together));
+        // A separator that no program's key can have: no other request is one of these.
+        let key = |index| format!("api:{}\u{1f}{index}", self.0);
+        let keys = (0..all.len()).map(|at| RequestKey::new(key(at), &(route, at, &together)));
+        keys.collect()
+    }
+
+    /// The key for a request that is not asked of the ledger.
+    pub fn kept(&self, route: &str, content: &impl Serialize) -> KeptRequest {
+        let asked = serde_json::to_string(&(route, content)).unwrap_or_default();
+        KeptRequest::new(&self.0, &asked)
     }
 
     /// What the program wrote.

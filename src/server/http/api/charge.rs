@@ -5,7 +5,12 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 
-use super::{amount::Amount, body::can_be_id, caller::Caller, problem::Problem};
+use super::{
+    amount::Amount,
+    body::can_be_id,
+    caller::Caller,
+    problem::{Problem, SPEND_CAP},
+};
 use crate::{
     credits::{AccountId, Catalogue, Command, Credits, Note, Operation, Priced, Quantities, Quote},
     server::{
@@ -174,23 +179,35 @@ pub async fn carry_out(
     quote: Option<&str>,
 ) -> Result<Outcome, Problem> {
     match planned {
-        Ok(command) => {
-            let outcome = state.ledger.execute_request(account, key, command).await;
-            outcome.map_err(|error| refused(state, error, quote))
-        }
+        Ok(command) => match state.ledger.execute_request(account, key, command).await {
+            Ok(outcome) => Ok(outcome),
+            Err(error) => Err(refused(state, account, error, quote).await),
+        },
         Err(problem) => state.ledger.known(account, &key).await?.ok_or(problem),
     }
 }
 
-/// Says also which quote was asked for, and where a person buys what is missing.
-fn refused(state: &AppState, error: LedgerError, quote: Option<&str>) -> Problem {
+/// Says also which quote was asked for, and what a person can do: buy what is missing, or change
+/// the cap, below which nothing that is bought could be spent.
+async fn refused(
+    state: &AppState,
+    account: &AccountId,
+    error: LedgerError,
+    quote: Option<&str>,
+) -> Problem {
     let problem = Problem::from(error);
     if problem.status() != StatusCode::PAYMENT_REQUIRED.as_u16() {
         return problem;
     }
+    let problem = problem.with(|facts| facts.quote_id = quote.map(str::to_owned));
+    if problem.code() != SPEND_CAP {
+        return problem.with(|facts| facts.top_up_url = Some(top_up_url(state)));
+    }
+    // Where it can't be read the refusal stands all the same.
+    let resets_at = state.ledger.cycle_end(account).await.ok().map(instant);
     problem.with(|facts| {
-        facts.quote_id = quote.map(str::to_owned);
-        facts.top_up_url = Some(top_up_url(state));
+        facts.caps_url = Some(format!("{}/settings/spend-caps", state.config.public_origin()));
+        facts.resets_at = resets_at;
     })
 }
 

@@ -24,7 +24,7 @@ use crate::{
         title = "Recharge",
         description = "Credits for AI operations: ask the price, set credits aside, do the work, and settle.\n\n\
             Amounts are text with up to three decimals. Every POST carries an `Idempotency-Key`: sent again with \
-            the same content it is the same request and has its first outcome; with other content it is refused. \
+            the same content it is the same request and has its first outcome; with other content it is refused. A key stands for one request to an account. \
             Problems are `application/problem+json`; their `code` stays, their `detail` is for people.",
     ),
     modifiers(&Key),
@@ -86,6 +86,7 @@ const KEY: &Causes = &[
 /// Of every route that takes a body.
 const BODY: &Causes = &[
     ("400", "No `Idempotency-Key`, or a body that is no JSON."),
+    ("408", "The body does not come within 10 seconds."),
     ("415", "The body is not announced as JSON."),
 ];
 /// Of every route with one thing in its body, which an `Idempotency-Key` stands for.
@@ -154,11 +155,9 @@ problems!(
 );
 problems!(
     /// Of routes that bring users along.
-    PlatformProblems: KEY BODY,
+    PlatformProblems: KEY BODY ONE,
     403 "The key lacks the scope, or is not a service's.",
     409 "The e-mail address belongs to another account.",
-    413 "The body is too long.",
-    422 "A field that can't be meant, named by `field`.",
     503 "The accounts can't be reached; `Retry-After` says when to come back.",
 );
 problems!(
@@ -174,8 +173,8 @@ problems!(
     BatchProblems: KEY BODY,
     403 "The key lacks the scope.",
     413 "The body is too long, or the batch has over 1,000 charges.",
-    422 "A field that can't be meant, named by `field`.",
-    503 "The key can't be checked at the moment; `Retry-After` says when to come back.",
+    422 "A field that can't be meant, named by `field`; or an `Idempotency-Key` that was used for another batch.",
+    503 "The ledger can't be reached; `Retry-After` says when to come back.",
 );
 problems!(
     /// Of routes that settle a hold.
@@ -188,7 +187,7 @@ problems!(
     /// Of the extension of a hold.
     ExtendProblems: KEY BODY ONE WRITES,
     402 "Too little to spend (`insufficient_credits`), or a spend cap would be passed (`spend_cap`).",
-    403 "The key lacks the scope, or its ceiling would be passed.",
+    403 "The key lacks the scope, its ceiling would be passed (`above_ceiling`), or the hold was made in no run of the key, which has a ceiling (`other_run`).",
     404 "There is no such hold, or it is another account's.",
     409 "The hold was settled before.",
 );

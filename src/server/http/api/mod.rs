@@ -19,7 +19,16 @@ mod quotes;
 mod usage;
 mod webhooks;
 
-use axum::{Router, extract::DefaultBodyLimit, http::StatusCode, routing::any};
+use std::any::Any;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::any,
+};
+use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use caller::Pacemaker;
@@ -64,16 +73,56 @@ fn described() -> OpenApiRouter<AppState> {
 /// The routes. What is asked below `/api/v1` and is not there is told as a problem too.
 pub fn routes() -> Router<AppState> {
     let nothing = || any(|| async { Problem::not_found("address") });
-    described()
+    let routes = described()
         .split_for_parts()
         .0
         .method_not_allowed_fallback(method_not_allowed)
         .route("/api/v1", nothing())
         .route("/api/v1/", nothing())
-        .route("/api/v1/{*rest}", nothing())
+        .route("/api/v1/{*rest}", nothing());
+    in_problems(routes)
+}
+
+/// Programs are told of what went wrong here as a problem too, not in a page for people.
+fn in_problems<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    routes.layer(CatchPanicLayer::custom(after_panic))
+}
+
+/// The panic is logged with its place by the panic hook.
+fn after_panic(_: Box<dyn Any + Send>) -> Response {
+    let detail = "Something went wrong here. Send the request again with the same key: what was \
+                  done is not done twice.";
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", detail).into_response()
 }
 
 async fn method_not_allowed() -> Problem {
     let detail = "This address does not know this method.";
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{
+        body::{Body, to_bytes},
+        http::{Request, header::CONTENT_TYPE},
+        routing::get,
+    };
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn breaks() -> &'static str {
+        panic!("as if something were wrong here")
+    }
+
+    #[tokio::test]
+    async fn what_goes_wrong_here_is_told_as_a_problem() {
+        let routes = in_problems(Router::<()>::new().route("/", get(breaks)));
+        let response = routes.oneshot(Request::new(Body::empty())).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
+        let body = to_bytes(response.into_body(), 10_000).await.unwrap();
+        let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(problem["code"], "internal_error");
+    }
 }

@@ -17,7 +17,10 @@ use crate::{
     credits::{AccountId, Command, Note, Source, Validity},
     server::{
         AppState,
-        identity::{self, Bring, BringError, Scope, sign_in_links},
+        identity::{
+            self, Bring, BringError, Scope,
+            sign_in_links::{self, SignInLinkError},
+        },
     },
 };
 
@@ -45,8 +48,10 @@ pub struct AccountAnswer {
     account: String,
     /// The platform's own id for them.
     external_id: String,
-    /// Whether it was opened just now.
+    /// Whether this request opened it.
     opened: bool,
+    /// Whether the same key asked before: then nothing happened now.
+    replayed: bool,
 }
 
 /// Open an account for a user of the platform, or bring their e-mail address and name up to date.
@@ -63,23 +68,25 @@ pub struct AccountAnswer {
 pub async fn open_account(
     State(state): State<AppState>,
     caller: Caller,
-    _key: IdempotencyKey,
+    key: IdempotencyKey,
     Json(asked): Json<AccountRequest>,
 ) -> Result<(StatusCode, axum::Json<AccountAnswer>), Problem> {
     caller.service(Scope::Spend)?;
+    let request = key.kept("accounts", &asked);
     let bring = Bring {
         external_id: asked.external_id.clone(),
         email: asked.email,
         name: asked.name,
         zone: asked.zone.unwrap_or_else(|| "UTC".to_owned()),
     };
-    let brought = identity::bring(&state.database, &bring, state.clock.now()).await;
+    let brought = identity::bring(&state.database, &bring, Some(&request), state.clock.now()).await;
     let brought = brought.map_err(|error| match error {
         BringError::Field { field, message } => Problem::field(field, message),
         BringError::EmailTaken(_) => {
             let detail = "This e-mail address belongs to another account.";
             Problem::new(StatusCode::CONFLICT, "email_taken", detail)
         }
+        BringError::KeyReused => Problem::key_reused(),
         BringError::Database(error) => {
             tracing::error!(%error, "an account could not be opened");
             Problem::unavailable()
@@ -90,12 +97,13 @@ pub async fn open_account(
         account: brought.account.0,
         external_id: asked.external_id,
         opened: brought.is_new,
+        replayed: brought.replayed,
     };
     Ok((status, axum::Json(answer)))
 }
 
 /// Nothing has to be said.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LinkRequest {}
 
@@ -112,7 +120,7 @@ pub struct LinkAnswer {
 /// path of this site it leads on to there.
 #[utoipa::path(
     post, path = "/accounts/{id}/sign-in-links", tag = "Platform", security(("api_key" = [])),
-    params(("id" = String, Path, description = "The account."), ("Idempotency-Key" = String, Header, description = "Your own key. A repeated request makes another link.", min_length = 1, max_length = 200)),
+    params(("id" = String, Path, description = "The account."), ("Idempotency-Key" = String, Header, description = "Your own key. A repeated request makes another link: the first one is not kept.", min_length = 1, max_length = 200)),
     request_body = LinkRequest,
     responses((status = 201, description = "The link.", body = LinkAnswer), AccountProblems),
 )]
@@ -120,14 +128,19 @@ pub async fn make_sign_in_link(
     State(state): State<AppState>,
     caller: Caller,
     Id(id): Id,
-    _key: IdempotencyKey,
-    Json(LinkRequest {}): Json<LinkRequest>,
+    key: IdempotencyKey,
+    Json(asked): Json<LinkRequest>,
 ) -> Result<(StatusCode, axum::Json<LinkAnswer>), Problem> {
     caller.service(Scope::Spend)?;
-    let made = sign_in_links::make(&state.database, &AccountId(id), state.clock.now()).await;
-    let link = made.map_err(|error| {
-        tracing::error!(%error, "a sign-in link could not be made");
-        Problem::unavailable()
+    let request = key.kept(&format!("accounts/{id}/sign-in-links"), &asked);
+    let (account, now) = (AccountId(id), state.clock.now());
+    let made = sign_in_links::make(&state.database, &account, Some(&request), now).await;
+    let link = made.map_err(|error| match error {
+        SignInLinkError::KeyReused => Problem::key_reused(),
+        error => {
+            tracing::error!(%error, "a sign-in link could not be made");
+            Problem::unavailable()
+        }
     })?;
     let link = link.ok_or_else(|| Problem::not_found("account"))?;
     let answer = LinkAnswer {

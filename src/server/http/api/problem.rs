@@ -13,14 +13,14 @@ use utoipa::ToSchema;
 use super::amount::Amount;
 use crate::{
     credits::{HoldState, Operation, QuantityError, Refusal},
-    server::{
-        identity::KeyProblem,
-        ledger::{LedgerError, ReadError},
-    },
+    server::{identity::KeyProblem, ledger::LedgerError},
 };
 
 /// Seconds after which a request that met a full queue or an outage is worth another try.
 const PAUSE_SECONDS: u32 = 1;
+
+/// The code of what a spend cap refuses.
+pub const SPEND_CAP: &str = "spend_cap";
 
 /// Why a request was not done. Nothing was changed by it. `code` is for programs and stays;
 /// `detail` is for people.
@@ -66,6 +66,12 @@ pub struct Facts {
     /// Where a person buys what is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_up_url: Option<String>,
+    /// Where a person sets the spend caps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caps_url: Option<String>,
+    /// When the spend cap begins anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resets_at: Option<String>,
     /// The spend cap or ceiling that would be passed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<Amount>,
@@ -114,6 +120,12 @@ impl Problem {
     #[must_use]
     pub fn not_found(what: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", format!("There is no such {what}."))
+    }
+
+    /// A key that was used for something else.
+    #[must_use]
+    pub fn key_reused() -> Self {
+        Refusal::KeyReused.into()
     }
 
     /// A program that asks too fast.
@@ -186,15 +198,6 @@ impl From<KeyProblem> for Problem {
     }
 }
 
-impl From<ReadError> for Problem {
-    fn from(error: ReadError) -> Self {
-        match error {
-            ReadError::UnknownAccount => Self::not_found("account"),
-            ReadError::Unavailable => Self::unavailable(),
-        }
-    }
-}
-
 impl From<QuantityError> for Problem {
     fn from(error: QuantityError) -> Self {
         let field = match error.field.as_str() {
@@ -231,8 +234,10 @@ impl From<Refusal> for Problem {
                     facts.held = Some(Amount(held));
                 })
             }
-            Refusal::SpendCap { operation, cap, left, needed } => {
-                is(StatusCode::PAYMENT_REQUIRED, "spend_cap").with(|facts| {
+            Refusal::SpendCap { operation, cap, left, needed, available, held } => {
+                is(StatusCode::PAYMENT_REQUIRED, SPEND_CAP).with(|facts| {
+                    facts.available = Some(Amount(available));
+                    facts.held = Some(Amount(held));
                     facts.operation = operation;
                     facts.limit = Some(Amount(cap));
                     facts.left = Some(Amount(left));

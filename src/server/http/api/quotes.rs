@@ -80,7 +80,7 @@ pub async fn make_quote(
     let made = state.quotes.make(&account, key.text(), asked.operation, &asked.quantities).await;
     let quote = made.map_err(|error| match error {
         QuoteError::Quantity(error) => error.into(),
-        QuoteError::KeyReused => crate::credits::Refusal::KeyReused.into(),
+        QuoteError::KeyReused => Problem::key_reused(),
         QuoteError::Database(error) => {
             tracing::error!(%error, "a quote could not be written");
             Problem::unavailable()

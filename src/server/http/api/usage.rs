@@ -208,12 +208,18 @@ pub async fn charge_batch(
         let detail = format!("A batch has at most {LARGEST_BATCH} charges.");
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "batch_too_large", detail));
     }
-    let (state, caller, key) = (&state, &caller, &key);
-    let prices = items.into_iter().enumerate().map(|(index, asked)| async move {
-        let account = caller.account(Scope::Spend, asked.account.as_deref())?;
-        let key = key.of_item("usage/batch", index, &asked);
+    let keys = key.of_all("usage/batch", &items);
+    let accounts = items.iter().map(|asked| caller.account(Scope::Spend, asked.account.as_deref()));
+    let accounts: Vec<_> = accounts.collect();
+    let asked = accounts.iter().zip(&keys).filter_map(|(id, key)| Some((id.as_ref().ok()?, key)));
+    if state.ledger.is_any_reused(asked).await? {
+        return Err(Problem::key_reused());
+    }
+    let (state, caller) = (&state, &caller);
+    let asked = items.into_iter().zip(accounts.into_iter().zip(keys));
+    let prices = asked.map(|(asked, (account, key))| async move {
         let key = caller.in_run(key, asked.reference.as_deref());
-        Ok(price(state, caller, account, key, asked).await)
+        Ok(price(state, caller, account?, key, asked).await)
     });
     // Some take longer to price than others: only when all are priced do they take their places in
     // the queue of the ledger, in the order of the request.

@@ -1,6 +1,6 @@
 //! How a hold ends, or goes on.
 
-use axum::extract::State;
+use axum::{extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -16,7 +16,7 @@ use super::{
     HoldAnswer, answer, find, hold_time, named, read,
 };
 use crate::{
-    credits::{AccountId, Command, Credits, HoldState, Quantities, ReleaseReason},
+    credits::{AccountId, Captured, Command, Credits, HoldState, Quantities, ReleaseReason},
     server::{AppState, identity::Scope},
 };
 
@@ -60,8 +60,8 @@ async fn plan_capture(
 ) -> Result<Command, Problem> {
     let capture = |amount, detail| Command::Capture { hold: number, amount, detail };
     match (asked.amount, &asked.quantities) {
-        (Some(Amount(amount)), None) => Ok(capture(amount, None)),
-        (None, None) => Ok(capture(find(state, account, number).await?.amount, None)),
+        (Some(Amount(amount)), None) => Ok(capture(Captured::Exactly(amount), None)),
+        (None, None) => Ok(capture(Captured::All, None)),
         (None, Some(quantities)) => {
             let hold = find(state, account, number).await?;
             if hold.note.rate_card.is_empty() {
@@ -70,7 +70,7 @@ async fn plan_capture(
             }
             let catalogue = catalogue(state, &hold.note.rate_card).await?;
             let priced = catalogue.rate_card.price(hold.operation, quantities)?;
-            Ok(capture(priced.cost.min(hold.amount), Some(priced.detail)))
+            Ok(capture(Captured::UpTo(priced.cost), Some(priced.detail)))
         }
         (Some(_), Some(_)) => {
             let detail = "Say what it came to by quantities or by an amount, not by both.";
@@ -121,8 +121,9 @@ pub async fn release_hold(
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExtendRequest {
-    /// How long it lasts from now on; not shorter than before.
-    #[schema(minimum = 1, maximum = 86400, default = 3600)]
+    /// How long it lasts from now on; not shorter than before. Where nothing is said it keeps its
+    /// end, and lasts an hour at least.
+    #[schema(minimum = 1, maximum = 86400)]
     ttl_seconds: Option<u32>,
     /// What is set aside on top.
     more: Option<Amount>,
@@ -148,12 +149,9 @@ pub async fn extend_hold(
         let hold = find(&state, &account, number).await?;
         key = caller.in_run(key, Some(&hold.note.reference));
     }
-    let command = hold_time(asked.ttl_seconds).map(|lasts| Command::Extend {
-        hold: number,
-        lasts,
-        more: asked.more.map_or(Credits::ZERO, |Amount(more)| more),
-        ceiling: caller.ceiling(),
-    });
+    let is_counted = state.ledger.counts_to_run(&account, number, &key).await?;
+    let command = plan_extension(number, &asked, caller.ceiling());
+    let command = if is_counted { command } else { Err(other_run()) };
     let outcome = carry_out(&state, &account, key, command, None).await?;
     let hold = find(&state, &account, number).await?;
     Ok(axum::Json(HoldAnswer {
@@ -163,4 +161,21 @@ pub async fn extend_hold(
         replayed: outcome.replayed,
         ..read(&account, &hold)
     }))
+}
+
+fn plan_extension(
+    hold: i64,
+    asked: &ExtendRequest,
+    ceiling: Option<Credits>,
+) -> Result<Command, Problem> {
+    let lasts = asked.ttl_seconds.map(|seconds| hold_time(Some(seconds))).transpose()?;
+    let more = asked.more.map_or(Credits::ZERO, |Amount(more)| more);
+    Ok(Command::Extend { hold, lasts, more, ceiling })
+}
+
+/// A ceiling is for what a run costs in all: what another one has set aside is not in its sum.
+fn other_run() -> Problem {
+    let detail = "This key has a ceiling, and the hold was made in no run of it. A key with a \
+                  ceiling extends the holds of its own runs.";
+    Problem::new(StatusCode::FORBIDDEN, "other_run", detail)
 }

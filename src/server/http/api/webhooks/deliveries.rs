@@ -15,7 +15,7 @@ use super::{
         describe::{DeliveryProblems, DeliveryStateId, PageProblems, WebhookEventId},
         problem::Problem,
     },
-    away, key_reused, request,
+    away,
 };
 use crate::server::{
     AppState,
@@ -154,7 +154,7 @@ pub async fn resend_delivery(
     Json(asked): Json<ResendRequest>,
 ) -> Result<(StatusCode, axum::Json<ResendAnswer>), Problem> {
     caller.service(Scope::Spend)?;
-    let request = request(&key, &format!("webhook-deliveries/{id}/resend"), &asked);
+    let request = key.kept(&format!("webhook-deliveries/{id}/resend"), &asked);
     let resent = state.webhooks.resend(&id, Some(request)).await?;
     let answer = ResendAnswer { id, due_at: instant(resent.due_at), replayed: resent.replayed };
     Ok((StatusCode::ACCEPTED, axum::Json(answer)))
@@ -168,7 +168,7 @@ impl From<ResendError> for Problem {
                 let detail = "The endpoint said that it is gone, and is told nothing any more.";
                 Self::new(StatusCode::CONFLICT, "endpoint_disabled", detail)
             }
-            ResendError::KeyReused => key_reused(),
+            ResendError::KeyReused => Self::key_reused(),
             ResendError::Database(error) => away(error),
         }
     }

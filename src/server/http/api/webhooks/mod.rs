@@ -22,7 +22,7 @@ use super::{
 use crate::server::{
     AppState,
     identity::Scope,
-    webhooks::{AddError, Endpoint, Kinds, Request},
+    webhooks::{AddError, Endpoint, Kinds},
 };
 
 /// An endpoint to be told.
@@ -88,7 +88,7 @@ pub async fn add_endpoint(
     caller.service(Scope::Spend)?;
     let kinds = Kinds::named(asked.events.iter().flatten().map(String::as_str));
     let kinds = kinds.map_err(|error| Problem::field("events", sentence(&error)))?;
-    let request = request(&key, "webhook-endpoints", &asked);
+    let request = key.kept("webhook-endpoints", &asked);
     let added = state.webhooks.add(&asked.url, kinds, Some(request)).await?;
     let answer = AddedEndpoint {
         endpoint: answer(added.endpoint),
@@ -138,12 +138,6 @@ fn answer(endpoint: Endpoint) -> EndpointAnswer {
     }
 }
 
-/// What is asked under a key; the address is part of it.
-fn request(key: &IdempotencyKey, route: &str, asked: &impl Serialize) -> Request {
-    let asked = serde_json::to_string(&(route, asked)).unwrap_or_default();
-    Request::new(key.text(), &asked)
-}
-
 fn sentence(error: &impl std::fmt::Display) -> String {
     super::problem::sentence(&error.to_string())
 }
@@ -153,11 +147,6 @@ fn away(error: sea_orm::DbErr) -> Problem {
     Problem::unavailable()
 }
 
-fn key_reused() -> Problem {
-    let detail = "This Idempotency-Key was used for something else.";
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail)
-}
-
 impl From<AddError> for Problem {
     fn from(error: AddError) -> Self {
         match error {
@@ -165,7 +154,7 @@ impl From<AddError> for Problem {
             AddError::TooMany => {
                 Self::new(StatusCode::CONFLICT, "too_many_endpoints", sentence(&error))
             }
-            AddError::KeyReused => key_reused(),
+            AddError::KeyReused => Self::key_reused(),
             AddError::NoRandomness => {
                 tracing::error!("the system gives no random numbers");
                 Self::unavailable()

@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 /// What a request with an idempotency key has led to.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-#[sea_orm(table_name = "webhook_requests")]
+#[sea_orm(table_name = "platform_requests")]
 #[expect(missing_docs, reason = "the migration documents the columns")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
