@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr};
 
-use super::{Ledger, ReadError, post::Book};
+use super::{Ledger, ReadError, book::Book};
 use crate::{
     credits::{
         AccountId, CapUse, Credits, Cycle, Event, EventKind, Level, Lot, Operation, Refusal, Watch,

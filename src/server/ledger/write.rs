@@ -3,8 +3,9 @@
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Value};
 
 use super::{
+    book::Book,
     gather, known,
-    post::{Book, Books, Credited},
+    post::{Books, Credited},
     rows,
     rowset::Rowset,
     writes::Writes,
