@@ -48,9 +48,10 @@
 //! `payments::reconcile` end in the same `fulfil`.
 //!
 //! **Spend**: a program's key → `http::api` (who, what, at which price) → a [`credits::Command`]
-//! with its idempotency key → `ledger::queue` takes all that waits → `ledger::known` answers what
-//! is no news → `ledger::post`: lock the accounts, load them, ask [`credits::Account::apply`] for
-//! each command in turn, write all rows, commit, answer. An operation is quoted, held, done, and
+//! with its idempotency key → `ledger::queue` takes all that waits → `ledger::writer` has the
+//! accounts at hand or reads them → `ledger::post`: answer what is known, ask
+//! [`credits::Account::apply`] for each other command in turn, write all rows where nobody else
+//! has changed the accounts, commit, answer. An operation is quoted, held, done, and
 //! captured or released; what outlasts its hold lapses by the clock.
 //!
 //! # What must always hold
