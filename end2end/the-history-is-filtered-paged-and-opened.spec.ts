@@ -50,7 +50,7 @@ test("the history is filtered, and the file has the same rows", async ({ page })
   });
 
   await test.step("by operation", async () => {
-    await page.getByRole("link", { name: "Clear" }).click();
+    await page.getByRole("link", { name: "Clear", exact: true }).click();
     await page.getByRole("combobox", { name: "Operation" }).selectOption("Strategy generation");
     await filter.click();
     await expect(shownRows(page).locator("td.kind")).toHaveText(Array.from({ length: 25 }, () => "Strategy generation"));

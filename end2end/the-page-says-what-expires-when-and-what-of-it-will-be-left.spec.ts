@@ -17,6 +17,25 @@ test.describe("with a history", () => {
     await expectAccessible(page);
   });
 
+  test("as the days pass the lot comes nearer, and what is left of it then is forfeited with a row", async ({ page, world }) => {
+    const at = async (days: number) => {
+      await world.stopServer();
+      await world.startServer({ CLOCK_AHEAD_DAYS: String(days) });
+      await page.goto("/settings/credits#lots");
+    };
+    const lots = page.getByRole("table", { name: "Credits by expiry, soonest first" });
+    await at(6);
+    const soonest = lots.locator("tbody tr").first();
+    await expect(soonest).toContainText("in 5 days");
+    const many = await lots.locator("tbody tr").count();
+    const words = await soonest.locator(".forecast").textContent();
+    expect(words).toMatch(/^About [\d,]+ credits left, then forfeited$/);
+
+    await at(12);
+    await expect(lots.locator("tbody tr")).toHaveCount(many - 1);
+    await expect(page.locator("table.history tbody tr").first()).toContainText("expired");
+  });
+
   test("the picker says what of a package would expire, and follows the choice", async ({ page }) => {
     await page.goto("/settings/credits/buy");
     const summary = page.locator(".summary-live");
@@ -24,7 +43,10 @@ test.describe("with a history", () => {
     await preset(page, "50,000").check();
     await expect(summary).toContainText(/Likely unused\s*about [\d,]+ at your pace/);
     await expect(summary).toContainText(/Your year takes\s*up to about [\d,]+ credits/);
-    await preset(page, "20,000").check();
+    const words = await page.locator(".package").last().textContent();
+    const fits = words?.match(/would expire unused at your pace; ([\d,]+) fit your year/)?.[1];
+    expect(fits, words ?? "").toBeDefined();
+    await preset(page, fits!).check();
     await expect(summary.getByText("Likely unused")).toBeHidden();
     await expect(page.getByText("Lowest cost per credit that you would use")).toHaveCount(1);
   });
@@ -36,7 +58,7 @@ test.describe("without JavaScript", () => {
   test("the hints stand on the packages", async ({ page }) => {
     await page.goto("/settings/credits/buy");
     const largest = page.locator(".package").last();
-    await expect(largest).toContainText(/About [\d,]+ would expire unused at your pace; 20,000 fit your year/);
+    await expect(largest).toContainText(/About [\d,]+ would expire unused at your pace; [\d,]+ fit your year/);
     await page.goto("/settings/credits/buy?package=fund");
     await expect(page.getByRole("main")).toContainText(/Likely unused/);
   });

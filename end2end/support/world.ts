@@ -87,8 +87,9 @@ export class World {
     return this.server.stop(signal);
   }
 
-  async startServer(): Promise<void> {
-    this.server = Running.start("recharge", [], this.settings, this.server.log);
+  /** Starts it again; `differently` are settings that differ from those before. */
+  async startServer(differently: Record<string, string> = {}): Promise<void> {
+    this.server = Running.start("recharge", [], { ...this.settings, ...differently }, this.server.log);
     await this.server.ready(`${this.url}/readyz`);
   }
 

@@ -8,6 +8,7 @@ mod settings;
 use std::{fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf};
 
 use axum::http::HeaderName;
+use chrono::TimeDelta;
 use leptos::config::{Env, LeptosOptions};
 use url::Url;
 
@@ -65,6 +66,8 @@ pub struct Config {
     pub mail: MailSettings,
     /// Whether webhooks may go to private addresses, and over http.
     pub webhook_allow_private: bool,
+    /// How far the server's clock runs ahead.
+    pub clock_ahead: TimeDelta,
     /// What is logged.
     pub log: String,
     /// What Leptos needs to know.
@@ -89,6 +92,10 @@ impl Config {
     pub fn new(settings: Settings) -> Result<Self, ConfigError> {
         let public_url = web_address("PUBLIC_URL", &settings.public_url)?;
         let stripe_api_base = web_address("STRIPE_API_BASE", &settings.stripe_api_base)?;
+        if settings.clock_ahead_days > 0 && is_stripe(&stripe_api_base) {
+            let reason = "is for rehearsals with the simulator: set STRIPE_API_BASE to its address";
+            return Err(fail("CLOCK_AHEAD_DAYS", reason));
+        }
         let leptos = leptos_options(&settings)?;
         let stripe = stripe_keys(&settings)?;
         if let Some(keys) = &stripe {
@@ -118,6 +125,7 @@ impl Config {
             metrics_token: metrics_token.map(Secret::new),
             paces: Paces { of_account: settings.api_rate, of_service: settings.api_service_rate },
             webhook_allow_private: settings.webhook_allow_private,
+            clock_ahead: TimeDelta::days(i64::from(settings.clock_ahead_days)),
             log: settings.log,
             leptos,
         })

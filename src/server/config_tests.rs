@@ -87,6 +87,16 @@ fn bad_addresses_are_named() {
 }
 
 #[test]
+fn a_clock_runs_ahead_only_beside_the_simulator() {
+    let refused = problem(&["--clock-ahead-days=12"]);
+    assert!(refused.starts_with("CLOCK_AHEAD_DAYS is for rehearsals"), "{refused}");
+    let simulator = "--stripe-api-base=http://127.0.0.1:12111";
+    let rehearsing = config(&["--clock-ahead-days=12", simulator]).expect("good settings");
+    assert_eq!(rehearsing.clock_ahead, TimeDelta::days(12));
+    assert_eq!(config(&[]).expect("good settings").clock_ahead, TimeDelta::zero());
+}
+
+#[test]
 fn payments_happen_at_stripe_or_at_the_simulator() {
     let origin = |flags: &[&str]| config(flags).expect("good settings").checkout_origin();
     assert_eq!(origin(&["--stripe-api-base=https://api.stripe.com/"]), STRIPE_CHECKOUT);

@@ -118,7 +118,9 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
         .map_err(|source| StartError::Listen { address, source })?;
     let database = connect(&config).await?;
     migrate(&config, &database).await?;
-    let state = start(config, &catalogue, database, Clock::default()).await?;
+    let clock = Clock::default();
+    clock.advance(config.clock_ahead);
+    let state = start(config, &catalogue, database, clock).await?;
     let (shutdown, ledger) = (state.shutdown.clone(), state.ledger.clone());
     let (payments, webhooks) = (state.payments.clone(), state.webhooks.clone());
     cancel_on_signal(shutdown.clone())?;

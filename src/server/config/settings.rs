@@ -122,4 +122,9 @@ pub struct Settings {
     /// lets whoever adds an endpoint reach this machine's neighbours
     #[arg(long, env, global = true, default_value_t = false, action = clap::ArgAction::Set, value_name = "BOOL")]
     pub webhook_allow_private: bool,
+
+    /// Days that the server's clock runs ahead: shows today what will expire, to those who rehearse.
+    /// Refused where payments go to Stripe itself
+    #[arg(long, env, global = true, default_value_t = 0, value_name = "DAYS")]
+    pub clock_ahead_days: u16,
 }
