@@ -52,6 +52,14 @@ async function eventually(page: Page, words: string | RegExp): Promise<void> {
   }).toPass({ timeout: 35_000 });
 }
 
+/** The header has these credits. A charge shows before its credits do; without a script only a reload shows them. */
+async function expectCredits(page: Page, credits: string): Promise<void> {
+  await expect(async () => {
+    await page.reload();
+    await expect(page.locator("#header-available")).toHaveText(credits, { timeout: 500 });
+  }).toPass({ timeout: 30_000 });
+}
+
 const charges = async (world: World) => {
   const asked = await world.simulator.requests("POST", "/v1/payment_intents");
   return new Set(asked.map((request) => request.idempotency_key)).size;
@@ -90,11 +98,7 @@ for (const javaScriptEnabled of [true, false]) {
 
       await spend("101");
       await eventually(page, "$230.00 of $500.00");
-      // The charge shows before its credits do; without a script only a reload shows them.
-      await expect(async () => {
-        await page.reload();
-        await expect(page.locator("#header-available")).toHaveText("5,499", { timeout: 500 });
-      }).toPass({ timeout: 30_000 });
+      await expectCredits(page, "5,499");
       await expect(page.getByRole("row").filter({ hasText: "Credited" })).toContainText("Receipt");
       if (javaScriptEnabled) await expectAccessible(page);
       expect(await charges(world), "one charge").toBe(1);
@@ -130,10 +134,7 @@ test.describe("up to a target balance, without JavaScript", () => {
 
     await spend("101");
     await eventually(page, "$207.54 of $690.00");
-    await expect(async () => {
-      await page.reload();
-      await expect(page.locator("#header-available")).toHaveText("5,000", { timeout: 500 });
-    }).toPass({ timeout: 30_000 });
+    await expectCredits(page, "5,000");
     expect(await charges(world), "one charge").toBe(1);
   });
 });

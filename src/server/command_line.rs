@@ -15,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     catalogue::{self, Catalogues, PublishError, file},
-    clock::Clock,
     config::{Config, Settings},
     http,
     identity::{self, AddUserError, Email, NewUser, Passwords, Role},
@@ -188,7 +187,7 @@ impl CommandLine {
             }
             Command::Verify => {
                 let database = serve::connect(&config).await?;
-                let verified = Ledger::start(database, Clock::default()).verify().await?;
+                let verified = Ledger::start(database, serve::clock(&config)).verify().await?;
                 say(verified)?;
             }
             Command::Seed(Seed { number }) => seed(config, number).await?,
@@ -229,7 +228,7 @@ async fn seed(config: Config, number: u64) -> Result<(), CommandError> {
     let catalogue = file::load(config.catalogue.as_deref()).map_err(StartError::from)?;
     let database = serve::connect(&config).await?;
     serve::migrate(&config, &database).await?;
-    let clock = Clock::default();
+    let clock = serve::clock(&config);
     let catalogues = Catalogues::open(database.clone(), clock.clone(), &catalogue).await;
     let catalogue = catalogues.map_err(StartError::from)?.current();
     let ledger = Ledger::start(database.clone(), clock.clone());
@@ -241,7 +240,8 @@ async fn seed(config: Config, number: u64) -> Result<(), CommandError> {
 async fn reconcile(config: Config) -> Result<(), CommandError> {
     let catalogue = file::load(config.catalogue.as_deref()).map_err(StartError::from)?;
     let database = serve::connect(&config).await?;
-    let state = serve::start(config, &catalogue, database, Clock::default()).await?;
+    let clock = serve::clock(&config);
+    let state = serve::start(config, &catalogue, database, clock).await?;
     let report = state.payments.reconcile(TimeDelta::zero()).await?;
     state.payments.close().await;
     state.ledger.close().await;
@@ -250,7 +250,7 @@ async fn reconcile(config: Config) -> Result<(), CommandError> {
 
 async fn tell_jobs(config: &Config) -> Result<(), CommandError> {
     let database = serve::connect(config).await?;
-    let standings = jobs::standings(&database, Clock::default().now()).await;
+    let standings = jobs::standings(&database, serve::clock(config).now()).await;
     let lines: Vec<_> =
         standings.map_err(CommandError::Jobs)?.iter().map(ToString::to_string).collect();
     let text = if lines.is_empty() { "No job has run yet.".to_owned() } else { lines.join("\n") };
@@ -261,7 +261,7 @@ async fn publish(config: &Config, new: Publish) -> Result<(), CommandError> {
     let file = file::load(Some(&new.file)).map_err(StartError::from)?;
     let database = serve::connect(config).await?;
     serve::migrate(config, &database).await?;
-    let now = Clock::default().now();
+    let now = serve::clock(config).now();
     let published = catalogue::publish(&database, &file, new.effective_from, now).await?;
     say(published)
 }
@@ -274,7 +274,7 @@ async fn add_user(config: &Config, new: AddUser) -> Result<(), CommandError> {
     let passwords = Passwords::new().map_err(AddUserError::from)?;
     let password_hash = passwords.hash(&password).await.map_err(AddUserError::from)?;
     let new = NewUser { email, name, role, zone, password_hash };
-    let now = Clock::default().now();
+    let now = serve::clock(config).now();
     if let Some(account) = identity::add(&database, new, now).await? {
         say(account)?;
     }

@@ -1,11 +1,23 @@
 //! What requests with an idempotency key have led to beside the ledger: asked again, the same is
 //! told again; asked for something else, the key is refused.
 
-use chrono::{DateTime, Utc};
-use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel};
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+};
 use sha2::{Digest, Sha256};
 
-use super::{clock::to_millis, database::is_taken, entity::platform_request};
+use super::{
+    clock::to_millis,
+    database::{Database, is_taken},
+    entity::platform_request,
+};
+
+/// How long it is kept.
+const KEPT: TimeDelta = TimeDelta::days(30);
+/// One statement deletes no more, so that no writer waits for long.
+const DELETED_AT_ONCE: u64 = 500;
 
 /// A request that happens once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,5 +96,29 @@ impl Request {
             }
         }
         Ok(known != Known::Reused)
+    }
+}
+
+/// Deletes what is old; says how many.
+///
+/// # Errors
+/// Where the database fails; what was deleted until then is deleted.
+pub async fn forget_old(database: &Database, now: DateTime<Utc>) -> Result<u64, DbErr> {
+    use platform_request::{Column, Entity};
+    let (mut forgotten, before) = (0, to_millis(now - KEPT));
+    loop {
+        let old = Entity::find()
+            .select_only()
+            .column(Column::Key)
+            .filter(Column::At.lt(before))
+            .order_by_asc(Column::At)
+            .limit(DELETED_AT_ONCE)
+            .into_query();
+        let delete = Entity::delete_many().filter(Column::Key.in_subquery(old));
+        let some = delete.exec(database.writer()).await?.rows_affected;
+        forgotten += some;
+        if some < DELETED_AT_ONCE {
+            return Ok(forgotten);
+        }
     }
 }

@@ -105,6 +105,14 @@ pub async fn migrate(config: &Config, database: &Database) -> Result<(), StartEr
     database.migrate().await.map_err(|source| StartError::Migration { place: place(), source })
 }
 
+/// What time it is, as the settings have it.
+#[must_use]
+pub fn clock(config: &Config) -> Clock {
+    let clock = Clock::default();
+    clock.advance(config.clock_ahead);
+    clock
+}
+
 /// Serves until it is asked to end.
 ///
 /// # Errors
@@ -118,8 +126,7 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
         .map_err(|source| StartError::Listen { address, source })?;
     let database = connect(&config).await?;
     migrate(&config, &database).await?;
-    let clock = Clock::default();
-    clock.advance(config.clock_ahead);
+    let clock = clock(&config);
     let state = start(config, &catalogue, database, clock).await?;
     let (shutdown, ledger) = (state.shutdown.clone(), state.ledger.clone());
     let (payments, webhooks) = (state.payments.clone(), state.webhooks.clone());

@@ -3,7 +3,8 @@
 use chrono::TimeDelta;
 use recharge::{
     credits::{
-        AutoRecharge, Command, Note, Operation, PurchaseState, RechargeForm, Source, Validity,
+        AutoRecharge, Command, Note, Operation, Purchase, PurchaseState, RechargeForm, Source,
+        Validity,
     },
     server::{
         entity::{event, purchase},
@@ -134,6 +135,19 @@ impl Shop {
     /// What the customer's page shows.
     pub async fn recharge_of(&self, buyer: &Buyer) -> AutoRecharge {
         self.payments.auto_recharge(&buyer.account).await.unwrap()
+    }
+
+    /// However often the job runs and whatever Stripe says: one recharge was made. What the page
+    /// shows then, and the recharge.
+    pub async fn recharged_once(&self, buyer: &Buyer) -> (AutoRecharge, Purchase) {
+        for _ in 0..3 {
+            assert_eq!(self.recharges().await, Recharged::default());
+        }
+        self.hears_all().await;
+        self.reconcile().await;
+        let made = self.recharge_of(buyer).await;
+        let [recharge] = made.recharges.as_slice() else { panic!("{:?}", made.recharges) };
+        (made.clone(), recharge.clone())
     }
 
     /// The payments that were made without their customer, oldest first.

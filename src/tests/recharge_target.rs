@@ -46,13 +46,7 @@ async fn crossing_the_threshold_buys_exactly_up_to_the_target_once(shop: Shop) {
     let once = Recharged { looked_at: 1, credited: 1, ..Recharged::default() };
     assert_eq!(shop.recharges().await, once);
     assert_eq!(shop.available(&buyer).await, credits(5_000));
-    for _ in 0..3 {
-        assert_eq!(shop.recharges().await, Recharged::default());
-    }
-    shop.hears_all().await;
-    shop.reconcile().await;
-    let made = shop.recharge_of(&buyer).await;
-    let [recharge] = made.recharges.as_slice() else { panic!("{:?}", made.recharges) };
+    let (made, recharge) = shop.recharged_once(&buyer).await;
     assert_eq!((recharge.credits, recharge.state), (credits(4_501), PurchaseState::Credited));
     assert_eq!((recharge.total.minor, made.charged_this_month), (FROM_499, FROM_499));
     assert_eq!(shop.charges()[0]["amount"], FROM_499);

@@ -5,7 +5,6 @@ use sea_orm::DbErr;
 use crate::{
     credits::{AccountId, Credits},
     server::{
-        clock::Clock,
         config::Config,
         database::Database,
         identity::{
@@ -75,7 +74,7 @@ pub enum KeyError {
 pub(super) async fn run(config: &Config, command: KeyCommand) -> Result<String, KeyError> {
     let database = serve::connect(config).await?;
     serve::migrate(config, &database).await?;
-    let keys = ApiKeys::new(database.clone(), Clock::default());
+    let keys = ApiKeys::new(database.clone(), serve::clock(config));
     match command {
         KeyCommand::Add(AddKey { email, name, scopes, ceiling, .. }) => {
             let account = match email {

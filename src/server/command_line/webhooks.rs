@@ -5,7 +5,6 @@ use std::fmt::Write;
 use sea_orm::DbErr;
 
 use crate::server::{
-    clock::Clock,
     config::Config,
     serve::{self, StartError},
     webhooks::{
@@ -93,7 +92,7 @@ pub enum WebhookError {
 pub(super) async fn run(config: &Config, command: WebhookCommand) -> Result<String, WebhookError> {
     let database = serve::connect(config).await?;
     serve::migrate(config, &database).await?;
-    let webhooks = serve::open_webhooks(config, &database, &Clock::default())?;
+    let webhooks = serve::open_webhooks(config, &database, &serve::clock(config))?;
     let unknown = |id: String| WebhookError::Unknown(id);
     match command {
         WebhookCommand::Add(AddEndpoint { url, events }) => {

@@ -10,6 +10,7 @@ use crate::server::{
     identity::{Sessions, sign_in_links},
     notices::Notices,
     payments::Payments,
+    requests,
     webhooks::Webhooks,
 };
 
@@ -72,9 +73,10 @@ async fn tidy(state: AppState, now: DateTime<Utc>) -> Result<Done, JobError> {
     let sessions = sessions.delete_expired().await?;
     let quotes = state.quotes.delete_ended(now).await?;
     let webhooks = state.webhooks.forget_old(now).await?;
-    let all = links + sessions + quotes + webhooks;
+    let requests = requests::forget_old(&state.database, now).await?;
+    let all = links + sessions + quotes + webhooks + requests;
     if all > 0 {
-        tracing::info!(links, sessions, quotes, webhooks, "what has ended was deleted");
+        tracing::info!(links, sessions, quotes, webhooks, requests, "what has ended was deleted");
     }
     Ok(Done(all))
 }

@@ -4,24 +4,22 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait,
     sea_query::{Expr, LockBehavior, LockType},
 };
 
 use super::Webhooks;
 use crate::server::{
     clock::to_millis,
-    entity::{outbox, platform_request, webhook_attempt},
+    entity::{outbox, webhook_attempt},
 };
 
-/// How long a message is kept with its attempts after it was taken or given up, and what a request
-/// with an idempotency key has led to.
+/// How long a message is kept with its attempts after it was taken or given up.
 const KEPT: TimeDelta = TimeDelta::days(30);
 /// One transaction deletes no more messages, so that no writer waits for long.
 const DELETED_AT_ONCE: u64 = 500;
 
 impl Webhooks {
-    /// Deletes what is old: messages with their attempts, and requests; says how many.
+    /// Deletes the messages that are old, with their attempts; says how many.
     ///
     /// # Errors
     /// Where the database fails; what was deleted until then is deleted.
@@ -34,29 +32,9 @@ impl Webhooks {
             let some = some.await?;
             forgotten += some;
             if some < DELETED_AT_ONCE {
-                break;
-            }
-        }
-        loop {
-            let some = self.forget_requests(before).await?;
-            forgotten += some;
-            if some < DELETED_AT_ONCE {
                 return Ok(forgotten);
             }
         }
-    }
-
-    async fn forget_requests(&self, before: i64) -> Result<u64, DbErr> {
-        use platform_request::{Column, Entity};
-        let old = Entity::find()
-            .select_only()
-            .column(Column::Key)
-            .filter(Column::At.lt(before))
-            .order_by_asc(Column::At)
-            .limit(DELETED_AT_ONCE)
-            .into_query();
-        let delete = Entity::delete_many().filter(Column::Key.in_subquery(old));
-        Ok(delete.exec(self.database.writer()).await?.rows_affected)
     }
 }
 
