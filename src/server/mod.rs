@@ -18,6 +18,7 @@ pub mod http;
 pub mod identity;
 pub mod jobs;
 pub mod ledger;
+pub mod marks;
 pub mod news;
 pub mod notices;
 pub mod observability;

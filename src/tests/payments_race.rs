@@ -6,8 +6,9 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use recharge::{
     credits::{Credits, PurchaseState},
-    server::jobs::Jobs,
+    server::{entity::mark, jobs::Jobs},
 };
+use sea_orm::EntityTrait;
 use stripe_simulator::{Config, PayOutcome, Simulator, WebhookPolicy};
 
 use crate::{
@@ -19,6 +20,7 @@ use crate::{
 
 on_both_databases!(
     webhook_landing_and_reconciler_at_once_are_one_lot,
+    the_first_runs_of_all_reconcilers_may_be_at_once,
     what_nobody_reports_is_credited_within_a_period_of_the_reconciler,
 );
 
@@ -59,6 +61,24 @@ async fn webhook_landing_and_reconciler_at_once_are_one_lot(shop: Shop) {
     assert!(attempts.clone().count() > 0, "no webhook was sent");
     assert!(attempts.clone().all(|attempt| attempt.status == Some(200)));
     shop.books_agree().await;
+}
+
+/// Nobody has noted yet how far it has read.
+async fn the_first_runs_of_all_reconcilers_may_be_at_once(shop: Shop) {
+    let other = shop.another_process().await;
+    for _ in 0..RACES {
+        mark::Entity::delete_many().exec(shop.test.database.writer()).await.unwrap();
+        let now = || TimeDelta::zero();
+        let (one, two, three, four) = tokio::join!(
+            shop.payments.reconcile(now()),
+            shop.payments.reconcile(now()),
+            other.reconcile(now()),
+            other.reconcile(now()),
+        );
+        for report in [one, two, three, four] {
+            assert!(report.unwrap().is_clean());
+        }
+    }
 }
 
 async fn what_nobody_reports_is_credited_within_a_period_of_the_reconciler(app: TestApp) {

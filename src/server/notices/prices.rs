@@ -4,19 +4,14 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult,
-    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Statement, Value, sea_query::OnConflict,
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect, Statement, Value,
 };
 
 use super::Notices;
 use crate::{
     credits::{AccountId, Credits, Event, Operation, PriceChange, RateCard, Spent},
-    server::{
-        catalogue::Version,
-        clock::to_millis,
-        entity::{account, mark},
-        events,
-    },
+    server::{catalogue::Version, clock::to_millis, entity::account, events, marks},
 };
 
 /// What is priced again.
@@ -71,8 +66,8 @@ impl Notices {
 
     async fn find_concerned(&self, change: &Change<'_>, now: DateTime<Utc>) -> Result<u64, DbErr> {
         let name = format!("price_change:{}", change.new.catalogue.version);
-        let mark = mark::Entity::find_by_id(&name).one(self.database.reader()).await?;
-        let (mut after, mut found) = (mark.map(|mark| mark.value).unwrap_or_default(), 0);
+        let kept = marks::read(self.database.reader(), &name).await?;
+        let (mut after, mut found) = (kept.unwrap_or_default(), 0);
         while after != DONE {
             let accounts = account::Entity::find()
                 .filter(account::Column::Id.gt(after.as_str()))
@@ -176,13 +171,6 @@ async fn write(
     for (account, event) in events {
         written += u64::from(events::record(transaction, account, name, event, now).await?);
     }
-    let row =
-        mark::Model { name: name.to_owned(), value: after.to_owned(), updated_at: to_millis(now) };
-    let mut instead = OnConflict::column(mark::Column::Name);
-    instead.update_columns([mark::Column::Value, mark::Column::UpdatedAt]);
-    mark::Entity::insert(row.into_active_model().reset_all())
-        .on_conflict(instead)
-        .exec_without_returning(transaction)
-        .await?;
+    marks::write(transaction, name, after, now).await?;
     Ok(written)
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use hmac::{Hmac, KeyInit, Mac};
-use sea_orm::{ActiveModelTrait, DbErr, EntityTrait, IntoActiveModel};
+use sea_orm::DbErr;
 use sha2::Sha256;
 
 use super::Notices;
@@ -13,8 +13,8 @@ use crate::{
     credits::{AccountId, Topic},
     server::{
         clock::{from_millis, to_millis},
-        entity::mark,
         identity::random_hex,
+        marks,
     },
 };
 
@@ -124,18 +124,11 @@ impl Notices {
 
     /// The secret that links are signed with: made once, by whoever needs it first.
     async fn secret(&self, now: DateTime<Utc>) -> Result<String, DbErr> {
-        if let Some(mark) = mark::Entity::find_by_id(SECRET).one(self.database.reader()).await? {
-            return Ok(mark.value);
+        if let Some(kept) = marks::read(self.database.reader(), SECRET).await? {
+            return Ok(kept);
         }
-        let value = random_hex::<32>().map_err(|error| DbErr::Custom(error.to_string()))?;
-        let made = mark::Model { name: SECRET.to_owned(), value, updated_at: to_millis(now) };
-        mark::Entity::insert(made.into_active_model().reset_all())
-            .on_conflict_do_nothing_on([mark::Column::Name])
-            .exec_without_returning(self.database.writer())
-            .await?;
-        let kept = mark::Entity::find_by_id(SECRET).one(self.database.writer()).await?;
-        kept.map(|mark| mark.value)
-            .ok_or_else(|| DbErr::RecordNotFound("the secret that was just written".to_owned()))
+        let made = random_hex::<32>().map_err(|error| DbErr::Custom(error.to_string()))?;
+        marks::write_once(self.database.writer(), SECRET, &made, now).await
     }
 }
 

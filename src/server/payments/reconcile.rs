@@ -4,7 +4,7 @@
 //! once, does nothing twice.
 
 use chrono::TimeDelta;
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, IntoActiveModel};
 
 use super::{
     Away, Fulfilment, Payments,
@@ -15,10 +15,7 @@ use super::{
 };
 use crate::{
     credits::PurchaseState,
-    server::{
-        clock::to_millis,
-        entity::{mark, purchase},
-    },
+    server::{clock::to_millis, entity::purchase, marks},
 };
 
 /// Purchases and events that one run looks after: the next run goes on.
@@ -196,27 +193,15 @@ impl Payments {
     }
 
     async fn mark(&self) -> Result<i64, Away> {
-        let row = mark::Entity::find_by_id(MARK).one(self.database.reader()).await?;
+        let kept = marks::read(self.database.reader(), MARK).await?;
         let first = self.clock.now().timestamp() - FIRST_LOOK;
-        Ok(row.and_then(|row| row.value.parse().ok()).unwrap_or(first))
+        Ok(kept.and_then(|kept| kept.parse().ok()).unwrap_or(first))
     }
 
     async fn set_mark(&self, latest: i64) -> Result<(), Away> {
-        let row = mark::Model {
-            name: MARK.to_owned(),
-            value: latest.to_string(),
-            updated_at: to_millis(self.clock.now()),
-        };
+        let now = self.clock.now();
         let written = self.database.write(move |transaction| {
-            let row = row.clone();
-            Box::pin(async move {
-                let known = mark::Entity::find_by_id(MARK).one(transaction).await?;
-                let row = row.into_active_model().reset_all();
-                match known {
-                    Some(_) => row.update(transaction).await.map(|_| ()),
-                    None => row.insert(transaction).await.map(|_| ()),
-                }
-            })
+            Box::pin(async move { marks::write(transaction, MARK, &latest.to_string(), now).await })
         });
         Ok(written.await?)
     }

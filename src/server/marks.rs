@@ -1,0 +1,58 @@
+//! What a reader keeps under a name: how far it has come, or a secret that was made once.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, sea_query::OnConflict,
+};
+
+use super::{clock::to_millis, entity::mark};
+
+/// What is kept under this name.
+///
+/// # Errors
+/// Database errors.
+pub async fn read(connection: &impl ConnectionTrait, name: &str) -> Result<Option<String>, DbErr> {
+    Ok(mark::Entity::find_by_id(name).one(connection).await?.map(|mark| mark.value))
+}
+
+/// Keeps a value under this name, in place of what was there. The last of two writers at once has
+/// its way, the first writing of all included.
+///
+/// # Errors
+/// Database errors.
+pub async fn write(
+    connection: &impl ConnectionTrait,
+    name: &str,
+    value: &str,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let mut instead = OnConflict::column(mark::Column::Name);
+    instead.update_columns([mark::Column::Value, mark::Column::UpdatedAt]);
+    mark::Entity::insert(row(name, value, now).into_active_model().reset_all())
+        .on_conflict(instead)
+        .exec_without_returning(connection)
+        .await?;
+    Ok(())
+}
+
+/// Keeps a value under this name where there is none, and returns the one that is there.
+///
+/// # Errors
+/// Database errors.
+pub async fn write_once(
+    connection: &impl ConnectionTrait,
+    name: &str,
+    value: &str,
+    now: DateTime<Utc>,
+) -> Result<String, DbErr> {
+    mark::Entity::insert(row(name, value, now).into_active_model().reset_all())
+        .on_conflict_do_nothing_on([mark::Column::Name])
+        .exec_without_returning(connection)
+        .await?;
+    let kept = read(connection, name).await?;
+    kept.ok_or_else(|| DbErr::RecordNotFound(format!("the mark {name} that was just written")))
+}
+
+fn row(name: &str, value: &str, now: DateTime<Utc>) -> mark::Model {
+    mark::Model { name: name.to_owned(), value: value.to_owned(), updated_at: to_millis(now) }
+}
