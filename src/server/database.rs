@@ -126,10 +126,15 @@ impl Database {
                     }
                 })
                 // sqlx #4385: a connection may come back inside a transaction. This also finds
-                // out whether it still lives.
+                // out whether it still lives. Without BEGIN, PostgreSQL would warn each time that
+                // there is nothing to roll back; in a failed transaction BEGIN fails, and the
+                // pool opens another connection.
                 .map_sqlx_postgres_before_acquire(|connection, _| {
                     Box::pin(async move {
-                        connection.execute(sqlx::AssertSqlSafe("ROLLBACK")).await.map(|_| true)
+                        connection
+                            .execute(sqlx::AssertSqlSafe("BEGIN; ROLLBACK"))
+                            .await
+                            .map(|_| true)
                     })
                 });
             options
