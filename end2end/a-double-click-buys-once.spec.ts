@@ -55,6 +55,7 @@ test("the button works again for who comes back from Stripe by the browser's own
   await continueToPayment(page).click();
   await expect(pay(page)).toBeVisible();
   await page.goBack();
+  await livePicker(page);
   await expect(continueToPayment(page)).toBeEnabled();
   await preset(page, "5,000").check();
   await terms(page).check();

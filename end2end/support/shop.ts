@@ -14,10 +14,13 @@ export const continueToPayment = (page: Page): Locator => page.getByRole("button
 /** Stripe's button. */
 export const pay = (page: Page): Locator => page.getByRole("button", { name: /^Pay .* \(simulated\)$/ });
 
-/** The form of the package picker, once its island is awake. */
+/**
+ * The form of the package picker, once its island is awake. Leptos wakes islands when the browser is idle, and
+ * Chromium lets a page that it takes for hidden, as it may right after going back, be idle every 10 s only.
+ */
 export async function livePicker(page: Page): Promise<Locator> {
   const form = page.locator("form.buy.is-live");
-  await expect(form).toBeVisible();
+  await expect(form).toBeVisible({ timeout: 20_000 });
   return form;
 }
 

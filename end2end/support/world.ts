@@ -4,6 +4,7 @@ import { copyFile, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { Running, freePort, recharge, root } from "./programs";
 import { Simulator } from "./simulator";
 
@@ -36,11 +37,38 @@ function startSimulator(url: string, server: string, log: string): Running {
   return Running.start("stripe-simulator", ["--addr", new URL(url).host, ...webhook, "--settle-by-control"], {}, log);
 }
 
-/** Makes the database that every world is a copy of. */
+/** How often a job has run in the server at `url`. */
+async function runsOf(job: string, url: string): Promise<number> {
+  const figures = await (await fetch(`${url}/metrics`)).text();
+  return Number(figures.match(new RegExp(`^recharge_job_runs_total\\{job="${job}"\\} (\\d+)`, "m"))?.[1] ?? 0);
+}
+
+async function untilRun(job: string, times: number, url: string): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  while ((await runsOf(job, url)) < times) {
+    if (Date.now() > deadline) throw new Error(`${job} has not run ${times} times`);
+    await pause(100);
+  }
+}
+
+/**
+ * Makes the database that every world is a copy of, as a server leaves it that has run for a while: it has
+ * reminded of what expires soon, and that is in the inboxes. Else a test might be told of it in its midst.
+ */
 export async function makeTemplate(database: string): Promise<void> {
-  const told = settings(database, "http://127.0.0.1:3000", "http://127.0.0.1:12111");
+  const [url, nobody] = [`http://127.0.0.1:${await freePort()}`, `http://127.0.0.1:${await freePort()}`];
+  const told = settings(database, url, nobody);
   await recharge(told, "migrate");
   await recharge(told, "seed");
+  const server = Running.start("recharge", [], told, join(dirname(database), "server.log"));
+  try {
+    await server.ready(`${url}/readyz`);
+    await untilRun("reminders", 1, url);
+    // The run that is under way may have begun before.
+    await untilRun("notices", (await runsOf("notices", url)) + 2, url);
+  } finally {
+    await server.stop();
+  }
 }
 
 export class World {
