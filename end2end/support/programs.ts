@@ -54,11 +54,16 @@ export class Running {
   }
 
   /** Waits until GET `url` succeeds. */
-  async ready(url: string, withinMs = 20_000): Promise<void> {
+  ready(url: string): Promise<void> {
+    return this.until("ready", () => answers(url));
+  }
+
+  /** Waits until it is what is asked for. */
+  async until(what: string, isSo: () => Promise<boolean>, withinMs = 20_000): Promise<void> {
     const deadline = Date.now() + withinMs;
-    while (!(await answers(url))) {
-      if (this.ended) throw new Error(`${this.name} ended before it was ready:\n${await this.output()}`);
-      if (Date.now() > deadline) throw new Error(`${this.name} was not ready within ${withinMs} ms:\n${await this.output()}`);
+    while (!(await isSo())) {
+      if (this.ended) throw new Error(`${this.name} ended before it was ${what}:\n${await this.output()}`);
+      if (Date.now() > deadline) throw new Error(`${this.name} was not ${what} within ${withinMs} ms:\n${await this.output()}`);
       await pause(25);
     }
   }

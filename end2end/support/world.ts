@@ -4,7 +4,6 @@ import { copyFile, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
 import { Running, freePort, recharge, root } from "./programs";
 import { Simulator } from "./simulator";
 
@@ -43,14 +42,6 @@ async function runsOf(job: string, url: string): Promise<number> {
   return Number(figures.match(new RegExp(`^recharge_job_runs_total\\{job="${job}"\\} (\\d+)`, "m"))?.[1] ?? 0);
 }
 
-async function untilRun(job: string, times: number, url: string): Promise<void> {
-  const deadline = Date.now() + 60_000;
-  while ((await runsOf(job, url)) < times) {
-    if (Date.now() > deadline) throw new Error(`${job} has not run ${times} times`);
-    await pause(100);
-  }
-}
-
 /**
  * Makes the database that every world is a copy of, as a server leaves it that has run for a while: it has
  * reminded of what expires soon, and that is in the inboxes. Else a test might be told of it in its midst.
@@ -63,9 +54,10 @@ export async function makeTemplate(database: string): Promise<void> {
   const server = Running.start("recharge", [], told, join(dirname(database), "server.log"));
   try {
     await server.ready(`${url}/readyz`);
-    await untilRun("reminders", 1, url);
+    await server.until("done with reminding", async () => (await runsOf("reminders", url)) > 0, 60_000);
     // The run that is under way may have begun before.
-    await untilRun("notices", (await runsOf("notices", url)) + 2, url);
+    const before = await runsOf("notices", url);
+    await server.until("done with telling", async () => (await runsOf("notices", url)) >= before + 2, 60_000);
   } finally {
     await server.stop();
   }

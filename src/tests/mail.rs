@@ -1,7 +1,7 @@
 //! Mail, in a real conversation with a mail server: each arrives, once, whatever becomes of the
 //! server meanwhile.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use axum::http::StatusCode;
 use chrono::TimeDelta;
@@ -15,6 +15,7 @@ use crate::{
     app::TestApp,
     commands::credits,
     databases::on_both_databases,
+    logging::Logged,
     mailbox::{self, Does, Mail, MailServer},
 };
 
@@ -83,10 +84,7 @@ async fn without_a_mail_server_every_mail_is_a_file(app: TestApp) {
 }
 
 async fn a_wrong_mail_server_is_said_once_and_everything_else_goes_on(app: TestApp) {
-    let log = tempfile::NamedTempFile::new().unwrap();
-    let written = Arc::new(log.reopen().unwrap());
-    let logging = tracing_subscriber::fmt().with_ansi(false).with_writer(written).finish();
-    let _logging = tracing::subscriber::set_default(logging);
+    let logged = Logged::new();
     // Nobody takes mail there.
     let app = app.with_settings(&["--smtp-url=smtp://127.0.0.1:1?timeout=1", FROM]).await;
     let mut customer = app.customer().await;
@@ -102,7 +100,7 @@ async fn a_wrong_mail_server_is_said_once_and_everything_else_goes_on(app: TestA
     }
     let told = customer.get("/metrics").await.body;
     assert!(told.contains("recharge_mail_server_away 1"), "{told}");
-    let log = std::fs::read_to_string(log.path()).unwrap();
+    let log = logged.text();
     assert_eq!(log.matches("mail can't be sent").count(), 1, "{log}");
 }
 

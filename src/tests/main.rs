@@ -44,6 +44,7 @@ mod ledger_search;
 mod ledger_writer;
 mod live_load;
 mod live_page;
+mod logging;
 mod machines;
 mod mail;
 mod mail_kinds;

@@ -3,10 +3,7 @@
 use chrono::TimeDelta;
 use recharge::{
     credits::{Purchase, PurchaseState},
-    server::{
-        clock::to_millis,
-        entity::{mark, purchase},
-    },
+    server::{clock::to_millis, entity::purchase, marks},
 };
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 use stripe_simulator::{Fault, PayOutcome, Settlement, WebhookPolicy};
@@ -35,13 +32,8 @@ fn charged_at(shop: &Shop, purchase: &Purchase) -> i64 {
 async fn no_events(shop: &Shop) {
     shop.stripe.webhooks(WebhookPolicy::drop_all());
     let later = shop.clock.now() + TimeDelta::days(1);
-    let mark = mark::Model {
-        name: "stripe_events".to_owned(),
-        value: later.timestamp().to_string(),
-        updated_at: 0,
-    };
-    let mark = mark.into_active_model().reset_all();
-    mark::Entity::insert(mark).exec_without_returning(shop.test.database.writer()).await.unwrap();
+    let (writer, later) = (shop.test.database.writer(), later.timestamp().to_string());
+    marks::write(writer, "stripe_events", &later, shop.clock.now()).await.unwrap();
 }
 
 async fn paid_is_when_stripe_charged_and_not_when_we_heard_of_it(shop: Shop) {
