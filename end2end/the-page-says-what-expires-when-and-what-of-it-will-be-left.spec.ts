@@ -19,6 +19,8 @@ test.describe("with a history", () => {
 
   test("as the days pass the lot comes nearer, and what is left of it then is forfeited with a row", async ({ page, world }) => {
     const at = async (days: number) => {
+      // An open page would ask for what is new while nobody is there to answer.
+      await page.goto("about:blank");
       await world.stopServer();
       await world.startServer({ CLOCK_AHEAD_DAYS: String(days) });
       await page.goto("/settings/credits#lots");
