@@ -20,6 +20,9 @@ use std::{error::Error, process::ExitCode};
 use plan::Plan;
 use store::{Kind, Store};
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 type Answer<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 #[tokio::main(flavor = "multi_thread")]

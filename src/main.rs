@@ -5,6 +5,9 @@ use std::{num::NonZero, process::ExitCode, thread};
 use clap::Parser;
 use recharge::server::command_line::CommandLine;
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Rendering may wait for other rendering on the same thread; with fewer it could wait for ever.
 const FEWEST_THREADS: usize = 4;
 

@@ -35,7 +35,7 @@ on_both_databases!(
 pub const FROM: &str = "--mail-from=Recharge <credits@recharge.test>";
 
 /// Mail about something that always matters, waiting in the outbox.
-async fn waiting(app: &TestApp, account: &AccountId, cause: &str) {
+pub async fn waiting(app: &TestApp, account: &AccountId, cause: &str) {
     let event = Event::AutoRechargePaused { reason: format!("Because of {cause}.") };
     let (database, now) = (&app.database, app.clock.now());
     events::record(database.writer(), account, cause, &event, now).await.unwrap();
@@ -53,7 +53,7 @@ pub async fn with_server(app: &TestApp, server: &MailServer) -> (TestApp, Accoun
     (app, account)
 }
 
-async fn stored(app: &TestApp) -> Vec<outbox::Model> {
+pub async fn stored(app: &TestApp) -> Vec<outbox::Model> {
     outbox::Entity::find().all(app.database.reader()).await.unwrap()
 }
 

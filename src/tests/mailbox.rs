@@ -6,11 +6,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream},
-    task::JoinSet,
-};
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_rustls::TlsAcceptor;
+
+use crate::mail_conversation::receive;
 
 /// What the server does with a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +28,21 @@ pub enum Does {
     TakeAndSayNothing,
 }
 
+/// How the server encrypts.
+#[derive(Clone)]
+pub enum Encrypts {
+    Never,
+    FromTheFirstByte(TlsAcceptor),
+    OnceAsked(TlsAcceptor),
+}
+
+/// A command as it arrived.
+#[derive(Clone, Debug)]
+pub struct Command {
+    pub line: String,
+    pub is_encrypted: bool,
+}
+
 /// A message as it arrived.
 #[derive(Clone, Debug)]
 pub struct Mail {
@@ -40,10 +54,12 @@ pub struct Mail {
     pub html: String,
 }
 
+/// What the server is to do, and what it was told.
 #[derive(Default)]
-struct State {
-    mails: Vec<Mail>,
-    does: VecDeque<Does>,
+pub struct State {
+    pub mails: Vec<Mail>,
+    pub does: VecDeque<Does>,
+    pub commands: Vec<Command>,
     connections: usize,
 }
 
@@ -66,6 +82,14 @@ impl MailServer {
     }
 
     pub async fn start_at(address: SocketAddr) -> Self {
+        Self::listen(address, Encrypts::Never).await
+    }
+
+    pub async fn that(encrypts: Encrypts) -> Self {
+        Self::listen("127.0.0.1:0".parse().unwrap(), encrypts).await
+    }
+
+    async fn listen(address: SocketAddr, encrypts: Encrypts) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::<Mutex<State>>::default();
@@ -75,8 +99,8 @@ impl MailServer {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 shared.lock().unwrap().connections += 1;
-                let state = Arc::clone(&shared);
-                conversations.spawn(async move { converse(stream, &state).await });
+                let (state, encrypts) = (Arc::clone(&shared), encrypts.clone());
+                conversations.spawn(async move { receive(stream, &encrypts, &state).await });
             }
         });
         Self { address, state, task }
@@ -91,6 +115,11 @@ impl MailServer {
         self.state().mails.clone()
     }
 
+    /// All that was said to it, but for the messages.
+    pub fn commands(&self) -> Vec<Command> {
+        self.state().commands.clone()
+    }
+
     pub fn connections(&self) -> usize {
         self.state().connections
     }
@@ -103,56 +132,6 @@ impl MailServer {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
-}
-
-/// A conversation; none where the client goes away.
-async fn converse(stream: TcpStream, state: &Mutex<State>) -> Option<()> {
-    let (reader, mut writer) = stream.into_split();
-    let mut lines = BufReader::new(reader).lines();
-    writer.write_all(b"220 test\r\n").await.ok()?;
-    let (mut does, mut from, mut to) = (Does::Take, String::new(), String::new());
-    while let Some(line) = lines.next_line().await.ok()? {
-        let verb = line.to_ascii_uppercase();
-        let answer = match &verb {
-            _ if verb.starts_with("EHLO") => "250 test",
-            _ if verb.starts_with("MAIL FROM:") => {
-                does = state.lock().unwrap().does.pop_front().unwrap_or(Does::Take);
-                from = address(&line);
-                if let Does::AnswerSender(answer) = does { answer } else { "250 fine" }
-            }
-            _ if verb.starts_with("RCPT TO:") => {
-                to = address(&line);
-                if let Does::AnswerRecipient(answer) = does { answer } else { "250 fine" }
-            }
-            _ if verb == "DATA" => {
-                writer.write_all(b"354 go on\r\n").await.ok()?;
-                let mut content = String::new();
-                while let Some(line) = lines.next_line().await.ok()?.filter(|line| line != ".") {
-                    content.push_str(line.strip_prefix('.').unwrap_or(&line));
-                    content.push('\n');
-                }
-                if let Does::AnswerContent(answer) = does {
-                    answer
-                } else {
-                    let mail = read(&content, from.clone(), to.clone());
-                    state.lock().unwrap().mails.push(mail);
-                    match does {
-                        Does::TakeAndVanish => return None,
-                        Does::TakeAndSayNothing => std::future::pending().await,
-                        _ => "250 taken",
-                    }
-                }
-            }
-            _ if verb == "QUIT" => "221 bye",
-            _ => "250 fine",
-        };
-        writer.write_all(format!("{answer}\r\n").as_bytes()).await.ok()?;
-    }
-    Some(())
-}
-
-fn address(line: &str) -> String {
-    line.split(['<', '>']).nth(1).unwrap_or_default().to_owned()
 }
 
 /// Reads a message with two parts, text and HTML.

@@ -10,13 +10,14 @@ use recharge::{
         webhooks::{AddError, Kinds, Settings, UrlProblem, Webhooks},
     },
 };
-use rustls::{RootCertStore, ServerConfig, crypto::ring, pki_types::PrivateKeyDer};
+use rustls::RootCertStore;
 use sea_orm::EntityTrait;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
     api::account_with,
     app::TestApp,
+    certificates::Certified,
     databases::on_both_databases,
     webhooks_hearing::{
         Hearing, Names, at_home, attempts, happens, listen, messages, process, webhooks_of,
@@ -117,16 +118,7 @@ async fn an_endpoint_that_was_added_when_more_was_allowed_is_not_told(app: TestA
 
 /// A server with a certificate for `hooks.example` that nobody has vouched for but itself.
 async fn secure_server() -> (u16, RootCertStore) {
-    let made = rcgen::generate_simple_self_signed(["hooks.example".to_owned()]).unwrap();
-    let certificate = made.cert.der().clone();
-    let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.clone()], key)
-        .unwrap();
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let Certified { acceptor, certificate } = Certified::new("hooks.example");
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -139,7 +131,7 @@ async fn secure_server() -> (u16, RootCertStore) {
         }
     });
     let mut roots = RootCertStore::empty();
-    roots.add(certificate).unwrap();
+    roots.add(certificate.der().clone()).unwrap();
     (port, roots)
 }
 

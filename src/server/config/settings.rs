@@ -44,7 +44,8 @@ pub struct Settings {
     pub terms_url: Option<String>,
 
     /// The mail server: smtp://USER:PASSWORD@HOST:PORT, or smtps:// for encryption from the first
-    /// byte; without it every mail is a file in MAIL_FOLDER
+    /// byte; ?ca=FILE trusts an authority of your own; without it every mail is a file in
+    /// MAIL_FOLDER
     #[arg(long, env, global = true, hide_env_values = true)]
     pub smtp_url: Option<String>,
 

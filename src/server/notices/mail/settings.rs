@@ -1,10 +1,15 @@
 //! How mail goes out: over SMTP, or into files.
 
-use std::{net::Ipv4Addr, path::PathBuf, time::Duration};
+use std::{fs, net::Ipv4Addr, path::PathBuf, time::Duration};
 
 use lettre::{
     message::Mailbox,
-    transport::smtp::{authentication::Credentials, extension::ClientId},
+    transport::smtp::{
+        Error,
+        authentication::Credentials,
+        client::{Certificate, TlsParameters},
+        extension::ClientId,
+    },
 };
 use url::{Host, Url};
 
@@ -15,6 +20,9 @@ const NOBODY: &str = "Recharge <recharge@localhost>";
 
 /// How long a server may take for one message.
 const USUAL_PATIENCE_S: u64 = 30;
+
+/// What a certificate in a file begins with (RFC 7468, section 5.1).
+const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 /// How mail goes out, and from whom.
 #[derive(Clone, Debug)]
@@ -44,6 +52,8 @@ pub struct Server {
     pub(super) encryption: Encryption,
     pub(super) hello: ClientId,
     pub(super) patience: Duration,
+    /// Who may vouch for the server, beside the authorities of the web.
+    authority: Option<Certificate>,
     user: String,
     password: Option<Secret>,
 }
@@ -95,8 +105,8 @@ impl MailSettings {
 }
 
 impl Server {
-    /// Reads `smtp://USER:PASSWORD@HOST:PORT?tls=required&timeout=30`, or `smtps://` for encryption
-    /// from the first byte.
+    /// Reads `smtp://USER:PASSWORD@HOST:PORT?tls=required&timeout=30&ca=FILE`, or `smtps://` for
+    /// encryption from the first byte.
     fn parse(text: &str) -> Result<Self, String> {
         let url = Url::parse(text).map_err(|error| format!("is no address: {error}"))?;
         let host = url.host().ok_or("must name a host, such as smtp://mail.example.com:587")?;
@@ -128,21 +138,44 @@ impl Server {
         let seconds =
             seconds.unwrap_or(Some(USUAL_PATIENCE_S)).ok_or("may say timeout=1 to timeout=60")?;
         let usual = if encryption == Encryption::Always { 465 } else { 587 };
-        Ok(Self {
+        let server = Self {
             host: url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned(),
             port: url.port().unwrap_or(usual),
             encryption,
             hello: ClientId::default(),
             patience: Duration::from_secs(seconds),
+            authority: asked("ca").map(|file| authority(&file)).transpose()?,
             user: decoded(url.username())?,
             password: password.as_deref().map(Secret::new),
-        })
+        };
+        // What can't be used is said now, not with the first mail.
+        server.tls().map_err(|error| format!("can't be encrypted: {error}"))?;
+        Ok(server)
+    }
+
+    /// How its connection is encrypted: to a server with a certificate for this name alone.
+    pub(super) fn tls(&self) -> Result<TlsParameters, Error> {
+        let tls = TlsParameters::builder(self.host.clone());
+        match &self.authority {
+            Some(authority) => tls.add_root_certificate(authority.clone()).build(),
+            None => tls.build(),
+        }
     }
 
     pub(super) fn credentials(&self) -> Option<Credentials> {
         let password = self.password.as_ref()?.reveal().to_owned();
         Some(Credentials::new(self.user.clone(), password))
     }
+}
+
+/// Reads the certificates of somebody's own authority.
+fn authority(file: &str) -> Result<Certificate, String> {
+    let no_use = |why: &str| format!("says ca={file}, a file that {why}");
+    let text = fs::read(file).map_err(|error| no_use(&format!("can't be read: {error}")))?;
+    if !text.windows(CERTIFICATE.len()).any(|part| part == CERTIFICATE) {
+        return Err(no_use("holds no certificate in PEM form"));
+    }
+    Certificate::from_pem(&text).map_err(|_| no_use("holds a broken certificate"))
 }
 
 /// A part of an address without its `%40`.
@@ -192,6 +225,8 @@ mod tests {
             "smtp://",
             "smtp://h?tls=no",
             "smtp://h?timeout=0",
+            "smtps://h?ca=not/there.pem",
+            "smtps://h?ca=Cargo.toml",
         ] {
             let why = server(url).unwrap_err();
             assert!(!why.is_empty() && !why.ends_with('.'), "{url}: {why}");

@@ -11,7 +11,7 @@ use lettre::{
     transport::smtp::{
         Error,
         authentication::DEFAULT_MECHANISMS,
-        client::{AsyncSmtpConnection, TlsParameters},
+        client::AsyncSmtpConnection,
         commands::{Data, Mail, Rcpt, Rset},
     },
 };
@@ -91,9 +91,8 @@ impl Conversation {
 }
 
 async fn connect(server: &Server) -> Result<AsyncSmtpConnection, Error> {
-    let parameters = || TlsParameters::new(server.host.clone());
     let first = match server.encryption {
-        Encryption::Always => Some(parameters()?),
+        Encryption::Always => Some(server.tls()?),
         Encryption::Required | Encryption::Offered => None,
     };
     let address = (server.host.as_str(), server.port);
@@ -111,7 +110,7 @@ async fn connect(server: &Server) -> Result<AsyncSmtpConnection, Error> {
         Encryption::Offered => connection.can_starttls(),
     };
     if starts {
-        connection.starttls(parameters()?, &server.hello).await?;
+        connection.starttls(server.tls()?, &server.hello).await?;
     }
     if let Some(credentials) = server.credentials() {
         connection.auth(DEFAULT_MECHANISMS, &credentials).await?;
