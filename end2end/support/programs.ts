@@ -13,13 +13,23 @@ export const root = resolve(__dirname, "../..");
 /** A program of the debug build. */
 export const program = (name: string) => join(root, "target/debug", name);
 
-/** A port on which nothing listens right now. */
+/** Each worker has ports of its own, below those that systems give to outgoing connections. */
+const ports = { first: 12_000 + Number(process.env.TEST_PARALLEL_INDEX ?? 8) * 2_000, next: Math.floor(Math.random() * 2_000) };
+
+/** A port on which nothing listens, and that nobody else is given soon. */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address() as { port: number };
-  await new Promise((done) => server.close(done));
-  return port;
+  for (;;) {
+    const port = ports.first + (ports.next++ % 2_000);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((done) => {
+    const server = createServer();
+    server.once("error", () => done(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => done(true)));
+  });
 }
 
 /** The surroundings of a program: only what it needs, so that nobody's own settings change a test. */

@@ -83,6 +83,13 @@ impl CapUse {
     }
 }
 
+/// Whether so much of a cap is used that its owner should look at it.
+#[must_use]
+pub fn is_nearly_used(cap: Credits, used: Credits) -> bool {
+    let least = TOLD_PERCENT.into_iter().min().unwrap_or(100);
+    cap.is_positive() && is_at(used, cap, least)
+}
+
 /// Whether so much of a cap is used.
 fn is_at(used: Credits, cap: Credits, percent: u8) -> bool {
     let (used, cap) = (i128::from(used.thousandths()), i128::from(cap.thousandths()));

@@ -25,6 +25,9 @@ pub enum Event {
     Recovered {
         /// What is there, held credits included.
         balance: Credits,
+        /// The threshold, where the balance is still below it.
+        #[serde(default)]
+        low_at: Option<Credits>,
     },
     /// Credits expire soon.
     Expiring {

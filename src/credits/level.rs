@@ -65,9 +65,10 @@ impl Watch {
         match (before, self.level) {
             (Level::Fine, Level::Low) => self.low_at.map(|low_at| Event::Low { balance, low_at }),
             (Level::Fine | Level::Low, Level::Empty) => Some(Event::Depleted),
-            (Level::Low, Level::Fine) | (Level::Empty, Level::Low | Level::Fine) => {
-                Some(Event::Recovered { balance })
+            (Level::Low | Level::Empty, Level::Fine) => {
+                Some(Event::Recovered { balance, low_at: None })
             }
+            (Level::Empty, Level::Low) => Some(Event::Recovered { balance, low_at: self.low_at }),
             (Level::Fine, Level::Fine)
             | (Level::Low, Level::Low)
             | (Level::Empty, Level::Empty) => None,
@@ -99,8 +100,8 @@ mod tests {
             None,
             Some(Event::Depleted),
             None,
-            Some(Event::Recovered { balance: some }),
-            Some(Event::Recovered { balance: fine }),
+            Some(Event::Recovered { balance: some, low_at: Some(fine) }),
+            Some(Event::Recovered { balance: fine, low_at: None }),
             None,
         ];
         assert_eq!(told, expected);

@@ -37,7 +37,7 @@ pub use auto_recharge::{
     AutoRecharge, CONSENT_VERSION, PastRecharge, PauseReason, RechargeForm, RechargePlan,
     RechargeProblems, Refill, Rest, RestReason, SavedCard, month_of,
 };
-pub use caps::{CapUse, Caps};
+pub use caps::{CapUse, Caps, is_nearly_used};
 pub use catalogue::{Catalogue, CatalogueError, Package, WorthExample};
 pub use command::{Captured, Command, HoldTime, Refusal, ReleaseReason, Validity};
 pub use cycle::{Cycle, expires_after_one_year, start_of_day};

@@ -57,6 +57,21 @@ impl PurchaseState {
         }
     }
 
+    /// The state in a word or two, the same on every page.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Started => "Not started",
+            Self::Open => "Waiting for payment",
+            Self::Processing => "Confirming",
+            Self::Credited => "Credited",
+            Self::Failed => "Failed",
+            Self::Cancelled => "Cancelled",
+            Self::Expired => "Expired",
+            Self::NeedsReview => "In review",
+        }
+    }
+
     /// Whether the page may stop waiting for news.
     #[must_use]
     pub const fn is_final(self) -> bool {

@@ -26,6 +26,7 @@ on_both_databases!(
     what_the_server_does_not_take_now_is_tried_again,
     who_is_refused_for_good_gets_nothing_and_holds_up_nobody,
     an_answer_that_is_lost_leads_to_the_same_message_again,
+    whom_the_server_hangs_up_on_holds_up_nobody_else,
     a_server_that_says_nothing_is_not_waited_for,
     after_three_days_nobody_waits_for_a_mail,
     who_unsubscribes_while_a_mail_waits_does_not_get_it,
@@ -175,11 +176,48 @@ async fn an_answer_that_is_lost_leads_to_the_same_message_again(app: TestApp) {
     server.will(&[Does::TakeAndVanish]);
     waiting(&app, &account, "a").await;
     waiting(&app, &account, "b").await;
-    assert_eq!(send(&app).await.sent, 0, "nobody knows whether the server is there");
-    app.clock.advance(TimeDelta::seconds(20));
-    assert_eq!(send(&app).await.sent, 2);
+    assert_eq!(send(&app).await, Delivered { sent: 1, waiting: 1, given_up: 0 });
+    app.clock.advance(TimeDelta::seconds(40));
+    assert_eq!(send(&app).await.sent, 1);
     let mails = server.mails();
     assert_eq!((mails.len(), ids(&mails).len()), (3, 2), "the copy has the id of the first");
+}
+
+async fn whom_the_server_hangs_up_on_holds_up_nobody_else(app: TestApp) {
+    let server = MailServer::start().await;
+    let (app, first) = with_server(&app, &server).await;
+    let mut accounts = vec![first];
+    for _ in 0..6 {
+        accounts.push(app.customer().await.account.unwrap());
+    }
+    for account in &accounts {
+        waiting(&app, account, "a").await;
+    }
+    let mut to: Vec<_> = stored(&app).await;
+    to.sort_by(|one, other| one.id.cmp(&other.id));
+    let to: Vec<_> = to.into_iter().map(|row| row.target).collect();
+    // One alone is passed by.
+    server.hangs_up_on(&to[..1]);
+    assert_eq!(send(&app).await, Delivered { sent: 6, waiting: 1, given_up: 0 });
+    assert!(!app.state.notices.counters().is_away(), "the server can be used");
+    // After two in a row nobody knows; the next time those who wait for them come first.
+    server.hangs_up_on(&to[..2]);
+    for account in &accounts[1..] {
+        waiting(&app, account, "b").await;
+    }
+    assert_eq!(send(&app).await, Delivered { sent: 5, waiting: 1, given_up: 0 });
+    app.clock.advance(TimeDelta::minutes(5));
+    for account in &accounts[2..] {
+        waiting(&app, account, "c").await;
+    }
+    assert_eq!(send(&app).await, Delivered { sent: 0, waiting: 7, given_up: 0 });
+    assert!(app.state.notices.counters().is_away());
+    app.clock.advance(TimeDelta::seconds(15));
+    assert_eq!(send(&app).await, Delivered { sent: 5, ..Delivered::default() });
+    assert!(!app.state.notices.counters().is_away());
+    server.hangs_up_on(&[]);
+    app.clock.advance(TimeDelta::minutes(15));
+    assert_eq!(send(&app).await, Delivered { sent: 2, ..Delivered::default() });
 }
 
 async fn a_server_that_says_nothing_is_not_waited_for(app: TestApp) {
@@ -191,7 +229,7 @@ async fn a_server_that_says_nothing_is_not_waited_for(app: TestApp) {
     assert_eq!(send(&app).await.waiting, 1);
     assert!(started.elapsed() < std::time::Duration::from_secs(10));
     assert!(app.state.notices.counters().is_away());
-    app.clock.advance(TimeDelta::seconds(20));
+    app.clock.advance(TimeDelta::seconds(40));
     assert_eq!(send(&app).await.sent, 1);
     assert_eq!((server.mails().len(), ids(&server.mails()).len()), (2, 1));
     assert_eq!(server.connections(), 2, "the one that said nothing is not used again");

@@ -99,6 +99,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
         }
         if verb.starts_with("RCPT TO:") {
             self.to = address(line);
+            if self.state.lock().unwrap().hangs_up_on.contains(&self.to) {
+                return "421 too much at once";
+            }
             if let Does::AnswerRecipient(answer) = self.does {
                 return answer;
             }

@@ -27,7 +27,7 @@ fn one_of_each(now: DateTime<Utc>) -> Vec<Event> {
     vec![
         Event::Low { balance: credits(99), low_at: credits(100) },
         Event::Depleted,
-        Event::Recovered { balance: credits(500) },
+        Event::Recovered { balance: credits(500), low_at: None },
         Event::Expiring { amount: credits(1_240), expires_at: now + TimeDelta::days(30), days: 30 },
         Event::CapReached {
             operation: Some(Operation::Backtest),

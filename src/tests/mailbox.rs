@@ -60,6 +60,7 @@ pub struct State {
     pub mails: Vec<Mail>,
     pub does: VecDeque<Does>,
     pub commands: Vec<Command>,
+    pub hangs_up_on: Vec<String>,
     connections: usize,
 }
 
@@ -109,6 +110,11 @@ impl MailServer {
     /// What it does with the next messages; with those after them it does nothing special.
     pub fn will(&self, does: &[Does]) {
         self.state().does.extend(does);
+    }
+
+    /// For these recipients it has no time, however often it is asked, and ends the conversation.
+    pub fn hangs_up_on(&self, recipients: &[String]) {
+        self.state().hangs_up_on = recipients.to_vec();
     }
 
     pub fn mails(&self) -> Vec<Mail> {

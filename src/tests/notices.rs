@@ -23,6 +23,8 @@ on_both_databases!(
     ten_crossings_in_a_day_make_one_mail,
     what_is_still_so_after_the_cooldown_is_told_then,
     a_balance_is_told_of_once_when_low_once_at_zero_and_once_when_back,
+    the_last_word_is_not_that_it_is_low_when_it_is_not,
+    what_is_there_again_is_not_called_recovered_below_the_threshold,
     nobody_is_told_of_what_is_over,
     two_processes_tell_of_an_event_once,
     what_nobody_can_read_holds_up_nobody,
@@ -128,6 +130,43 @@ async fn a_balance_is_told_of_once_when_low_once_at_zero_and_once_when_back(app:
     let (mails, notices) = customer.heard().await;
     assert_eq!(mails, [EventKind::Low, EventKind::Depleted]);
     assert_eq!(notices, [EventKind::Low, EventKind::Depleted, EventKind::Recovered]);
+}
+
+async fn the_last_word_is_not_that_it_is_low_when_it_is_not(app: TestApp) {
+    let mut customer = Warned::of(&app).await;
+    customer.does(grant(120)).await;
+    // Told at once, told at once, told a day after the first, told a day after the second.
+    for (hours, command) in [(1, spend(40)), (1, grant(40)), (22, spend(40)), (0, grant(40))] {
+        customer.does(command).await;
+        customer.is_told().await;
+        customer.clock.advance(TimeDelta::hours(hours));
+        customer.is_told().await;
+    }
+    customer.clock.advance(TimeDelta::hours(1));
+    customer.is_told().await;
+    let (low, recovered) = (EventKind::Low, EventKind::Recovered);
+    assert_eq!(customer.heard().await.1, [low, recovered, low, recovered]);
+}
+
+async fn what_is_there_again_is_not_called_recovered_below_the_threshold(app: TestApp) {
+    let mut customer = Warned::of(&app).await;
+    customer.does(grant(120)).await;
+    customer.does(spend(120)).await;
+    customer.is_told().await;
+    customer.does(grant(40)).await;
+    customer.is_told().await;
+    let inbox = customer.notices.inbox(&customer.account, None).await.unwrap();
+    let words = &inbox.notices[0].words;
+    assert_eq!(words.title, "There are credits in your account again");
+    customer.does(grant(1_000)).await;
+    customer.is_told().await;
+    let (depleted, recovered) = (EventKind::Depleted, EventKind::Recovered);
+    assert_eq!(customer.heard().await.1, [depleted, recovered, recovered]);
+    assert!(
+        words.text.contains(
+            "40 credits were there when it rose, still below your threshold of 100 credits"
+        )
+    );
 }
 
 async fn nobody_is_told_of_what_is_over(app: TestApp) {

@@ -28,6 +28,7 @@ on_both_databases!(
     a_customer_chooses_what_they_hear_of_and_it_is_so,
     what_is_out_of_range_is_said_at_its_field_and_changes_nothing,
     a_threshold_in_days_follows_the_pace_and_warns,
+    a_pace_that_was_read_before_does_not_take_the_place_of_what_is_chosen,
     one_click_ends_a_kind_of_mail_without_a_cookie,
     a_forged_or_old_link_changes_nothing,
     notifications_are_for_customers_who_are_signed_in,
@@ -147,6 +148,23 @@ async fn a_threshold_in_days_follows_the_pace_and_warns(app: TestApp) {
     assert_eq!(told(&app).await, (1, 1), "but they last less than a week at the new pace");
     notices.follow_paces(app.clock.now()).await.unwrap();
     assert_eq!(told(&app).await, (1, 1));
+}
+
+async fn a_pace_that_was_read_before_does_not_take_the_place_of_what_is_chosen(app: TestApp) {
+    let account = app.customer().await.account.clone().unwrap();
+    let (ledger, notices, now) = (&app.state.ledger, &app.state.notices, app.clock.now());
+    ledger.execute(&account, "grant", grant(1_000)).await.unwrap();
+    for (low_balance, read, low_at) in [
+        // None has chosen yet, as the pace was read; then seven days.
+        (LowBalance::Below(credits(500)), None, Some(credits(500))),
+        (LowBalance::Never, Some(7), None),
+        (LowBalance::Days(3), Some(7), None),
+        (LowBalance::Days(7), Some(7), Some(credits(70))),
+    ] {
+        notices.prefer(&account, &[].into(), low_balance, now).await.unwrap();
+        ledger.warn_at_pace(&account, credits(70), read, now).await.unwrap();
+        assert_eq!(chosen(&app, &account).await.low_at, low_at, "{low_balance:?}");
+    }
 }
 
 /// The path of the link in the mail that waits.

@@ -35,8 +35,11 @@ pub fn fails_with(output: &Output, part: &str) {
     assert!(said.starts_with("recharge: ") && said.contains(part), "{said}");
 }
 
+/// A port on which nothing listens, below those that systems give to outgoing connections: nobody
+/// else comes by it until it is used.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    let mut ports = std::iter::repeat_with(|| rand::random_range(22_000..28_000));
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 #[test]

@@ -3,8 +3,12 @@
 use chrono::TimeDelta;
 use recharge::{
     credits::{PauseReason, PurchaseState, RechargeForm, RestReason},
-    server::payments::{RechargeAgreed, Recharged, TurnOnError},
+    server::{
+        entity::auto_recharge,
+        payments::{Buyer, RechargeAgreed, Recharged, TurnOnError},
+    },
 };
+use sea_orm::EntityTrait;
 use stripe_simulator::{Fault, PayOutcome};
 
 use crate::{
@@ -12,7 +16,7 @@ use crate::{
     databases::on_both_databases,
     payments_shop::{SOON, Shop},
     prices::prices,
-    recharge_shop::{CHARGE, FAILS, GOOD, agreed, form},
+    recharge_shop::{ASKS, CHARGE, FAILS, GOOD, agreed, form},
 };
 
 on_both_databases!(
@@ -27,6 +31,8 @@ on_both_databases!(
     a_removed_card_is_detached_and_switches_it_off,
     a_card_removed_while_stripe_is_away_is_detached_later,
     another_card_takes_the_place_of_the_first,
+    a_card_that_is_replaced_is_charged_as_its_page_said,
+    a_card_that_nobody_agreed_to_switches_it_off,
     who_switches_it_off_is_not_charged,
     somebody_elses_card_is_not_kept,
     a_card_is_kept_although_nobody_comes_back_from_stripe,
@@ -197,6 +203,8 @@ async fn another_card_takes_the_place_of_the_first(shop: Shop) {
     shop.saves_card(&buyer, GOOD).await;
     let page = shop.recharge_of(&buyer).await;
     assert_eq!(page.paused.unwrap().1, PauseReason::Declined, "a card alone charges nobody");
+    let said = shop.stripe.sessions().pop().unwrap()["custom_text"].to_string();
+    assert!(said.contains("once you let it go on"), "{said}");
     let methods = shop.stripe.all("payment_method");
     assert_eq!(methods[0]["customer"], serde_json::Value::Null);
     assert!(shop.payments.resume_recharge(&buyer.account).await.unwrap());
@@ -204,6 +212,41 @@ async fn another_card_takes_the_place_of_the_first(shop: Shop) {
     assert_eq!(shop.recharges_after(&buyer, TimeDelta::hours(1)).await.credited, 1);
     assert_eq!(shop.charges().pop().unwrap()["payment_method"], methods[1]["id"]);
     shop.charges_agree().await;
+}
+
+/// Which card the words name that were agreed to.
+async fn agreed_to(shop: &Shop, buyer: &Buyer) -> String {
+    let found = auto_recharge::Entity::find_by_id(&buyer.account.0);
+    found.one(shop.test.database.reader()).await.unwrap().unwrap().consent.unwrap()
+}
+
+async fn a_card_that_is_replaced_is_charged_as_its_page_said(shop: Shop) {
+    let buyer = shop.low_customer(FAILS).await;
+    assert!(agreed_to(&shop, &buyer).await.contains("0341"));
+    shop.saves_card(&buyer, GOOD).await;
+    let session = shop.stripe.sessions().pop().unwrap();
+    let said = session["custom_text"]["submit"]["message"].as_str().unwrap();
+    assert!(said.contains("charges it from now on"), "{said}");
+    let page = shop.recharge_of(&buyer).await;
+    assert!(page.is_on && page.paused.is_none());
+    let words = agreed_to(&shop, &buyer).await;
+    assert!(words.contains("4242") && !words.contains("0341"), "{words}");
+    assert_eq!(shop.recharges().await.credited, 1);
+    shop.charges_agree().await;
+}
+
+async fn a_card_that_nobody_agreed_to_switches_it_off(shop: Shop) {
+    let buyer = shop.customer_with_card(GOOD).await;
+    shop.grants(&buyer, 499).await;
+    // Asked for while it is off; meanwhile it is switched on for the other card.
+    shop.payments.save_card(&buyer).await.unwrap();
+    let session = shop.stripe.sessions().pop().unwrap()["id"].as_str().unwrap().to_owned();
+    shop.turns_on(&buyer, &form()).await;
+    shop.stripe.complete_with_card(&session, ASKS).unwrap();
+    assert!(shop.payments.card_saved(&buyer.account, &session).await.unwrap());
+    assert!(!shop.recharge_of(&buyer).await.is_on);
+    assert_eq!(shop.recharges().await, Recharged::default());
+    assert!(shop.charges().is_empty());
 }
 
 async fn who_switches_it_off_is_not_charged(shop: Shop) {

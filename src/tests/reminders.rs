@@ -30,6 +30,8 @@ on_both_databases!(
     running_again_in_many_processes_tells_nothing_twice,
     what_expires_on_one_day_is_one_reminder,
     who_got_credits_for_a_few_days_is_not_reminded_at_once,
+    a_reminder_that_waited_says_how_long_is_left_when_it_is_sent,
+    a_reminder_stays_true_while_anything_of_its_day_is_left,
     reminders_come_page_by_page_and_go_on_where_they_were_cut_off,
 );
 
@@ -122,6 +124,44 @@ async fn each_reminder_is_a_notice_and_a_mail_with_amount_and_date(app: TestApp)
     }
     assert_eq!(server.mails().len(), 4, "one at each of them");
     assert_eq!(notices.inbox(&account, None).await.unwrap().notices.len(), 4);
+}
+
+async fn a_reminder_that_waited_says_how_long_is_left_when_it_is_sent(app: TestApp) {
+    let start = noon(&app);
+    let server = MailServer::start().await;
+    let (app, account) = with_server(&app, &server).await;
+    let expiry = start + Days::new(70);
+    granted(&app, &account, 842, expiry).await;
+    set(&app, expiry - TimeDelta::hours(23));
+    run(&app).await;
+    app.state.notices.tell(app.clock.now()).await.unwrap();
+    // The mail server is back the day after.
+    set(&app, expiry - TimeDelta::hours(3));
+    assert_eq!(send(&app).await.sent, 1);
+    assert_eq!(server.mails()[0].headers["subject"], "842 credits expire today");
+}
+
+async fn a_reminder_stays_true_while_anything_of_its_day_is_left(app: TestApp) {
+    let start = noon(&app);
+    let server = MailServer::start().await;
+    let (app, account) = with_server(&app, &server).await;
+    let expiry = start + Days::new(70);
+    granted(&app, &account, 100, expiry).await;
+    granted(&app, &account, 5_000, expiry + TimeDelta::hours(5)).await;
+    set(&app, expiry - Days::new(7));
+    assert_eq!(run(&app).await, 1);
+    spent(&app, &account, 100).await;
+    app.state.notices.tell(app.clock.now()).await.unwrap();
+    assert_eq!(send(&app).await.sent, 1, "most of it can still be saved");
+    // What is left the day before is used up before anybody is told.
+    set(&app, expiry - TimeDelta::hours(18));
+    assert_eq!(run(&app).await, 1);
+    spent(&app, &account, 5_000).await;
+    app.state.notices.tell(app.clock.now()).await.unwrap();
+    assert_eq!(send(&app).await.sent, 1, "that nothing is left");
+    let subjects = server.mails().into_iter().map(|mail| mail.headers["subject"].clone());
+    let reminders = subjects.filter(|subject| subject.contains("expire"));
+    assert_eq!(reminders.collect::<Vec<_>>(), ["5,100 credits expire in 7 days"]);
 }
 
 async fn nobody_is_reminded_of_nothing(app: TestApp) {
@@ -228,19 +268,18 @@ async fn reminders_come_page_by_page_and_go_on_where_they_were_cut_off(app: Test
     let mut grants = tokio::task::JoinSet::new();
     for account in opened.await.unwrap() {
         let app = app.clone();
-        let until = start + Days::new(90);
+        let until = start + Days::new(90) - TimeDelta::hours(1);
         grants.spawn(async move { granted(&app, &account, 1, until).await });
     }
     grants.join_all().await;
-    set(&app, start + Days::new(45));
+    // All of them today: the first page has been written when the end is noticed.
+    set(&app, start + Days::new(90) - TimeDelta::hours(6));
     let ended = CancellationToken::new();
     ended.cancel();
     let cut_off = (app.database.clone(), ended);
-    // It looks at 60 days one after the other: as often as it is begun, it comes a step further.
     let error = remind(cut_off, app.clock.now()).await.unwrap_err();
     assert_eq!(error.to_string(), "the end came first");
-    let before = told(&app).await.len();
-    assert!(before < ACCOUNTS);
-    assert_eq!(before + usize::try_from(run(&app).await).unwrap(), ACCOUNTS);
+    assert_eq!(told(&app).await.len(), 1_000);
+    assert_eq!(run(&app).await, 200);
     assert_eq!((run(&app).await, told(&app).await.len()), (0, ACCOUNTS));
 }

@@ -80,7 +80,8 @@ async fn the_events_of_an_account_come_in_their_order(app: TestApp) {
         (webhooks_of(&app), Hearing::start().await, somebody(&app).await);
     listen(&webhooks, &hearing).await;
     for balance in 1..=20 {
-        happens(&app, &account, &Event::Recovered { balance: credits(balance) }).await;
+        happens(&app, &account, &Event::Recovered { balance: credits(balance), low_at: None })
+            .await;
     }
     assert_eq!(webhooks.deliver().await.unwrap().taken, 20);
     let heard = hearing.heard();
@@ -97,7 +98,7 @@ async fn an_endpoint_is_told_what_it_asked_for_and_no_more(app: TestApp) {
     webhooks.add(&some.url(), kinds, None).await.unwrap();
     listen(&webhooks, &all).await;
     happens(&app, &account, &Event::Depleted).await;
-    happens(&app, &account, &Event::Recovered { balance: credits(5) }).await;
+    happens(&app, &account, &Event::Recovered { balance: credits(5), low_at: None }).await;
     listen(&webhooks, &late).await;
     webhooks.deliver().await.unwrap();
     let kinds = |hearing: &Hearing| {

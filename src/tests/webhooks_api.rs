@@ -150,7 +150,7 @@ fn one_of_each(at: DateTime<Utc>) -> Vec<Event> {
     vec![
         Event::Low { balance: "99.5".parse().unwrap(), low_at: some },
         Event::Depleted,
-        Event::Recovered { balance: some },
+        Event::Recovered { balance: some, low_at: None },
         Event::Expiring { amount: some, expires_at: at, days: 30 },
         Event::PurchaseCredited { purchase: purchase(), credits: some, expires_at: at },
         Event::PurchaseFailed { purchase: purchase(), credits: some, total, reason: reason() },

@@ -43,11 +43,11 @@ pub fn Recent(
 
 fn line(purchase: Purchase, at: DateTime<FixedOffset>) -> impl IntoView {
     let (class, state) = match purchase.state {
-        PurchaseState::Credited => ("badge badge-good", "Credited"),
+        PurchaseState::Credited => ("badge badge-good", purchase.state.name()),
         PurchaseState::Started | PurchaseState::Open | PurchaseState::Processing => {
             ("badge badge-accent", "Under way")
         }
-        PurchaseState::NeedsReview => ("badge badge-warn", "In review"),
+        PurchaseState::NeedsReview => ("badge badge-warn", purchase.state.name()),
         PurchaseState::Failed | PurchaseState::Cancelled | PurchaseState::Expired => {
             ("badge badge-bad", "Failed")
         }

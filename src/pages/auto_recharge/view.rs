@@ -40,6 +40,7 @@ pub fn AutoRechargeView(
     });
     let paused = recharge.is_on.then_some(recharge.paused).flatten();
     let is_refused = paused.is_some_and(|(_, reason)| reason != PauseReason::Price);
+    let is_paused = paused.is_some();
     let paused = paused.map(|(_, reason)| view! { <Paused reason/> });
     let available = viewer.available;
     let content = match (&step, &recharge.card) {
@@ -71,7 +72,7 @@ pub fn AutoRechargeView(
                 <span class=class>{badge}</span>
             </div>
             <div class="stack recharge">
-                {said.map(|said| view! { <SaidNotice said is_on=recharge.is_on/> })}
+                {said.map(|said| view! { <SaidNotice said is_on=recharge.is_on is_paused/> })}
                 {off}
                 {paused}
                 {content}
@@ -84,9 +85,11 @@ pub fn AutoRechargeView(
 
 /// What came of the last wish.
 #[component]
-fn SaidNotice(said: Said, is_on: bool) -> impl IntoView {
-    let next = if is_on {
-        "It is charged from now on."
+fn SaidNotice(said: Said, is_on: bool, is_paused: bool) -> impl IntoView {
+    let next = if is_on && is_paused {
+        "It is charged once you let auto-recharge go on."
+    } else if is_on {
+        "It is charged from now on, as you agreed to before."
     } else {
         "Nothing is charged yet: choose the amounts below, read what you agree to, and switch it on."
     };

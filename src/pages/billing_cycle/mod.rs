@@ -98,9 +98,11 @@ fn BillingCycleView(page: BillingCyclePage) -> impl IntoView {
                     </p>
                 </div>
             </div>
-            {away}
-            {saved}
-            <CycleForm page/>
+            <div class="stack">
+                {away}
+                {saved}
+                <CycleForm page/>
+            </div>
             <section class="section" aria-labelledby="cycles">
                 <div class="section-head"><h2 id="cycles">"Your cycles"</h2></div>
                 <div class="panel"><Cycles today anchor_day/></div>

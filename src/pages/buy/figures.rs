@@ -53,10 +53,13 @@ pub fn figures(pricing: &Pricing, credits: Option<i64>) -> Vec<Figure> {
     );
     let unused = credits.and_then(|credits| pricing.unused(credits)).filter(|unused| *unused > 0);
     say("unused", unused.map(|unused| format!("about {} at your pace", grouped(about(unused)))));
-    let fitting = unused.and_then(|_| pricing.used_in_a_year());
+    let fitting = unused.and_then(|_| pricing.used_in_a_year()).map(about);
     say(
         "fitting",
-        fitting.map(|fitting| format!("up to about {} credits", grouped(about(fitting)))),
+        fitting.map(|fitting| match fitting {
+            ..=0 => "nothing more than you have".to_owned(),
+            fitting => format!("up to about {} credits more", grouped(fitting)),
+        }),
     );
     say("balance-after", credits.map(|credits| pricing.balance_after(credits).to_string()));
     for (index, cost) in pricing.costs.iter().enumerate() {
@@ -94,7 +97,10 @@ const MISSING: &str = "Enter how many credits you want: the price appears here."
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{components::said, pages::buy::pricing::tests::pricing};
+    use crate::{
+        components::said,
+        pages::buy::pricing::{Outlook, tests::pricing},
+    };
 
     #[test]
     fn an_amount_has_its_lines_its_total_and_what_comes_of_it() {
@@ -109,9 +115,18 @@ mod tests {
         assert_eq!(says("total"), "€1,707.50");
         assert_eq!(says("saving"), "€292.50 (14.6 %)");
         assert_eq!(says("unused"), "about 4,500 at your pace");
-        assert_eq!(says("fitting"), "up to about 35,500 credits");
+        assert_eq!(says("fitting"), "up to about 35,500 credits more");
         assert_eq!(says("balance-after"), "46,996.13");
         assert_eq!((says("worth-0"), says("worth-1")), ("about 800".into(), "about 3,200".into()));
+    }
+
+    #[test]
+    fn who_has_enough_for_the_year_is_told_so() {
+        let mut pricing = pricing(100_000, 10);
+        pricing.outlook =
+            pricing.outlook.map(|outlook| Outlook { starts_at: pricing.expires_at, ..outlook });
+        let fitting = said(&figures(&pricing, Some(500)), "fitting");
+        assert_eq!(fitting.unwrap(), "nothing more than you have");
     }
 
     #[test]

@@ -57,7 +57,7 @@ fn lane(lot: &LotLine, span: Span) -> impl IntoView {
     let left = left.map(|left| {
         // After the end, or where there is no room above the line before it.
         let (anchor, dx, y) =
-            if span.is_late(lot) { ("end", "-4", "22%") } else { ("start", "9", "50%") };
+            if span.is_late(lot) { ("end", "-4", "14%") } else { ("start", "9", "50%") };
         let text = format!("about {} left", estimate(left));
         view! {
             <text class="lane-text" x=format!("{end:.2}%") y=y dx=dx dy="0.35em" text-anchor=anchor>

@@ -130,7 +130,9 @@ pub fn runway(overview: &Overview) -> (String, String) {
             estimate(pace.slowest),
         )
     };
-    (days_from_to(earliest, latest), line)
+    let last = overview.lots.iter().map(|lot| lot.expires_at.date_naive()).max();
+    let ends = if last == Some(latest) { "; the last ones expire then" } else { "" };
+    (days_from_to(earliest, latest), line + ends)
 }
 
 fn days_until(day: NaiveDate, today: NaiveDate) -> String {

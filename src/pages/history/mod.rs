@@ -49,7 +49,8 @@ pub fn HistoryPanel(
     }
     let proof = with_proof.then(|| view! { <Proof filter=filter.clone() rows=page.rows.clone()/> });
     let rows = if page.rows.is_empty() {
-        view! { <NothingFound clear=place.history(&HistoryQuery::default())/> }.into_any()
+        let clear = place.history(&HistoryQuery::default());
+        view! { <NothingFound filter=filter.clone() clear/> }.into_any()
     } else {
         let (place, page, query) = (place.clone(), page.clone(), query.clone());
         view! { <HistoryTable place page query/> }.into_any()
@@ -69,10 +70,16 @@ pub fn HistoryPanel(
 }
 
 #[component]
-fn NothingFound(clear: String) -> impl IntoView {
+fn NothingFound(filter: HistoryFilter, clear: String) -> impl IntoView {
+    let is_backwards = matches!((filter.from, filter.to), (Some(from), Some(to)) if from > to);
+    let words = if is_backwards {
+        "The first day is after the last one: swap them."
+    } else {
+        "Nothing in the history fits this filter. Try fewer filters, or a longer time."
+    };
     view! {
         <Empty glyph=Glyph::Search title="No rows match">
-            <p>"Nothing in the history fits this filter. Look for less, or for a longer time."</p>
+            <p>{words}</p>
             <a class="button" href=clear>"Clear the filter"</a>
         </Empty>
     }

@@ -48,6 +48,8 @@ pub struct Status {
     pub actions: Vec<Action>,
     /// Started, paid, confirmed, credited.
     pub steps: [Progress; 4],
+    /// What the step that is under way waits for, or how long it takes.
+    pub wait: &'static str,
 }
 
 impl Status {
@@ -82,7 +84,7 @@ fn started(reason: &str) -> Status {
         _ => (Tone::Bad, "The payment service can\u{2019}t be reached."),
     };
     Status {
-        badge: "Not started",
+        badge: PurchaseState::Started.name(),
         tone,
         title: title.to_owned(),
         explanation:
@@ -90,6 +92,7 @@ fn started(reason: &str) -> Status {
                 .to_owned(),
         actions: vec![Action::Pay("Try again"), Action::Cancel],
         steps: [Progress::Done, Progress::Ahead, Progress::Ahead, Progress::Ahead],
+        wait: "",
     }
 }
 
@@ -106,18 +109,20 @@ fn asked(reason: &str) -> Status {
         explanation: format!("{explanation} It is never charged twice for this."),
         actions: vec![Action::Check],
         steps: [Progress::Done, Progress::Now, Progress::Ahead, Progress::Ahead],
+        wait: "usually under 10 seconds",
     }
 }
 
 /// An auto-recharge that brought nothing.
 fn refused(reason: &str) -> Status {
     Status {
-        badge: "Failed",
+        badge: PurchaseState::Failed.name(),
         tone: Tone::Bad,
         title: "Auto-recharge could not charge your card.".to_owned(),
         explanation: format!("{reason} What to do stands in Settings, Auto-recharge."),
         actions: vec![Action::BuyAgain, Action::Check],
         steps: [Progress::Done, Progress::Never, Progress::Never, Progress::Never],
+        wait: "",
     }
 }
 
@@ -139,12 +144,13 @@ fn open(arrival: Arrival) -> Status {
         ),
     };
     Status {
-        badge: "Waiting for payment",
+        badge: PurchaseState::Open.name(),
         tone: Tone::Info,
         title: title.to_owned(),
         explanation: explanation.to_owned(),
         actions: vec![Action::Pay("Continue to payment"), Action::Check, Action::Cancel],
         steps: [Progress::Done, Progress::Now, Progress::Ahead, Progress::Ahead],
+        wait: "on Stripe\u{2019}s page",
     }
 }
 
@@ -154,23 +160,25 @@ fn processing(arrival: Arrival) -> Status {
         _ => "Stripe has your payment. We are confirming it.",
     };
     Status {
-        badge: "Confirming",
+        badge: PurchaseState::Processing.name(),
         tone: Tone::Info,
         title: title.to_owned(),
         explanation: "This page changes by itself. You may leave: the credits arrive all the same. Cards take seconds, bank debits can take days.".to_owned(),
         actions: vec![Action::Check],
         steps: [Progress::Done, Progress::Done, Progress::Now, Progress::Ahead],
+        wait: "cards: seconds; bank debits: days",
     }
 }
 
 fn credited(purchase: &Purchase, balance: Credits) -> Status {
     Status {
-        badge: "Credited",
+        badge: PurchaseState::Credited.name(),
         tone: Tone::Good,
         title: format!("{} credits are yours to spend.", grouped(purchase.credits.whole())),
         explanation: format!("Your balance is now {balance} credits."),
         actions: Vec::new(),
         steps: [Progress::Done; 4],
+        wait: "",
     }
 }
 
@@ -182,45 +190,49 @@ fn failed(reason: &str) -> Status {
         }
     };
     Status {
-        badge: "Failed",
+        badge: PurchaseState::Failed.name(),
         tone: Tone::Bad,
         title: "The payment failed.".to_owned(),
         explanation,
         actions: vec![Action::BuyAgain, Action::Check],
         steps: [Progress::Done, Progress::Never, Progress::Never, Progress::Never],
+        wait: "",
     }
 }
 
 fn cancelled() -> Status {
     Status {
-        badge: "Cancelled",
+        badge: PurchaseState::Cancelled.name(),
         tone: Tone::Neutral,
         title: "This purchase was cancelled.".to_owned(),
         explanation: "Nothing was charged.".to_owned(),
         actions: vec![Action::BuyAgain],
         steps: [Progress::Done, Progress::Never, Progress::Never, Progress::Never],
+        wait: "",
     }
 }
 
 fn expired() -> Status {
     Status {
-        badge: "Expired",
+        badge: PurchaseState::Expired.name(),
         tone: Tone::Neutral,
         title: "This order has expired.".to_owned(),
         explanation: "It was not paid in time. Nothing was charged.".to_owned(),
         actions: vec![Action::BuyAgain, Action::Check],
         steps: [Progress::Done, Progress::Never, Progress::Never, Progress::Never],
+        wait: "",
     }
 }
 
 fn needs_review() -> Status {
     Status {
-        badge: "In review",
+        badge: PurchaseState::NeedsReview.name(),
         tone: Tone::Warning,
         title: "We are looking at this payment.".to_owned(),
         explanation: "What Stripe reports differs from your order, so a person checks it before anything is credited. Nothing is lost; you don\u{2019}t need to do anything.".to_owned(),
         actions: vec![Action::Check],
         steps: [Progress::Done, Progress::Done, Progress::Now, Progress::Ahead],
+        wait: "a person checks it",
     }
 }
 

@@ -91,7 +91,7 @@ pub fn PurchaseView(
                 <div class="stack">
                     {unreachable}
                     <section class="panel panel-body" aria-label="Progress">
-                        <Steps steps=status.steps times />
+                        <Steps steps=status.steps wait=status.wait times />
                     </section>
                     <Notice tone=status.tone title=status.title>
                         <p>{status.explanation} " " {row}</p>
@@ -135,10 +135,9 @@ fn StatusBadge(badge: &'static str, tone: Tone) -> impl IntoView {
 }
 
 #[component]
-fn Steps(steps: [Progress; 4], times: Times) -> impl IntoView {
+fn Steps(steps: [Progress; 4], wait: &'static str, times: Times) -> impl IntoView {
     let names = ["Started", "Paid", "Confirmed", "Credited"];
     let doing = ["Starting", "Payment", "Confirming payment", "Crediting"];
-    let under_way = ["", "on Stripe\u{2019}s page", "usually under 10 seconds", ""];
     let instants = [Some(times.created), times.charged, times.paid, times.credited];
     let items = (0..4).map(|index| {
         let class = match steps[index] {
@@ -157,7 +156,7 @@ fn Steps(steps: [Progress; 4], times: Times) -> impl IntoView {
                 let time = time.to_string();
                 view! { <time datetime=machine>{time}</time> }.into_any()
             }
-            (Progress::Now, _) => under_way[index].into_any(),
+            (Progress::Now, _) => wait.into_any(),
             (Progress::Never, _) => "not reached".into_any(),
             _ => ().into_any(),
         };

@@ -4,8 +4,8 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    components::{FieldError, days_from_to},
-    credits::{CapUse, Credits, Cycle, Operation},
+    components::{FieldError, day_text, days_from_to},
+    credits::{CapUse, Credits, Cycle, Operation, is_nearly_used},
     pages::operation::OperationName,
 };
 
@@ -72,7 +72,8 @@ pub fn CapsForm(
 ) -> impl IntoView {
     let first_problem = lines.iter().position(|line| line.has_problem);
     let lines = lines.into_iter().enumerate().map(|(index, line)| {
-        view! { <Line line has_focus=first_problem == Some(index)/> }
+        let until = day_text(cycle.end);
+        view! { <Line line until has_focus=first_problem == Some(index)/> }
     });
     let span = format!("{} ({zone})", days_from_to(cycle.first, cycle.last()));
     view! {
@@ -94,18 +95,25 @@ pub fn CapsForm(
 }
 
 #[component]
-fn Line(line: CapLine, has_focus: bool) -> impl IntoView {
+fn Line(line: CapLine, until: String, has_focus: bool) -> impl IntoView {
     let id = line.id();
     let label = match line.field {
         None => view! { "All operations" }.into_any(),
         Some(operation) => view! { <OperationName operation/> }.into_any(),
     };
+    let is_reached = line.cap.is_some_and(|cap| line.used >= cap);
+    let is_near = line.cap.is_some_and(|cap| is_nearly_used(cap, line.used));
     let of = line.cap.map(|cap| format!(" of {cap}"));
     let used = format!("{}{} credits used", line.used, of.unwrap_or_default());
+    let spoken = used.clone();
     let meter = line.cap.map(|cap| {
         let (value, max) = (line.used.thousandths(), cap.thousandths().max(1));
-        let label = used.clone();
-        view! { <progress value=value.min(max) max=max aria-label=label></progress> }
+        view! {
+            <progress class:is-warn=is_near value=value.min(max) max=max aria-label=spoken></progress>
+        }
+    });
+    let refused = is_reached.then(|| {
+        view! { <span class="warn">{format!(": no more until {until}, or until you raise it")}</span> }
     });
     let error = line.has_problem.then(|| NO_AMOUNT.to_owned());
     view! {
@@ -126,7 +134,7 @@ fn Line(line: CapLine, has_focus: bool) -> impl IntoView {
                 />
                 <span class="unit" aria-hidden="true">"credits"</span>
             </span>
-            <span class="hint" id=format!("{id}-used") data-live="">{used}</span>
+            <span class="hint" id=format!("{id}-used") data-live="">{used} {refused}</span>
             <span class="meter" id=format!("{id}-meter") data-live="">{meter}</span>
             <FieldError id words=error/>
         </div>

@@ -74,9 +74,11 @@ fn SpendCapsView(page: SpendCapsPage) -> impl IntoView {
                     </p>
                 </div>
             </div>
-            {away}
-            {saved}
-            <CapsForm lines cycle zone/>
+            <div class="stack">
+                {away}
+                {saved}
+                <CapsForm lines cycle zone/>
+            </div>
         </SettingsLayout>
     }
 }

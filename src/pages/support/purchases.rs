@@ -96,7 +96,7 @@ fn line(dated: DatedPurchase, column: Column) -> impl IntoView {
                 <code>{purchase.id}</code>
                 {purchase.stripe_session.map(|id| view! { <code>{id}</code> })}
                 {purchase.stripe_payment.map(|id| view! { <code>{id}</code> })}
-                {purchase.receipt_url.map(|url| view! { <a href=url rel="noreferrer">"Receipt at Stripe"</a> })}
+                {purchase.receipt_url.map(|url| view! { <a class="link" href=url rel="noreferrer">"Receipt at Stripe"</a> })}
             </td>
         </tr>
     }
@@ -105,15 +105,15 @@ fn line(dated: DatedPurchase, column: Column) -> impl IntoView {
 /// How far a purchase is, on a badge.
 #[component]
 fn StateBadge(state: PurchaseState) -> impl IntoView {
-    let (class, name) = match state {
-        PurchaseState::Started => ("badge", "Started"),
-        PurchaseState::Open => ("badge", "Waiting for payment"),
-        PurchaseState::Processing => ("badge badge-accent", "Payment in progress"),
-        PurchaseState::Credited => ("badge badge-good", "Credited"),
-        PurchaseState::Failed => ("badge badge-bad", "Payment failed"),
-        PurchaseState::Cancelled => ("badge", "Cancelled"),
-        PurchaseState::Expired => ("badge", "Expired unpaid"),
-        PurchaseState::NeedsReview => ("badge badge-warn", "Needs review"),
+    let class = match state {
+        PurchaseState::Started
+        | PurchaseState::Open
+        | PurchaseState::Cancelled
+        | PurchaseState::Expired => "badge",
+        PurchaseState::Processing => "badge badge-accent",
+        PurchaseState::Credited => "badge badge-good",
+        PurchaseState::Failed => "badge badge-bad",
+        PurchaseState::NeedsReview => "badge badge-warn",
     };
-    view! { <span class=class>{name}</span> }
+    view! { <span class=class>{state.name()}</span> }
 }

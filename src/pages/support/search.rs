@@ -119,7 +119,7 @@ fn Found(found: FoundAccount) -> impl IntoView {
             <div class="section-head"><h2 id="found">"1 account found"</h2></div>
             <div class="panel">
                 <div class="table-wrap">
-                    <table class="table table-cards">
+                    <table class="table table-cards found">
                         <thead>
                             <tr>
                                 <th scope="col">"Owner"</th>
@@ -133,7 +133,7 @@ fn Found(found: FoundAccount) -> impl IntoView {
                                     <a class="link" href=link>{found.name}</a>
                                     <span class="sub">{found.email}</span>
                                 </td>
-                                <td><code>{found.id.to_string()}</code></td>
+                                <td class="account"><code>{found.id.to_string()}</code></td>
                                 <td class="num">{found.available.to_string()} " credits"</td>
                             </tr>
                         </tbody>

@@ -9,7 +9,7 @@ use crate::{
         AccountId, CapUse, Credits, Cycle, Event, EventKind, Level, Lot, Operation, Refusal, Watch,
     },
     server::{
-        entity::{account, event},
+        entity::{account, event, runway_warning},
         events,
     },
 };
@@ -54,18 +54,19 @@ fn credited(lot: &Lot) -> Option<(String, Event)> {
     Some((purchase.clone(), Event::PurchaseCredited { purchase, credits, expires_at }))
 }
 
-/// Each level of a cap is told once in a billing cycle.
+/// Each level of a cap is told once in a billing cycle; another cap is told of anew.
 fn caps_reached(before: &CapsBefore, after: &CapUse) -> Vec<(String, Event)> {
     let refused = before.refusals.iter().filter_map(|refusal| match refusal {
-        Refusal::SpendCap { operation, cap, left, .. } => {
+        // What is too large for the cap by itself says nothing of what is used.
+        Refusal::SpendCap { operation, cap, left, needed, .. } if needed <= cap => {
             Some((*operation, *cap, *cap - *left, 100))
         }
         _ => None,
     });
     let reached = after.reached_since(&before.caps).into_iter().chain(refused);
-    let tell = |(operation, cap, used, percent): (Option<Operation>, _, _, u8)| {
+    let tell = |(operation, cap, used, percent): (Option<Operation>, Credits, _, u8)| {
         let what = operation.map_or("all", Operation::id);
-        let cause = format!("{what}:{percent}:{}", before.cycle.first);
+        let cause = format!("{what}:{percent}:{}:{}", cap.thousandths(), before.cycle.first);
         let until = before.cycle.end;
         (cause, Event::CapReached { operation, cap, used, percent, until })
     };
@@ -86,8 +87,9 @@ impl Ledger {
         self.watch(account, low_at, None).await
     }
 
-    /// Sets it because the account consumes more or less than before. Whose balance is low by that
-    /// is told; that it is no longer low is no news, since nothing was added.
+    /// Sets it because the account consumes more or less than before, where its customer still wants
+    /// to be warned so many `days` before: none is what is usual. Whose balance is low by that is
+    /// told; that it is no longer low is no news, since nothing was added.
     ///
     /// # Errors
     /// Where there is no such account, or the database can't be written to.
@@ -95,17 +97,18 @@ impl Ledger {
         &self,
         account: &AccountId,
         low_at: Credits,
+        days: Option<i32>,
         now: DateTime<Utc>,
     ) -> Result<(), ReadError> {
-        self.watch(account, Some(low_at), Some(now)).await
+        self.watch(account, Some(low_at), Some((days, now))).await
     }
 
-    /// Sets the threshold; where a time is given, what is low by it is told.
+    /// Sets the threshold; where it comes of days and a pace, what is low by it is told.
     async fn watch(
         &self,
         account: &AccountId,
         low_at: Option<Credits>,
-        tell_at: Option<DateTime<Utc>>,
+        by_pace: Option<(Option<i32>, DateTime<Utc>)>,
     ) -> Result<(), ReadError> {
         let id = account.clone();
         let written = self.database.write(move |transaction| {
@@ -113,10 +116,16 @@ impl Ledger {
             Box::pin(async move {
                 let found = account::Entity::find_by_id(&id.0).lock_exclusive();
                 let Some(row) = found.one(transaction).await? else { return Ok(false) };
+                if let Some((days, _)) = by_pace {
+                    let chosen = runway_warning::Entity::find_by_id(&id.0).one(transaction).await?;
+                    if chosen.map(|chosen| chosen.days) != days.map(Some) {
+                        return Ok(true);
+                    }
+                }
                 let balance = Credits::from_thousandths(row.available + row.held);
                 let mut watch = Watch { low_at, level: row.level.parse().unwrap_or_default() };
                 let news = watch.look(balance).filter(|event| event.kind() == EventKind::Low);
-                if let (Some(event), Some(at)) = (news, tell_at) {
+                if let (Some(event), Some((_, at))) = (news, by_pace) {
                     let cause = format!("pace:{}:{}", row.seq, at.date_naive());
                     events::record(transaction, &id, &cause, &event, at).await?;
                 }

@@ -60,8 +60,8 @@ impl Notices {
             let watched = self.watched(&format!("{WATCHED}{BY_DAYS}"), values.into()).await?;
             let Some(last) = watched.last() else { return Ok(changed) };
             after.clone_from(&last.id);
-            for (account, low_at) in self.thresholds(watched, now).await? {
-                let moved = self.ledger.warn_at_pace(&account, low_at, now).await;
+            for (account, low_at, days) in self.thresholds(watched, now).await? {
+                let moved = self.ledger.warn_at_pace(&account, low_at, days, now).await;
                 moved.map_err(|error| DbErr::Custom(error.to_string()))?;
                 changed += 1;
             }
@@ -80,7 +80,7 @@ impl Notices {
         for watched in &mut one {
             (watched.days, watched.low_at) = (i32::try_from(days).ok(), None);
         }
-        Ok(self.thresholds(one, now).await?.pop().map(|(_, low_at)| low_at))
+        Ok(self.thresholds(one, now).await?.pop().map(|(_, low_at, _)| low_at))
     }
 
     async fn watched(&self, sql: &str, values: Vec<Value>) -> Result<Vec<Watched>, DbErr> {
@@ -88,12 +88,12 @@ impl Notices {
         Watched::find_by_statement(statement(reader, sql, values)).all(reader).await
     }
 
-    /// The thresholds that are others now.
+    /// The thresholds that are others now, with the days they stand for.
     async fn thresholds(
         &self,
         watched: Vec<Watched>,
         now: DateTime<Utc>,
-    ) -> Result<Vec<(AccountId, Credits)>, DbErr> {
+    ) -> Result<Vec<(AccountId, Credits, Option<i32>)>, DbErr> {
         let reader = self.database.reader();
         // A day more: the zone of an account may be behind.
         let since = now.date_naive() - Days::new(PACE_DAYS + 1);
@@ -111,7 +111,7 @@ impl Notices {
         let threshold = |account: Watched| {
             let low_at = account.low_at(by_account.get(&account.id)?, now)?;
             let is_new = account.low_at != Some(low_at.thousandths());
-            is_new.then_some((AccountId(account.id), low_at))
+            is_new.then_some((AccountId(account.id), low_at, account.days))
         };
         Ok(watched.into_iter().filter_map(threshold).collect())
     }

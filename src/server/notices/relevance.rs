@@ -1,10 +1,10 @@
 //! Whether what happened still matters when it is told: nobody is warned of what is over.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Days, NaiveTime, Utc};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 
 use crate::{
-    credits::{Credits, Event, EventKind, Level, Operation},
+    credits::{Event, EventKind, Level, Operation},
     server::{
         clock::to_millis,
         entity::{account, lot, notice_latch, purchase},
@@ -26,10 +26,9 @@ pub(super) async fn still_matters(
         // What was told when it was below, is told again when nothing is left.
         Event::Low { .. } => level == Level::Low,
         Event::Depleted => level == Level::Empty,
-        Event::Recovered { balance } => {
-            let low_at = account.low_at.map(Credits::from_thousandths);
-            level == Level::of(*balance, low_at) || level == Level::Fine
-        }
+        // Of one that came further since, another event tells.
+        Event::Recovered { low_at: Some(_), .. } => level == Level::Low,
+        Event::Recovered { low_at: None, .. } => level == Level::Fine,
         Event::Expiring { expires_at, .. } => {
             *expires_at > now && is_any_left(connection, &account.id, *expires_at).await?
         }
@@ -73,17 +72,21 @@ pub(super) async fn was_warned(
     Ok(last.is_some_and(|latch| latch.kind != EventKind::Recovered.id()))
 }
 
-/// Whether anything of the lots is left that end at this instant.
+/// Whether anything is left of the lots that end on the day (UTC) of this instant, the first of them
+/// then: a reminder speaks of them all.
 async fn is_any_left(
     connection: &impl ConnectionTrait,
     account: &str,
     expires_at: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
     use lot::Column;
+    let midnight = (expires_at.date_naive() + Days::new(1)).and_time(NaiveTime::MIN).and_utc();
     let open = lot::Entity::find()
         .filter(Column::AccountId.eq(account))
         .filter(Column::IsOpen.eq(true))
-        .filter(Column::ExpiresAt.eq(to_millis(expires_at)));
+        .filter(Column::Remaining.gt(0))
+        .filter(Column::ExpiresAt.gte(to_millis(expires_at)))
+        .filter(Column::ExpiresAt.lt(to_millis(midnight)));
     Ok(open.one(connection).await?.is_some())
 }
 

@@ -14,7 +14,7 @@ use super::{
     relevance::{still_matters, was_warned},
 };
 use crate::{
-    credits::{EventKind, Topic, Ways},
+    credits::{Event, EventKind, Topic, Ways},
     server::{
         clock::{from_millis, to_millis},
         entity::{event, notice, notice_latch, outbox},
@@ -134,34 +134,39 @@ async fn verdict(
     if kind == EventKind::Recovered && !was_warned(transaction, &row.account_id).await? {
         return Ok(Verdict::Quiet);
     }
-    if !is_latched(kind) || latch(transaction, row, now).await? {
+    let Some(name) = latch_of(&event) else { return Ok(Verdict::Tell(ways)) };
+    if latch(transaction, &row.account_id, name, now).await? {
         return Ok(Verdict::Tell(ways));
     }
-    Ok(match kind {
-        // Who heard of the way down is told again, later, if it is still so then.
-        EventKind::Low | EventKind::Depleted => {
-            Verdict::Wait(latched_at(transaction, row).await?.unwrap_or(now) + COOLDOWN)
-        }
-        _ => Verdict::Quiet,
-    })
+    // Who heard of the way down, or up, is told again, later, if it is still so then.
+    let told_at = latched_at(transaction, &row.account_id, name).await?;
+    Ok(Verdict::Wait(told_at.unwrap_or(now) + COOLDOWN))
 }
 
-/// A balance can go up and down many times a day.
-const fn is_latched(kind: EventKind) -> bool {
-    matches!(kind, EventKind::Low | EventKind::Depleted | EventKind::Recovered)
+/// What is told once in a while only: a balance can go up and down many times a day.
+const fn latch_of(event: &Event) -> Option<&'static str> {
+    match event {
+        Event::Low { .. } | Event::Depleted | Event::Recovered { low_at: None, .. } => {
+            Some(event.kind().id())
+        }
+        // It isn't the last word: that the balance has recovered is still to be told.
+        Event::Recovered { low_at: Some(_), .. } => Some("credits.recovered:low"),
+        _ => None,
+    }
 }
 
 /// Whether an account may be told of this kind now; then it may not be for a while. One statement,
 /// so that of two processes one is told that it may.
 async fn latch(
     transaction: &DatabaseTransaction,
-    event: &event::Model,
+    account: &str,
+    name: &str,
     now: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
     use notice_latch::Column;
     let row = notice_latch::Model {
-        account_id: event.account_id.clone(),
-        kind: event.kind.clone(),
+        account_id: account.to_owned(),
+        kind: name.to_owned(),
         told_at: to_millis(now),
     };
     let mut again = OnConflict::columns([Column::AccountId, Column::Kind]);
@@ -177,9 +182,10 @@ async fn latch(
 
 async fn latched_at(
     transaction: &DatabaseTransaction,
-    event: &event::Model,
+    account: &str,
+    name: &str,
 ) -> Result<Option<DateTime<Utc>>, DbErr> {
-    let id = (event.account_id.clone(), event.kind.clone());
+    let id = (account.to_owned(), name.to_owned());
     let found = notice_latch::Entity::find_by_id(id).one(transaction).await?;
     Ok(found.map(|latch| from_millis(latch.told_at)))
 }

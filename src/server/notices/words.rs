@@ -73,9 +73,13 @@ fn balance(event: &Event) -> (String, String) {
             format!("Your balance is below {}", with_unit(*low_at)),
             format!("{} left when it fell below your threshold. Work that costs more than what is left will not start.", were(*balance)),
         ),
-        Event::Recovered { balance } => (
+        Event::Recovered { balance, low_at: Some(low_at) } => (
+            "There are credits in your account again".to_owned(),
+            format!("{} there when it rose, still below your threshold of {}. Work that costs more than what is left will not start.", were(*balance), with_unit(*low_at)),
+        ),
+        Event::Recovered { balance, low_at: None } => (
             "Your balance has recovered".to_owned(),
-            format!("{} there again. We tell you when it runs low the next time.", are(*balance)),
+            format!("{} there when it rose again. We tell you when it runs low the next time.", were(*balance)),
         ),
         _ => (
             "Your credits are used up".to_owned(),
@@ -97,7 +101,7 @@ fn expiring_title(amount: Credits, days: i64) -> String {
 
 fn expiring_text(moment: &str) -> String {
     format!(
-        "What is still unused on {moment} is forfeited. Credits that expire first are spent first, so whatever you run until then uses these."
+        "What is still unused on {moment} is forfeited. Credits that expire first are always spent first."
     )
 }
 

@@ -15,6 +15,8 @@ pub const PURCHASE: &str = "purchase";
 pub const RECHARGE: &str = "auto_recharge";
 /// Under this name stands when the card was asked for.
 pub const ASKED_AT: &str = "asked_at";
+/// Under this name stands whether its owner was told there that it is charged as agreed before.
+pub const AGREED: &str = "agreed";
 
 /// A Checkout Session, or a payment without one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -173,7 +173,7 @@ async fn expiring(
     let rest = left - Credits::from_thousandths(38_500);
     let last = now - Days::new(3);
     history.push("seed:last".to_owned(), operations::large_backtest(rest), last).await?;
-    let gift = (now - Days::new(12), 20, 14, Source::Promotion, "A taste of market analysis");
+    let gift = (now - Days::new(2), 20, 4, Source::Promotion, "A taste of market analysis");
     history.give(&gift).await?;
     history.flush().await
 }

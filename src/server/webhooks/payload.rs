@@ -163,7 +163,7 @@ fn data(event: &Event, whose: Whose) -> Option<Data> {
             Data::Low(CreditsLow { whose, balance: text(balance), threshold: text(low_at) })
         }
         Event::Depleted => Data::Depleted(CreditsDepleted { whose }),
-        Event::Recovered { balance } => {
+        Event::Recovered { balance, .. } => {
             Data::Recovered(CreditsRecovered { whose, balance: text(balance) })
         }
         Event::Expiring { amount, expires_at, days } => {

@@ -37,7 +37,7 @@ pub struct BalanceAnswer {
     balance: Amount,
 }
 
-/// What an account has now. The `ETag` changes with it.
+/// What an account has now. The entity tag of the answer changes with it.
 #[utoipa::path(
     get, path = "/accounts/{id}/balance", tag = "Accounts", security(("api_key" = [])),
     params(("id" = String, Path, description = "The account."), ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier answer.")),

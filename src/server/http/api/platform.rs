@@ -116,8 +116,8 @@ pub struct LinkAnswer {
     expires_at: String,
 }
 
-/// Make a link that signs the owner of an account in: one use, 60 seconds. With `?next=` and a
-/// path of this site it leads on to there.
+/// Make a link that signs the owner of an account in: one use, 60 seconds. It leads on to a path
+/// of this site that is added as its parameter next.
 #[utoipa::path(
     post, path = "/accounts/{id}/sign-in-links", tag = "Platform", security(("api_key" = [])),
     params(("id" = String, Path, description = "The account."), ("Idempotency-Key" = String, Header, description = "Your own key. A repeated request makes another link: the first one is not kept.", min_length = 1, max_length = 200)),

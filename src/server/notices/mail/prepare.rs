@@ -50,7 +50,8 @@ impl Notices {
             return Ok(Prepared::Unwanted("it no longer matters"));
         }
         let link = self.unsubscribe_link(&account.id, topic, message).await?;
-        let words = Words::of(&event, &row.cause, from_millis(row.at), &account.zone);
+        // It may have waited: "tomorrow" is the day after it is sent.
+        let words = Words::of(&event, &row.cause, now, &account.zone);
         let settings = &self.mail.settings;
         let letter = letter::write(settings, message, &words, topic.name(), link.as_deref());
         Ok(letter.map_or_else(Prepared::Unwritten, Prepared::Letter))

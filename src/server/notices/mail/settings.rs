@@ -134,9 +134,9 @@ impl Server {
             _ => return Err("must start with smtp:// or smtps://".to_owned()),
         };
         let seconds =
-            asked("timeout").map(|text| text.parse().ok().filter(|it| (1..=60).contains(it)));
+            asked("timeout").map(|text| text.parse().ok().filter(|it| (1..=30).contains(it)));
         let seconds =
-            seconds.unwrap_or(Some(USUAL_PATIENCE_S)).ok_or("may say timeout=1 to timeout=60")?;
+            seconds.unwrap_or(Some(USUAL_PATIENCE_S)).ok_or("may say timeout=1 to timeout=30")?;
         let usual = if encryption == Encryption::Always { 465 } else { 587 };
         let server = Self {
             host: url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned(),

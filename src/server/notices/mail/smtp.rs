@@ -26,8 +26,25 @@ pub(super) enum Failure {
     Refused(String),
     /// Not now; others may be.
     Later(String),
-    /// The server can't be used now, for no message.
+    /// The server can't be used now.
     Away(String),
+    /// It can't be used after this message, and may be for another.
+    HungUp(String),
+    /// It hung up on those before, so this one was not tried.
+    Untried(String),
+}
+
+impl Failure {
+    /// What happened.
+    pub fn words(&self) -> &str {
+        match self {
+            Self::Refused(why)
+            | Self::Later(why)
+            | Self::Away(why)
+            | Self::HungUp(why)
+            | Self::Untried(why) => why,
+        }
+    }
 }
 
 /// An open conversation.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{ASKED_AT, PURCHASE, RECHARGE, Session, codes, instant, text};
+use super::{AGREED, ASKED_AT, PURCHASE, RECHARGE, Session, codes, instant, text};
 
 /// What a session saves, or has saved.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct SavedMethod {
     pub account: String,
     /// When it was asked for, in milliseconds.
     pub asked_at: i64,
+    /// Whether its owner agreed there that it takes the place of the one that is charged.
+    pub is_agreed: bool,
     /// Stripe's customer.
     pub customer: String,
     /// `pm_…`; empty until it is saved.
@@ -37,6 +39,7 @@ impl SavedMethod {
         Some(Self {
             account: account.unwrap_or_default(),
             asked_at: asked_at.unwrap_or_default(),
+            is_agreed: metadata[AGREED] == "true",
             customer: super::id_of(&session["customer"]).unwrap_or_default(),
             method: method.and_then(super::id_of).unwrap_or_default(),
             last4: of("last4").unwrap_or_default(),

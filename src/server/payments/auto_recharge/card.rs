@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::rows;
 use crate::{
-    credits::AccountId,
+    credits::{AccountId, CONSENT_VERSION},
     server::{
         clock::to_millis,
         entity::discarded_card,
@@ -22,6 +22,15 @@ const BATCH: u64 = 100;
 /// What stands beside Stripe's button.
 const CONDITIONS: &str = "Nothing is charged now. Your card is saved for auto-recharge, and \
                           charged only as you agree to afterwards. You can remove it at any time.";
+/// Where auto-recharge is on.
+const CONDITIONS_OF_ANOTHER: &str = "Nothing is charged now. This card takes the place of the one \
+                                     that is saved: auto-recharge charges it from now on, as you \
+                                     agreed to before. You can remove it at any time.";
+/// Where it is on and paused.
+const CONDITIONS_AFTER_A_PAUSE: &str = "Nothing is charged now. This card takes the place of the \
+                                        one that is saved: auto-recharge charges it as you agreed \
+                                        to before, once you let it go on. You can remove it at \
+                                        any time.";
 
 impl Payments {
     /// Opens Stripe's page to save a card on, and says where it is.
@@ -33,12 +42,20 @@ impl Payments {
         let (this, buyer) = (self.clone(), buyer.clone());
         self.in_task(async move {
             let customer = this.stripe_customer(&buyer).await?;
+            let row = rows::find(this.database.reader(), &buyer.account).await?;
+            let agreed = row.filter(is_agreed_to_in_these_words);
+            let conditions = match &agreed {
+                None => CONDITIONS,
+                Some(row) if row.paused_at.is_some() => CONDITIONS_AFTER_A_PAUSE,
+                Some(_) => CONDITIONS_OF_ANOTHER,
+            };
             let request = NewSetup {
                 account: buyer.account.0,
                 customer,
                 currency: this.catalogues.current().schedule.currency.code().to_owned(),
                 asked_at: to_millis(this.clock.now()),
-                conditions: CONDITIONS.to_owned(),
+                conditions: conditions.to_owned(),
+                is_agreed: agreed.is_some(),
                 page: this.settings.auto_recharge_page(),
             };
             let key = format!("setup:{}", Uuid::now_v7().simple());
@@ -97,7 +114,8 @@ impl Payments {
     }
 
     /// Keeps what was saved, unless a later card is there, or was and is removed. It does not
-    /// switch anything on.
+    /// switch anything on. Where auto-recharge is on, the consent names the new card if its owner
+    /// agreed to that on Stripe's page; else it is switched off.
     pub(in crate::server::payments) async fn keep_card(
         &self,
         saved: &SavedMethod,
@@ -166,6 +184,11 @@ impl Payments {
     }
 }
 
+/// Whether it is on by the consent that another card would be named in.
+fn is_agreed_to_in_these_words(row: &rows::Row) -> bool {
+    row.is_on && row.consent_version.as_deref() == Some(CONSENT_VERSION)
+}
+
 async fn keep_card(
     transaction: &DatabaseTransaction,
     saved: SavedMethod,
@@ -180,5 +203,16 @@ async fn keep_card(
     row.card_asked_at = saved.asked_at;
     row.method = Some(saved.method);
     (row.brand, row.last4) = (Some(saved.brand), Some(saved.last4));
+    match (rows::plan(&row)?, rows::card(&row)) {
+        (Some(plan), Some(card)) if saved.is_agreed && is_agreed_to_in_these_words(&row) => {
+            row.consent = Some(plan.consent(&card).join(" "));
+            row.consented_at = Some(to_millis(now));
+        }
+        // It was switched on for another card while this one was being saved.
+        _ => {
+            row.is_on = false;
+            (row.paused_at, row.pause_reason) = (None, None);
+        }
+    }
     rows::keep(transaction, row, now).await.map(|_| true)
 }

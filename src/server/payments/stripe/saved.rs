@@ -17,7 +17,7 @@ use stripe_shared::CheckoutSessionMode;
 use stripe_types::Currency;
 
 use super::{
-    super::answer::{ASKED_AT, PURCHASE, RECHARGE, Session},
+    super::answer::{AGREED, ASKED_AT, PURCHASE, RECHARGE, Session},
     Stripe, StripeFailure,
     sessions::{check_id, read_session},
 };
@@ -39,6 +39,8 @@ pub struct NewSetup {
     pub asked_at: i64,
     /// What must be known before saving.
     pub conditions: String,
+    /// Whether these conditions say that it takes the place of the one that is charged.
+    pub is_agreed: bool,
     /// Where the customer comes back to.
     pub page: String,
 }
@@ -154,6 +156,7 @@ impl Stripe {
         let metadata = HashMap::from([
             (RECHARGE.to_owned(), new.account.clone()),
             (ASKED_AT.to_owned(), new.asked_at.to_string()),
+            (AGREED.to_owned(), new.is_agreed.to_string()),
         ]);
         let currency: Currency = new.currency.parse().unwrap_or_else(|never| match never {});
         let mut text = CreateCheckoutSessionCustomText::new();
