@@ -57,7 +57,7 @@ impl PurchaseState {
         }
     }
 
-    /// The state in a word or two, the same on every page.
+    /// The state in a word or two, for its owner and for support.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -57,7 +57,7 @@ pub fn figures(pricing: &Pricing, credits: Option<i64>) -> Vec<Figure> {
     say(
         "fitting",
         fitting.map(|fitting| match fitting {
-            ..=0 => "nothing more than you have".to_owned(),
+            fitting if fitting < pricing.schedule.minimum => "no more than you have".to_owned(),
             fitting => format!("up to about {} credits more", grouped(fitting)),
         }),
     );
@@ -126,7 +126,7 @@ mod tests {
         pricing.outlook =
             pricing.outlook.map(|outlook| Outlook { starts_at: pricing.expires_at, ..outlook });
         let fitting = said(&figures(&pricing, Some(500)), "fitting");
-        assert_eq!(fitting.unwrap(), "nothing more than you have");
+        assert_eq!(fitting.unwrap(), "no more than you have");
     }
 
     #[test]

@@ -113,7 +113,7 @@ fn Line(line: CapLine, until: String, has_focus: bool) -> impl IntoView {
         }
     });
     let refused = is_reached.then(|| {
-        view! { <span class="warn">{format!(": no more until {until}, or until you raise it")}</span> }
+        view! { <span class="warn">{format!(": nothing more before {until}")}</span> }
     });
     let error = line.has_problem.then(|| NO_AMOUNT.to_owned());
     view! {
