@@ -86,8 +86,7 @@ impl CapUse {
 /// Whether so much of a cap is used that its owner should look at it.
 #[must_use]
 pub fn is_nearly_used(cap: Credits, used: Credits) -> bool {
-    let least = TOLD_PERCENT.into_iter().min().unwrap_or(100);
-    cap.is_positive() && is_at(used, cap, least)
+    cap.is_positive() && TOLD_PERCENT.into_iter().any(|percent| is_at(used, cap, percent))
 }
 
 /// Whether so much of a cap is used.

@@ -53,7 +53,7 @@ fn dying(every: Duration) -> Vec<Job> {
 }
 
 /// Moves the clock to the beginning of the next slot of a minute.
-fn to_next_minute(app: &TestApp) {
+pub fn to_next_minute(app: &TestApp) {
     let past = app.clock.now().timestamp_millis().rem_euclid(60_000);
     app.clock.advance(TimeDelta::milliseconds(60_000 - past));
 }

@@ -1,10 +1,10 @@
 //! Whether what happened still matters when it is told: nobody is warned of what is over.
 
-use chrono::{DateTime, Days, NaiveTime, Utc};
+use chrono::{DateTime, Days, Utc};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 
 use crate::{
-    credits::{Event, EventKind, Level, Operation},
+    credits::{Event, EventKind, Level, Operation, start_of_day},
     server::{
         clock::to_millis,
         entity::{account, lot, notice_latch, purchase},
@@ -80,7 +80,7 @@ async fn is_any_left(
     expires_at: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
     use lot::Column;
-    let midnight = (expires_at.date_naive() + Days::new(1)).and_time(NaiveTime::MIN).and_utc();
+    let midnight = start_of_day(expires_at.date_naive() + Days::new(1), &Utc);
     let open = lot::Entity::find()
         .filter(Column::AccountId.eq(account))
         .filter(Column::IsOpen.eq(true))

@@ -101,8 +101,7 @@ impl Payments {
                     let Some(mut row) = rows::lock(transaction, &account.0).await? else {
                         return Ok(());
                     };
-                    row.is_on = false;
-                    (row.paused_at, row.pause_reason) = (None, None);
+                    rows::switch_off(&mut row);
                     rows::discard_card(transaction, &mut row, now).await?;
                     rows::keep(transaction, row, now).await.map(drop)
                 })
@@ -209,10 +208,7 @@ async fn keep_card(
             row.consented_at = Some(to_millis(now));
         }
         // It was switched on for another card while this one was being saved.
-        _ => {
-            row.is_on = false;
-            (row.paused_at, row.pause_reason) = (None, None);
-        }
+        _ => rows::switch_off(&mut row),
     }
     rows::keep(transaction, row, now).await.map(|_| true)
 }

@@ -83,8 +83,7 @@ impl Payments {
     /// Where the database can't be written to.
     pub async fn turn_recharge_off(&self, account: &AccountId) -> Result<(), Away> {
         let off = self.decide(account.clone(), |row| {
-            row.is_on = false;
-            (row.paused_at, row.pause_reason) = (None, None);
+            rows::switch_off(row);
             Ok(())
         });
         off.await.map(drop)

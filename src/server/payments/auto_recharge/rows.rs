@@ -90,6 +90,12 @@ pub(super) async fn insert_once(
     Ok(())
 }
 
+/// Nothing is bought any more, and what paused it is over.
+pub(super) fn switch_off(row: &mut Row) {
+    row.is_on = false;
+    (row.paused_at, row.pause_reason) = (None, None);
+}
+
 /// Takes the card of a row away; it is detached at Stripe later.
 pub(super) async fn discard_card(
     transaction: &DatabaseTransaction,
