@@ -27,6 +27,7 @@
 //!   - `payments`: sells them through Stripe; `auto_recharge` below it buys with a saved card, within
 //!     what its owner agreed to.
 //!   - `news`: tells the pages that are open what is new, whoever changed it.
+//!   - `readiness`: what speaks against sending requests to this process.
 //!   - `jobs`: what runs by the clock, safe with many processes.
 //!   - `http`: plain forms, files, events, and the doors for machines.
 //!   - `entity`, `database`, `clock`: rows, the two databases, the only source of `now`.

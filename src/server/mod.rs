@@ -26,6 +26,7 @@ pub mod outbox;
 mod pages;
 pub mod payments;
 pub mod quotes;
+pub mod readiness;
 pub mod requests;
 pub mod router;
 pub mod secret;
@@ -48,6 +49,7 @@ use news::Newsroom;
 use notices::Notices;
 use payments::Payments;
 use quotes::Quotes;
+use readiness::Readiness;
 use webhooks::Webhooks;
 
 /// What every handler and page may use. Clones share everything.
@@ -83,6 +85,8 @@ pub struct AppState {
     pub throttle: Throttle,
     /// What this process has run by the clock.
     pub job_counts: JobCounts,
+    /// What speaks against sending requests to this process.
+    pub readiness: Readiness,
     /// Cancelled when the program is asked to end: what would stay open for long ends then.
     pub shutdown: CancellationToken,
 }

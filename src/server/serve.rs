@@ -31,6 +31,7 @@ use super::{
     notices::Notices,
     payments::{self, Payments},
     quotes::Quotes,
+    readiness::Readiness,
     router::router,
     webhooks::{self, Webhooks},
 };
@@ -204,6 +205,7 @@ pub async fn start(
         passwords,
         throttle: Throttle::default(),
         job_counts: JobCounts::default(),
+        readiness: Readiness::default(),
         shutdown,
     })
 }

@@ -17,15 +17,19 @@ pub async fn healthz() -> &'static str {
 /// GET /readyz: requests can be answered.
 ///
 /// # Errors
-/// 503 where the database doesn't answer within a second, or the program is ending.
-pub async fn readyz(
-    State(state): State<AppState>,
-) -> Result<&'static str, (StatusCode, &'static str)> {
+/// 503 with one sentence per trouble, if the database doesn't answer within a second, the program
+/// is ending, or a watcher has reported a trouble.
+pub async fn readyz(State(state): State<AppState>) -> Result<&'static str, (StatusCode, String)> {
+    let refuse = |words: String| Err((StatusCode::SERVICE_UNAVAILABLE, words));
     if state.shutdown.is_cancelled() {
-        return Err((StatusCode::SERVICE_UNAVAILABLE, "ending\n"));
+        return refuse("ending\n".to_owned());
+    }
+    let troubles = state.readiness.all();
+    if !troubles.is_empty() {
+        return refuse(troubles.values().map(|sentence| format!("{sentence}\n")).collect());
     }
     match tokio::time::timeout(PATIENCE, state.database.reader().ping()).await {
         Ok(Ok(())) => Ok("ready\n"),
-        _ => Err((StatusCode::SERVICE_UNAVAILABLE, "the database is away\n")),
+        _ => refuse("the database is away\n".to_owned()),
     }
 }
