@@ -1,181 +1,168 @@
 //! The two databases behind one interface, and the rules for talking to them.
 //!
-//! - Every transaction is begun in a task of its own: a caller that goes away can't leave one
-//!   open on a pooled connection.
-//! - SQLite has one writing connection, and what writes begins IMMEDIATE: a deferred transaction
-//!   that writes later fails at once, whatever the timeout says.
-//! - A conflict is told from a failure in [`errors`], and the whole work is run again.
-//! - Who writes all the time on PostgreSQL keeps a [`line`] of its own.
+//! # Shape
+//! A [`Pool`] lends connections: one for each statement, or one for a whole [`Transaction`].
+//! `session` is one connection and knows whether it can still be trusted; `connector` opens them;
+//! [`Limits`] says how long each wait may last. A writer of the ledger on PostgreSQL keeps a
+//! [`Line`] of its own.
+//!
+//! # What must hold
+//! - What was acknowledged is committed: after any doubt a connection is closed (`session`).
+//! - Every wait has an end ([`Limits`]).
+//! - Every transaction runs in a task of its own: a caller that goes away can't end it half-way.
+//! - SQLite has one writing connection. What writes begins IMMEDIATE.
+//! - [`errors`] tells a conflict from a failure, and the whole work is run again after a conflict.
 
+mod address;
+mod arguments;
+mod ask;
+mod connector;
 mod errors;
+mod limits;
 mod line;
+mod pool;
+mod session;
+mod settings;
+mod transaction;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::future::BoxFuture;
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
-    AccessMode, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction,
-    DbBackend, DbErr, IsolationLevel, RuntimeErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
-    sqlx::{self, Executor, sqlite},
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, SqlxPostgresConnector,
+    SqlxSqliteConnector, TransactionTrait,
+    sqlx::{postgres::PgPoolOptions, sqlite::SqlitePoolOptions},
 };
 
-pub use errors::{is_conflict, is_outage, is_overtaken, is_taken};
+use address::Address;
+use session::Purpose;
+use settings::{opening, sqlite_options};
+
+pub use errors::{is_conflict, is_locked, is_outage, is_overtaken, is_silent, is_taken};
+pub use limits::Limits;
 pub use line::Line;
+pub use pool::Pool;
+pub use transaction::Transaction;
 
 /// How often a work that lost a conflict is run again.
 const ATTEMPTS: u32 = 10;
-/// How long a connection is waited for before the database counts as away.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections that read, and that write on PostgreSQL.
-const READERS: u32 = 12;
-const WRITERS: u32 = 10;
-/// SQLite: kB of pages that a connection keeps at most, as a negative number; pages of the log
-/// after which it is moved into the database; statements that a connection keeps prepared.
-const SQLITE_CACHE: &str = "-16000";
-const SQLITE_CHECKPOINT: &str = "8000";
-const SQLITE_STATEMENTS: usize = 256;
+const READERS: usize = 12;
+const WRITERS: usize = 10;
 /// Names the lock under which only one process migrates: "recharge" in ASCII.
 const MIGRATION_LOCK: i64 = 0x7265_6368_6172_6765;
-
 /// A connected database. Clones share the connections.
 #[derive(Clone, Debug)]
 pub struct Database {
-    readers: DatabaseConnection,
-    writers: DatabaseConnection,
+    readers: Pool,
+    writers: Pool,
+    /// The writing connections, for statements that find rows by their keys.
+    lookups: Pool,
+    /// Where migrations run: past a pooler, if there is one.
+    direct: Arc<Address>,
 }
 
 /// Work on an open transaction.
 type Work<T> =
-    Arc<dyn for<'t> Fn(&'t DatabaseTransaction) -> BoxFuture<'t, Result<T, DbErr>> + Send + Sync>;
+    Arc<dyn for<'t> Fn(&'t Transaction) -> BoxFuture<'t, Result<T, DbErr>> + Send + Sync>;
 
 impl Database {
-    /// Connects to `sqlite://PATH` (made where it is missing) or `postgres://…`.
+    /// Connects to `sqlite://PATH` (made where it is missing) or `postgres://…`, as a server does.
     ///
     /// # Errors
-    /// Where the URL is of neither kind or the database can't be reached.
+    /// If the URL is of neither kind or the database can't be reached.
     pub async fn connect(url: &str) -> Result<Self, DbErr> {
-        if url.starts_with("sqlite:") {
-            return Self::connect_sqlite(url).await;
-        }
-        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            return Self::connect_postgres(url).await;
-        }
-        let message = "the URL must start with sqlite:// or postgres://".to_owned();
-        Err(DbErr::Conn(RuntimeErr::Internal(message)))
+        Self::connect_with(url, None, Limits::SERVING).await
     }
 
-    async fn connect_sqlite(url: &str) -> Result<Self, DbErr> {
-        let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
-        let path = path.split('?').next().unwrap_or_default();
-        if let Some(folder) = Path::new(path).parent() {
+    /// Connects with other limits, and with the address past a pooler.
+    ///
+    /// # Errors
+    /// If a URL is of neither kind or the database can't be reached.
+    pub async fn connect_with(
+        url: &str,
+        direct: Option<&str>,
+        limits: Limits,
+    ) -> Result<Self, DbErr> {
+        let address = Address::parse(url)?;
+        let direct = direct.map_or_else(|| Ok(address.clone()), Address::parse)?;
+        if let Address::Sqlite(path) = &address
+            && let Some(folder) = path.parent()
+        {
             std::fs::create_dir_all(folder)
                 .map_err(|error| DbErr::Conn(RuntimeErr::Internal(error.to_string())))?;
         }
-        let options = |connections: u32, only_reads: bool| {
-            let mut options = ConnectOptions::new(format!("sqlite://{path}?mode=rwc"));
-            options
-                .max_connections(connections)
-                .acquire_timeout(ACQUIRE_TIMEOUT)
-                .test_before_acquire(false)
-                .sqlx_logging(false)
-                .map_sqlx_sqlite_opts(move |sqlite| {
-                    sqlite
-                        .journal_mode(sqlite::SqliteJournalMode::Wal)
-                        .synchronous(sqlite::SqliteSynchronous::Full)
-                        .busy_timeout(ACQUIRE_TIMEOUT)
-                        .foreign_keys(true)
-                        .pragma("query_only", if only_reads { "on" } else { "off" })
-                        .pragma("cache_size", SQLITE_CACHE)
-                        .pragma("wal_autocheckpoint", SQLITE_CHECKPOINT)
-                        .statement_cache_capacity(SQLITE_STATEMENTS)
-                });
-            options
+        let most = if matches!(address, Address::Sqlite(_)) { 1 } else { WRITERS };
+        // The writer first: it makes the file of SQLite and switches it to WAL.
+        let writers = Pool::new(opening(&address, limits, true), limits, most, false)?;
+        writers.ping().await?;
+        let readers = Pool::new(opening(&address, limits, false), limits, READERS, true)?;
+        readers.ping().await?;
+        let lookups = if writers.backend() == DbBackend::Sqlite {
+            readers.clone()
+        } else {
+            writers.for_reading()
         };
-        // The writer first: it makes the file and switches it to WAL.
-        let writers = sea_orm::Database::connect(options(1, false)).await?;
-        let readers = sea_orm::Database::connect(options(READERS, true)).await?;
-        Ok(Self { readers, writers })
-    }
-
-    async fn connect_postgres(url: &str) -> Result<Self, DbErr> {
-        let options = |connections: u32, only_writes: bool| {
-            let mut options = ConnectOptions::new(url.to_owned());
-            options
-                .max_connections(connections)
-                .acquire_timeout(ACQUIRE_TIMEOUT)
-                .test_before_acquire(false)
-                .sqlx_logging(false)
-                .map_sqlx_postgres_opts(move |postgres| {
-                    let time = [("idle_in_transaction_session_timeout", "30s")];
-                    let plans = [
-                        "enable_seqscan",
-                        "enable_bitmapscan",
-                        "enable_hashjoin",
-                        "enable_mergejoin",
-                    ];
-                    let postgres = postgres.options(time);
-                    // What is written is found by its key, also in tables that were empty when
-                    // the statement was planned; and it is planned once, not for each batch.
-                    if only_writes {
-                        let postgres = postgres.options(plans.map(|plan| (plan, "off")));
-                        postgres.options([("plan_cache_mode", "force_generic_plan")])
-                    } else {
-                        postgres
-                    }
-                })
-                // sqlx #4385: a connection may come back inside a transaction. This also finds
-                // out whether it still lives. Without BEGIN, PostgreSQL would warn each time that
-                // there is nothing to roll back; in a failed transaction BEGIN fails, and the
-                // pool opens another connection.
-                .map_sqlx_postgres_before_acquire(|connection, _| {
-                    Box::pin(async move {
-                        connection
-                            .execute(sqlx::AssertSqlSafe("BEGIN; ROLLBACK"))
-                            .await
-                            .map(|_| true)
-                    })
-                });
-            options
-        };
-        let writers = sea_orm::Database::connect(options(WRITERS, true)).await?;
-        let readers = sea_orm::Database::connect(options(READERS, false)).await?;
-        Ok(Self { readers, writers })
+        Ok(Self { readers, writers, lookups, direct: Arc::new(direct) })
     }
 
     /// Brings the tables up to date; of several processes one at a time.
     ///
     /// # Errors
-    /// Where a statement fails.
+    /// If a statement fails.
     pub async fn migrate(&self) -> Result<(), DbErr> {
+        let connection = self.for_migrations().await?;
         if self.is_sqlite() {
-            return Migrator::up(&self.writers, None).await;
+            Migrator::up(&connection, None).await?;
+            return connection.close().await;
         }
-        let lock = self.writers.begin().await?;
+        let lock = connection.begin().await?;
         let take = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
         lock.execute_unprepared(&take).await?;
-        Migrator::up(&self.writers, None).await?;
-        lock.commit().await
+        Migrator::up(&connection, None).await?;
+        lock.commit().await?;
+        connection.close().await
+    }
+
+    /// Returns a connection without deadlines, past a pooler, for migrations.
+    async fn for_migrations(&self) -> Result<DatabaseConnection, DbErr> {
+        let failed = |error: sea_orm::sqlx::Error| DbErr::Conn(RuntimeErr::SqlxError(error.into()));
+        match &*self.direct {
+            Address::Sqlite(path) => {
+                let options = SqlitePoolOptions::new().max_connections(1);
+                let pool = options.connect_with(sqlite_options(path, true)).await;
+                Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool.map_err(failed)?))
+            }
+            Address::Postgres { hosts, .. } => {
+                let (_, index) = connector::writable(hosts, 0).await.map_err(failed)?;
+                let host = hosts[index].clone();
+                let pool = PgPoolOptions::new().max_connections(2).connect_with(host).await;
+                Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool.map_err(failed)?))
+            }
+        }
     }
 
     /// Whether this is SQLite, which has exactly one writer.
     #[must_use]
     pub fn is_sqlite(&self) -> bool {
-        self.writers.get_database_backend() == DbBackend::Sqlite
+        self.writers.backend() == DbBackend::Sqlite
     }
 
     /// For single statements that read.
     #[must_use]
-    pub const fn reader(&self) -> &DatabaseConnection {
+    pub const fn reader(&self) -> &Pool {
         &self.readers
     }
 
     /// For single statements that find rows by their keys: on PostgreSQL those connections plan
     /// for it that write; on SQLite the one that writes is not to be waited for.
     #[must_use]
-    pub fn finder(&self) -> &DatabaseConnection {
-        if self.is_sqlite() { &self.readers } else { &self.writers }
+    pub const fn finder(&self) -> &Pool {
+        &self.lookups
     }
 
     /// The texts of the JSON array `$1` as rows of `listed`, each its `id`: what is asked stays the
@@ -191,13 +178,13 @@ impl Database {
 
     /// For single statements that write.
     #[must_use]
-    pub const fn writer(&self) -> &DatabaseConnection {
+    pub const fn writer(&self) -> &Pool {
         &self.writers
     }
 
     /// Calls back with every statement that reads, for tests that count them.
     pub fn on_read(&mut self, callback: impl Fn(&str) + Send + Sync + 'static) {
-        self.readers.set_metric_callback(move |info| callback(&info.statement.sql));
+        self.readers.listener = Some(Arc::new(callback));
     }
 
     /// Reads several things from one snapshot.
@@ -207,21 +194,9 @@ impl Database {
     pub async fn snapshot<T, F>(&self, read: F) -> Result<T, DbErr>
     where
         T: Send + 'static,
-        F: for<'t> Fn(&'t DatabaseTransaction) -> BoxFuture<'t, Result<T, DbErr>>
-            + Send
-            + Sync
-            + 'static,
+        F: for<'t> Fn(&'t Transaction) -> BoxFuture<'t, Result<T, DbErr>> + Send + Sync + 'static,
     {
-        let options = if self.is_sqlite() {
-            TransactionOptions::default()
-        } else {
-            TransactionOptions {
-                isolation_level: Some(IsolationLevel::RepeatableRead),
-                access_mode: Some(AccessMode::ReadOnly),
-                ..TransactionOptions::default()
-            }
-        };
-        in_own_task(self.readers.clone(), options, Arc::new(read)).await
+        in_own_task(self.readers.clone(), Purpose::Read, Arc::new(read)).await
     }
 
     /// Writes in one transaction; run again as a whole where it lost a conflict.
@@ -231,29 +206,26 @@ impl Database {
     pub async fn write<T, F>(&self, work: F) -> Result<T, DbErr>
     where
         T: Send + 'static,
-        F: for<'t> Fn(&'t DatabaseTransaction) -> BoxFuture<'t, Result<T, DbErr>>
-            + Send
-            + Sync
-            + 'static,
+        F: for<'t> Fn(&'t Transaction) -> BoxFuture<'t, Result<T, DbErr>> + Send + Sync + 'static,
     {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: self.is_sqlite().then_some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        in_own_task(self.writers.clone(), options, Arc::new(work)).await
+        in_own_task(self.writers.clone(), Purpose::Write, Arc::new(work)).await
     }
 }
 
 async fn in_own_task<T: Send + 'static>(
-    connection: DatabaseConnection,
-    options: TransactionOptions,
+    pool: Pool,
+    purpose: Purpose,
     work: Work<T>,
 ) -> Result<T, DbErr> {
     let task = tokio::spawn(async move {
-        let mut attempt = 1;
+        let (mut attempt, begun) = (1, Instant::now());
         loop {
-            match run(&connection, options, &work).await {
-                Err(error) if is_conflict(&error) && attempt < ATTEMPTS => {
+            match run(&pool, purpose, &work).await {
+                Err(error)
+                    if is_conflict(&error)
+                        && attempt < ATTEMPTS
+                        && begun.elapsed() < pool.limits().statement =>
+                {
                     let spread = Duration::from_millis(rand::random_range(0..=10));
                     tokio::time::sleep(spread * attempt).await;
                     attempt += 1;
@@ -265,20 +237,16 @@ async fn in_own_task<T: Send + 'static>(
     task.await.unwrap_or_else(|error| Err(DbErr::Custom(error.to_string())))
 }
 
-async fn run<T>(
-    connection: &DatabaseConnection,
-    options: TransactionOptions,
-    work: &Work<T>,
-) -> Result<T, DbErr> {
-    let transaction = connection.begin_with_options(options).await?;
+async fn run<T>(pool: &Pool, purpose: Purpose, work: &Work<T>) -> Result<T, DbErr> {
+    let transaction = pool.begin(purpose).await?;
     match work(&transaction).await {
         Ok(value) => {
             transaction.commit().await?;
             Ok(value)
         }
         Err(error) => {
-            // The first error is the one to tell; a failed rollback ends the connection.
-            transaction.rollback().await.ok();
+            // The first error is the one to tell; a failed rollback closes the connection.
+            transaction.roll_back().await.ok();
             Err(error)
         }
     }

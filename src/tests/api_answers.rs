@@ -210,8 +210,8 @@ async fn too_fast(app: &TestApp, seen: &Seen, account: &AccountId) {
 /// 503: the last, since nothing works afterwards.
 async fn away(app: &TestApp, seen: &Seen, account: &AccountId) {
     let service = program(app, seen, None, crate::api::ALL).await;
-    app.database.reader().close_by_ref().await.unwrap();
-    app.database.writer().close_by_ref().await.unwrap();
+    app.database.reader().close();
+    app.database.writer().close();
     for route in routes() {
         let (path, body) = (route.path(&account.0), body_of(&route, account));
         assert_eq!(ask(&service, &route, &path, &body).await, 503, "{path}");

@@ -276,8 +276,8 @@ async fn without_the_database_nobody_knows(app: TestApp) {
     let account = account(&app).await;
     let made = key_of(&app, &account).await;
     assert_eq!(api_key::Entity::find().count(app.database.reader()).await.unwrap(), 1);
-    app.database.reader().close_by_ref().await.unwrap();
-    app.database.writer().close_by_ref().await.unwrap();
+    app.database.reader().close();
+    app.database.writer().close();
     let fresh = ApiKeys::new(app.database.clone(), app.clock.clone());
     assert_eq!(ask(&fresh, made.text.reveal()).await, Err(KeyProblem::Unavailable));
     assert_eq!(fresh.authenticate(None).await, Err(KeyProblem::Missing));

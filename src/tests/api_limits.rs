@@ -235,8 +235,8 @@ const TOO_MANY: i64 = 4_096 + 2 * 128;
 async fn a_full_queue_sends_programs_away_for_a_moment(app: TestApp) {
     let account = account_with(&app, 10_000).await;
     let program = Program::of(&app, &account).await;
-    let connection = app.home.another_process().await;
-    let lock = connection.writer().begin().await.unwrap();
+    let connection = sea_orm::Database::connect(&app.home.url).await.unwrap();
+    let lock = connection.begin().await.unwrap();
     // On PostgreSQL this locks the row, on SQLite all that is written.
     let same = format!("UPDATE accounts SET zone = zone WHERE id = '{account}'");
     lock.execute_unprepared(&same).await.unwrap();

@@ -67,8 +67,8 @@ async fn a_transaction_that_was_left_behind_harms_nobody() {
 }
 
 async fn take_database_away(app: &TestApp) {
-    app.database.reader().close_by_ref().await.unwrap();
-    app.database.writer().close_by_ref().await.unwrap();
+    app.database.reader().close();
+    app.database.writer().close();
 }
 
 async fn without_its_database_it_is_healthy_but_not_ready(app: TestApp) {

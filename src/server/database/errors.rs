@@ -1,54 +1,143 @@
 //! What a failure of the database means: away, overtaken by another writer, or a conflict that is
 //! over when the work is run again.
 
+use std::borrow::Cow;
+
 use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 
-/// Whether the database can't be spoken with: it is away, or went away under a statement.
+/// PostgreSQL's codes that don't end a connection, although their class does.
+const ONLY_THE_STATEMENT: [&str; 1] = ["57014"];
+/// PostgreSQL's classes of codes after which a connection isn't used again: connection exception,
+/// system error, operator intervention, internal error, invalid transaction state.
+const ENDS_CONNECTION: [&str; 5] = ["08", "58", "57", "XX", "25"];
+/// What a prepared statement answers after its table has got another column.
+const STALE_PLAN: &str = "0A000";
+/// How the error of a wait begins that has ended.
+pub(super) const SILENCE: &str = "no answer within";
+/// What it answers where a pooler has given us another connection.
+const NO_SUCH_STATEMENT: &str = "26000";
+/// A statement took longer than it may; somebody holds a lock for longer than we wait.
+const STATEMENT_TIMEOUT: &str = "57014";
+const LOCK_TIMEOUT: &str = "55P03";
+/// SQLite's primary codes of a disk that is full, fails, can't be opened or can't be written to.
+const SQLITE_DISK: [i32; 4] = [13, 10, 14, 8];
+/// SQLite's primary codes that refuse a statement and change nothing else: error, busy, locked,
+/// schema, constraint, mismatch, range.
+const SQLITE_REFUSES: [i32; 7] = [1, 5, 6, 17, 19, 20, 25];
+
+/// Returns whether the database can't be used now: it is away, silent, read-only or full, or went
+/// away under a statement.
 #[must_use]
 pub fn is_outage(error: &DbErr) -> bool {
-    match error {
-        DbErr::Conn(_) | DbErr::ConnectionAcquire(_) => true,
-        DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause)) => {
-            let code = cause.as_database_error().and_then(|error| error.code());
-            // PostgreSQL's class 57P: shut down, crashed, not yet started.
-            code.map_or_else(|| is_broken_connection(cause), |code| code.starts_with("57P"))
+    if is_broken(error) {
+        return true;
+    }
+    let Some(code) = code(error) else { return false };
+    match sqlite_code(error) {
+        Some(primary) => SQLITE_DISK.contains(&primary),
+        // Class 57P: shut down, crashed, not yet started. 53: no disk, memory or connections.
+        None => {
+            code.starts_with("57P")
+                || code.starts_with("53")
+                || code.starts_with("08")
+                || [STATEMENT_TIMEOUT, "25006"].contains(&&*code)
         }
+    }
+}
+
+/// Returns whether the connection is gone, or gave no answer: nobody knows what became of the
+/// statement.
+#[must_use]
+pub fn is_broken(error: &DbErr) -> bool {
+    use sqlx::Error::{Io, PoolClosed, PoolTimedOut, Protocol, Tls, WorkerCrashed};
+    match error {
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(RuntimeErr::Internal(_)) => true,
+        DbErr::Exec(RuntimeErr::SqlxError(cause))
+        | DbErr::Query(RuntimeErr::SqlxError(cause))
+        | DbErr::Conn(RuntimeErr::SqlxError(cause)) => match &**cause {
+            Io(_) | PoolClosed | PoolTimedOut | Protocol(_) | Tls(_) | WorkerCrashed => true,
+            sqlx::Error::Database(error) => {
+                let code = error.code().unwrap_or_default();
+                code.starts_with("57P") || code.starts_with("08")
+            }
+            _ => false,
+        },
         _ => false,
     }
 }
 
-fn is_broken_connection(cause: &sqlx::Error) -> bool {
-    use sqlx::Error::{Io, PoolClosed, PoolTimedOut, Protocol, Tls, WorkerCrashed};
-    matches!(cause, Io(_) | PoolClosed | PoolTimedOut | Protocol(_) | Tls(_) | WorkerCrashed)
+/// Returns whether the database said nothing for as long as we wait: another connection would not
+/// fare better at once.
+#[must_use]
+pub fn is_silent(error: &DbErr) -> bool {
+    matches!(error, DbErr::Conn(RuntimeErr::Internal(words)) if words.starts_with(SILENCE))
 }
 
-/// Whether a row is there already that may be there only once.
+/// Returns whether a row is there already that may be there only once.
 #[must_use]
 pub fn is_taken(error: &DbErr) -> bool {
     matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }
 
-/// Whether another writer was quicker: a row is there already, or a row that was to be as it was
-/// read is not, and dividing by nothing has stopped the statement.
+/// Returns whether another writer was quicker: a row is there already, or a row that was to be as
+/// it was read is not, and dividing by nothing has stopped the statement.
 #[must_use]
 pub fn is_overtaken(error: &DbErr) -> bool {
     is_taken(error) || code(error).as_deref() == Some("22012")
 }
 
-/// Whether the work lost against other work and can simply be run again: serialization failure
-/// and deadlock on PostgreSQL, a busy or stale database on SQLite.
+/// Returns whether the work lost against other work and can simply be run again: serialization
+/// failure, deadlock and a plan of before a migration on PostgreSQL, a busy or stale database on
+/// SQLite.
 #[must_use]
 pub fn is_conflict(error: &DbErr) -> bool {
-    matches!(code(error).as_deref(), Some("40001" | "40P01" | "5" | "261" | "517"))
+    is_stale_plan(error)
+        || matches!(code(error).as_deref(), Some("40001" | "40P01" | "5" | "261" | "517"))
 }
 
-/// What the database calls an error.
-fn code(error: &DbErr) -> Option<String> {
+/// Returns whether a statement was prepared before its table was changed, or on a connection that
+/// a pooler has given to somebody else. It was not carried out.
+#[must_use]
+pub fn is_stale_plan(error: &DbErr) -> bool {
+    matches!(code(error).as_deref(), Some(STALE_PLAN | NO_SUCH_STATEMENT))
+}
+
+/// Returns whether somebody else holds a lock on a row for longer than we wait.
+#[must_use]
+pub fn is_locked(error: &DbErr) -> bool {
+    code(error).as_deref() == Some(LOCK_TIMEOUT)
+}
+
+/// Returns whether an error says no more than that one statement was refused, so that its
+/// connection may go on.
+pub(super) fn refuses_only_the_statement(error: &DbErr) -> bool {
+    let Some(code) = code(error) else {
+        // What was never sent has harmed nobody.
+        return matches!(error, DbErr::TryIntoErr { .. });
+    };
+    match sqlite_code(error) {
+        Some(primary) => SQLITE_REFUSES.contains(&primary),
+        None => {
+            ONLY_THE_STATEMENT.contains(&&*code)
+                || !is_stale_plan(error) && !ENDS_CONNECTION.iter().any(|it| code.starts_with(it))
+        }
+    }
+}
+
+/// Returns SQLite's primary code, or `None` if the error is PostgreSQL's, whose codes have five
+/// characters.
+fn sqlite_code(error: &DbErr) -> Option<i32> {
+    let code = code(error)?;
+    if code.len() == 5 { None } else { code.parse::<i32>().ok().map(|code| code & 0xff) }
+}
+
+/// Returns what the database calls an error.
+fn code(error: &DbErr) -> Option<Cow<'_, str>> {
     let (DbErr::Exec(RuntimeErr::SqlxError(cause))
     | DbErr::Query(RuntimeErr::SqlxError(cause))
     | DbErr::Conn(RuntimeErr::SqlxError(cause))) = error
     else {
         return None;
     };
-    cause.as_database_error()?.code().map(String::from)
+    cause.as_database_error()?.code()
 }

@@ -6,8 +6,8 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait,
-    ExprTrait, IntoActiveModel, QueryFilter,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, ExprTrait,
+    IntoActiveModel, QueryFilter,
 };
 
 use super::{
@@ -18,7 +18,7 @@ use crate::{
     credits::AccountId,
     server::{
         clock::to_millis,
-        database::{Database, is_taken},
+        database::{Database, Transaction, is_taken},
         entity::{external_account, user},
         requests::{Known, Request},
     },
@@ -157,7 +157,7 @@ fn read(bring: &Bring, now: DateTime<Utc>) -> Result<Wanted, BringError> {
 
 /// None where the request's key was used for something else.
 async fn once(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     wanted: Wanted,
     request: Option<Request>,
     now: DateTime<Utc>,
@@ -189,7 +189,7 @@ impl Brought {
 }
 
 async fn write(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     wanted: Wanted,
     now: DateTime<Utc>,
 ) -> Result<Brought, DbErr> {
@@ -215,11 +215,7 @@ async fn write(
 }
 
 /// Brings a user's e-mail address and name up to date.
-async fn update(
-    transaction: &DatabaseTransaction,
-    id: &str,
-    wanted: user::Model,
-) -> Result<(), DbErr> {
+async fn update(transaction: &Transaction, id: &str, wanted: user::Model) -> Result<(), DbErr> {
     let changed = user::Column::Email.ne(&wanted.email).or(user::Column::Name.ne(&wanted.name));
     user::Entity::update_many()
         .set(user::ActiveModel {

@@ -4,10 +4,7 @@ use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, Datelike, Utc};
 use chrono_tz::Tz;
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
-    QueryFilter,
-};
+use sea_orm::{ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter};
 use uuid::Uuid;
 
 use super::{Customer, Staff, password::PasswordError};
@@ -15,7 +12,7 @@ use crate::{
     credits::AccountId,
     server::{
         clock::to_millis,
-        database::{Database, is_taken},
+        database::{Database, Transaction, is_taken},
         entity::user,
         ledger::open_account,
     },
@@ -169,7 +166,7 @@ pub(super) fn new_user(email: &Email, name: &str, now: DateTime<Utc>) -> Option<
 
 /// Writes somebody down, a customer with an empty account.
 pub(super) async fn insert(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     mut user: user::Model,
     role: Role,
     zone: Tz,

@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter,
-    Statement, Value, sea_query::Expr,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, Statement, Value,
+    sea_query::Expr,
 };
 
 use super::{Done, JobError};
 use crate::server::{
     clock::to_millis,
-    database::Database,
+    database::{Database, Transaction},
     entity::job::{Column, Entity},
 };
 
@@ -83,7 +83,7 @@ pub(super) async fn claim(
 
 /// Whether the slot is ours now.
 async fn insert(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     name: &str,
     (slot, next_slot): (i64, i64),
     token: &str,

@@ -13,8 +13,8 @@
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use sea_orm::{
-    ActiveModelTrait, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, Statement,
-    TryInsertResult, Value,
+    ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IntoActiveModel,
+    Statement, TryInsertResult, Value,
 };
 use tokio_util::sync::CancellationToken;
 

@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
-use sea_orm::{DbErr, FromQueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement, Value};
 
 use super::{Done, JobError};
 use crate::{

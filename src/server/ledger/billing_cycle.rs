@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, FixedOffset, NaiveDate};
 use chrono_tz::Tz;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult,
-    QueryFilter, QuerySelect, Statement, Value, sea_query::Expr,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QuerySelect,
+    Statement, Value, sea_query::Expr,
 };
 
 use super::{Ledger, ReadError, load, writes::Writes};
@@ -18,6 +18,7 @@ use crate::{
     credits::{AccountId, Credits},
     server::{
         clock::{from_millis, in_zone},
+        database::Transaction,
         entity::{account, usage_daily},
     },
 };
@@ -93,11 +94,7 @@ impl Ledger {
 }
 
 /// Whether there is such an account.
-async fn write(
-    transaction: &DatabaseTransaction,
-    mut days: Days,
-    anchor_day: u32,
-) -> Result<bool, DbErr> {
+async fn write(transaction: &Transaction, mut days: Days, anchor_day: u32) -> Result<bool, DbErr> {
     let found = account::Entity::find_by_id(&days.account).lock_exclusive();
     let Some(row) = found.one(transaction).await? else { return Ok(false) };
     if row.zone != days.zone.name() {

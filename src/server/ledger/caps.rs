@@ -3,11 +3,12 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult,
-    QueryFilter, Statement, Value, sea_query::Expr,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, Statement,
+    Value, sea_query::Expr,
 };
 
 use super::{Ledger, ReadError, load, rows};
+use crate::server::database::Transaction;
 use crate::{
     credits::{Account, AccountId, CapUse, Caps, Credits, Cycle, Operation, start_of_day},
     server::entity::account,
@@ -87,11 +88,7 @@ impl Ledger {
 }
 
 /// Whether there is such an account.
-async fn write(
-    transaction: &DatabaseTransaction,
-    id: &AccountId,
-    caps: Caps,
-) -> Result<bool, DbErr> {
+async fn write(transaction: &Transaction, id: &AccountId, caps: Caps) -> Result<bool, DbErr> {
     use account::Column;
     let [inference, strategy, backtest, analysis] = caps.by_operation;
     let columns = [

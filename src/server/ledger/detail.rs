@@ -1,8 +1,9 @@
 //! What a row of the history shows when it is opened: which lots it took from, or which it made.
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, FromQueryResult, Statement};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
 
 use super::{load::Loaded, rows};
+use crate::server::database::Transaction;
 use crate::{
     credits::{Allocation, Entry, HoldState, Posting, RowDetail, RowHold, RowSource, Source},
     server::clock::{from_millis, in_zone},
@@ -48,7 +49,7 @@ const DETAIL: &str = "
 
 /// Which lots a row took from; for a granting row, the lot that it made. One query.
 pub(super) async fn detail(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     loaded: &Loaded,
     seq: i64,
 ) -> Result<RowDetail, DbErr> {
@@ -65,11 +66,7 @@ pub(super) async fn detail(
     Ok(RowDetail { seq, sources, hold })
 }
 
-async fn read(
-    transaction: &DatabaseTransaction,
-    loaded: &Loaded,
-    seq: i64,
-) -> Result<RowDetail, DbErr> {
+async fn read(transaction: &Transaction, loaded: &Loaded, seq: i64) -> Result<RowDetail, DbErr> {
     let values = [loaded.account.id.0.clone().into(), seq.into()];
     let backend = transaction.get_database_backend();
     let statement = Statement::from_sql_and_values(backend, DETAIL, values);

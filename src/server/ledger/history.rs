@@ -4,8 +4,8 @@ use chrono::{DateTime, Days, Utc};
 use chrono_tz::Tz;
 use futures::{Stream, TryStreamExt, stream};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, Select, sea_query::Condition,
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select, sea_query::Condition,
 };
 
 use super::{
@@ -19,6 +19,7 @@ use crate::{
     credits::{AccountId, Cursor, Entry, EntryKind, HistoryFilter, HistoryPage, Row, start_of_day},
     server::{
         clock::{in_zone, to_millis},
+        database::Transaction,
         entity::entry,
     },
 };
@@ -103,7 +104,7 @@ impl Ledger {
 
 /// One page: reads one row more than it shows, to know whether there are others.
 pub(super) async fn page(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     loaded: &Loaded,
     filter: HistoryFilter,
     cursor: Option<Cursor>,
@@ -135,7 +136,7 @@ pub(super) async fn page(
 
 /// Rows in the order newest first, those that are true but not yet written included.
 async fn read_rows(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     loaded: &Loaded,
     filter: &HistoryFilter,
     cursor: Option<Cursor>,

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, Statement, Value,
-};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, FromQueryResult, Statement, Value};
 
 use super::rows;
 use crate::{
@@ -15,6 +13,7 @@ use crate::{
     },
     server::{
         clock::{from_millis, to_millis},
+        database::Transaction,
         entity::{account, lot},
     },
 };
@@ -80,7 +79,7 @@ const OPEN_LOTS: &str = "
 
 /// Loads an account and lets time pass up to `now`, without writing. Two queries.
 pub(super) async fn load(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     id: &AccountId,
     now: DateTime<Utc>,
 ) -> Result<Option<Loaded>, DbErr> {

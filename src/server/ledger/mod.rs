@@ -21,6 +21,7 @@
 //! - A caller that goes away changes nothing: the writer is a task of its own.
 
 mod billing_cycle;
+mod blocked;
 mod book;
 mod caps;
 mod compare;

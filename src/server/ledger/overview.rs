@@ -1,7 +1,7 @@
 //! Reads what Credits Management shows: one snapshot, four queries.
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
-use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, Condition, DbErr, EntityTrait, QueryFilter};
 
 use super::{
     Ledger, ReadError, history,
@@ -13,7 +13,7 @@ use crate::{
         AccountId, Credits, Cycle, CycleUsage, DayUsage, HistoryFilter, Lot, LotLine, Operation,
         Overview, Pace,
     },
-    server::{clock::in_zone, entity::usage_daily},
+    server::{clock::in_zone, database::Transaction, entity::usage_daily},
 };
 
 /// Days that the pace is taken from.
@@ -71,7 +71,7 @@ impl Ledger {
 }
 
 async fn overview(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     loaded: &Loaded,
     selected: Option<NaiveDate>,
     now: DateTime<Utc>,
@@ -149,7 +149,7 @@ struct Usage {
 
 impl Usage {
     async fn read(
-        transaction: &DatabaseTransaction,
+        transaction: &Transaction,
         loaded: &Loaded,
         today: NaiveDate,
         shown: Cycle,

@@ -6,11 +6,10 @@
 
 use std::fmt;
 
-use sea_orm::{
-    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{Ledger, mismatch::Mismatch, replay::Replay};
+use crate::server::database::Transaction;
 use crate::server::entity::{
     account, allocation, entry, hold, hold_allocation, lot, purchase, usage_daily,
 };
@@ -95,7 +94,7 @@ impl Ledger {
 }
 
 async fn verify_account(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     id: &str,
 ) -> Result<Result<Verified, Mismatch>, DbErr> {
     let Some(account) = account::Entity::find_by_id(id).one(transaction).await? else {
@@ -159,7 +158,7 @@ async fn verify_account(
 }
 
 async fn entries_after(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     id: &str,
     after: i64,
 ) -> Result<Vec<entry::Model>, DbErr> {
@@ -174,7 +173,7 @@ async fn entries_after(
 
 /// The allocations of the entries after one and up to another.
 async fn allocations_between(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     id: &str,
     after: i64,
     last: i64,

@@ -13,13 +13,14 @@ use tokio::sync::{broadcast, mpsc};
 
 use super::{
     LedgerError,
+    blocked::{self, Blocked},
     kept::Kept,
     post::{self, Posted},
     queue::{Answer, LARGEST_BATCH, Request, Waiting},
 };
 use crate::server::{
     clock::Clock,
-    database::{Database, Line, is_conflict, is_outage, is_overtaken},
+    database::{Database, Line, is_conflict, is_locked, is_outage, is_overtaken, is_silent},
 };
 
 /// How often another process may be quicker with the keys or accounts of a batch.
@@ -39,11 +40,20 @@ pub(super) struct Writer {
     kept: Kept,
     /// Batches that are still to lock their accounts first.
     locked: u32,
+    blocked: Blocked,
 }
 
 impl Writer {
     pub fn new(database: Database, clock: Clock, receiver: mpsc::Receiver<Waiting>) -> Self {
-        Self { database, clock, receiver, line: None, kept: Kept::new(), locked: 0 }
+        Self {
+            database,
+            clock,
+            receiver,
+            line: None,
+            kept: Kept::new(),
+            locked: 0,
+            blocked: Blocked::default(),
+        }
     }
 
     pub async fn run(mut self, mut closing: broadcast::Receiver<()>) {
@@ -65,22 +75,43 @@ impl Writer {
         }
     }
 
-    /// Commits a batch. Where a row of it can't be written, each command stands for itself: one
-    /// that can't be carried out must not fail its neighbours. Where the database is away, the
+    /// Commits a batch. If a row of it can't be written, each command stands for itself: one
+    /// that can't be carried out must not fail its neighbours. If the database is away, the
     /// rest isn't tried: its callers are told at once.
     async fn commit(&mut self, batch: Vec<Waiting>) {
+        let batch = self.blocked.refuse(batch);
+        if batch.is_empty() {
+            return;
+        }
         let Err((batch, error)) = self.try_commit(batch).await else { return };
-        if is_outage(&error) || batch.len() == 1 {
+        if is_outage(&error) {
             return fail(batch, &error);
         }
-        let mut rest = batch.into_iter();
+        if is_locked(&error) {
+            self.block_locked(&batch).await;
+        } else if batch.len() == 1 {
+            return fail(batch, &error);
+        }
+        let mut rest = self.blocked.refuse(batch).into_iter();
         while let Some(waiting) = rest.next() {
             if let Err((mut failed, error)) = self.try_commit(vec![waiting]).await {
                 if is_outage(&error) {
                     failed.extend(rest.by_ref());
                 }
+                if is_locked(&error) {
+                    self.blocked.add(failed.iter().map(|(request, _)| request.account.clone()));
+                    rest = self.blocked.refuse(rest.collect()).into_iter();
+                }
                 fail(failed, &error);
             }
+        }
+    }
+
+    /// Finds out which accounts of a batch somebody else has locked.
+    async fn block_locked(&mut self, batch: &[Waiting]) {
+        let requests: Vec<_> = batch.iter().map(|(request, _)| request.clone()).collect();
+        if let Ok(locked) = blocked::locked_by_others(self.database.writer(), &requests).await {
+            self.blocked.add(locked);
         }
     }
 
@@ -124,7 +155,7 @@ impl Writer {
             // carried the batch out before is told by the keys.
             let was_kept = self.line.is_some();
             match self.post_on_line(requests).await {
-                Err(error) if is_outage(&error) && was_kept => {}
+                Err(error) if is_outage(&error) && !is_silent(&error) && was_kept => {}
                 Err(error) if is_conflict(&error) && attempt < ATTEMPTS => {
                     let spread = Duration::from_millis(rand::random_range(0..=10));
                     tokio::time::sleep(spread * attempt).await;
@@ -152,13 +183,14 @@ impl Writer {
                 self.kept.keep(posted.accounts);
                 Ok(posted.answers)
             }
-            Err(error) if is_overtaken(&error) || is_conflict(&error) => {
-                self.line = Some(line);
-                Err(error)
-            }
-            // The database may be another one when it is back.
             Err(error) => {
-                self.kept.clear();
+                if line.is_sound().await {
+                    self.line = Some(line);
+                }
+                // The database may be another one when it is back.
+                if !is_overtaken(&error) && !is_conflict(&error) {
+                    self.kept.clear();
+                }
                 Err(error)
             }
         }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, fmt};
 
-use sea_orm::{DbErr, FromQueryResult, Statement};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
 
 use crate::server::database::Database;
 

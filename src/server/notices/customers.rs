@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
 
 use super::preferences::chosen;
+use crate::server::database::Transaction;
 use crate::{
     credits::{Topic, Ways},
     server::entity::{account, event, notice_preference, user},
@@ -34,10 +35,7 @@ impl Customers {
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn of(
-        transaction: &DatabaseTransaction,
-        events: &[event::Model],
-    ) -> Result<Self, DbErr> {
+    pub async fn of(transaction: &Transaction, events: &[event::Model]) -> Result<Self, DbErr> {
         let mut ids: Vec<_> = events.iter().map(|event| event.account_id.clone()).collect();
         ids.dedup();
         if ids.is_empty() {

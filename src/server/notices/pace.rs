@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
-use sea_orm::{DatabaseConnection, DbErr, FromQueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement, Value};
 
 use super::{Notices, preferences::USUAL_DAYS};
 use crate::{
@@ -117,7 +117,7 @@ impl Notices {
     }
 }
 
-fn statement(connection: &DatabaseConnection, sql: &str, values: Vec<Value>) -> Statement {
+fn statement(connection: &impl ConnectionTrait, sql: &str, values: Vec<Value>) -> Statement {
     Statement::from_sql_and_values(connection.get_database_backend(), sql, values)
 }
 

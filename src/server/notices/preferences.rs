@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
-    JoinType, QueryFilter, QuerySelect, sea_query::OnConflict,
+    ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, JoinType, QueryFilter,
+    QuerySelect, sea_query::OnConflict,
 };
 
 use super::Notices;
 use crate::{
     credits::{AccountId, Credits, Topic, Ways},
     server::{
+        database::Transaction,
         entity::{account, notice_preference, runway_warning},
         ledger::ReadError,
     },
@@ -141,7 +142,7 @@ impl Notices {
 }
 
 async fn choose(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     account: &AccountId,
     topic: Topic,
     ways: Ways,
@@ -163,7 +164,7 @@ async fn choose(
 }
 
 async fn warn_by(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     account: &AccountId,
     low_balance: LowBalance,
 ) -> Result<(), DbErr> {

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QuerySelect, Statement, Value,
+    ColumnTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    Statement, Value,
 };
 
 use super::Notices;
 use crate::{
     credits::{AccountId, Credits, Event, Operation, PriceChange, RateCard, Spent},
-    server::{catalogue::Version, clock::to_millis, entity::account, events, marks},
+    server::{
+        catalogue::Version, clock::to_millis, database::Transaction, entity::account, events, marks,
+    },
 };
 
 /// What is priced again.
@@ -161,7 +163,7 @@ impl Notices {
 
 /// Writes the events of some accounts, and how far we are.
 async fn write(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     name: &str,
     after: &str,
     events: &[(AccountId, Event)],

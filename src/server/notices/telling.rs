@@ -3,8 +3,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait,
-    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict},
 };
 
@@ -17,6 +17,7 @@ use crate::{
     credits::{Event, EventKind, Topic, Ways},
     server::{
         clock::{from_millis, to_millis},
+        database::Transaction,
         entity::{event, notice, notice_latch, outbox},
         events,
         outbox::{Channel, message},
@@ -66,7 +67,7 @@ impl Notices {
 }
 
 /// One transaction: the oldest events, what is told of them, and that it is told.
-async fn tell_some(transaction: &DatabaseTransaction, now: DateTime<Utc>) -> Result<u64, DbErr> {
+async fn tell_some(transaction: &Transaction, now: DateTime<Utc>) -> Result<u64, DbErr> {
     let mut events = untold(transaction, now).await?;
     // Several processes take the latches of accounts in one order.
     events.sort_by(|one, other| (&one.account_id, &one.id).cmp(&(&other.account_id, &other.id)));
@@ -92,10 +93,7 @@ async fn tell_some(transaction: &DatabaseTransaction, now: DateTime<Utc>) -> Res
 }
 
 /// Of several processes, each takes other events.
-async fn untold(
-    transaction: &DatabaseTransaction,
-    now: DateTime<Utc>,
-) -> Result<Vec<event::Model>, DbErr> {
+async fn untold(transaction: &Transaction, now: DateTime<Utc>) -> Result<Vec<event::Model>, DbErr> {
     use event::Column;
     let is_due = Condition::any()
         .add(Column::WaitUntil.is_null())
@@ -111,7 +109,7 @@ async fn untold(
 }
 
 async fn verdict(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     customers: &Customers,
     row: &event::Model,
     now: DateTime<Utc>,
@@ -158,7 +156,7 @@ const fn latch_of(event: &Event) -> Option<&'static str> {
 /// Whether an account may be told of this kind now; then it may not be for a while. One statement,
 /// so that of two processes one is told that it may.
 async fn latch(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     account: &str,
     name: &str,
     now: DateTime<Utc>,
@@ -181,7 +179,7 @@ async fn latch(
 }
 
 async fn latched_at(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     account: &str,
     name: &str,
 ) -> Result<Option<DateTime<Utc>>, DbErr> {
@@ -192,7 +190,7 @@ async fn latched_at(
 
 /// Of several that would wait, the latest does.
 async fn wait(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     event: &event::Model,
     until: DateTime<Utc>,
     now: DateTime<Utc>,
@@ -232,11 +230,7 @@ impl Told {
         }
     }
 
-    async fn write(
-        self,
-        transaction: &DatabaseTransaction,
-        now: DateTime<Utc>,
-    ) -> Result<(), DbErr> {
+    async fn write(self, transaction: &Transaction, now: DateTime<Utc>) -> Result<(), DbErr> {
         let notices = self.notices.into_iter().map(|row| row.into_active_model().reset_all());
         let messages = self.messages.into_iter().map(|row| row.into_active_model().reset_all());
         let (notices, messages): (Vec<_>, Vec<_>) = (notices.collect(), messages.collect());

@@ -6,13 +6,13 @@
 use std::{collections::HashSet, sync::atomic::Ordering};
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait,
-    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, IntoActiveModel,
+    QueryFilter, QueryOrder, QuerySelect,
 };
 use sha2::{Digest, Sha256};
 
 use super::{Away, Fulfilment, Payments, answer::Event, stripe};
-use crate::server::{clock::to_millis, entity::stripe_event};
+use crate::server::{clock::to_millis, database::Transaction, entity::stripe_event};
 
 /// Why an event was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -143,7 +143,7 @@ impl Payments {
 }
 
 async fn insert_once(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     row: stripe_event::Model,
 ) -> Result<stripe_event::Model, DbErr> {
     let id = row.id.clone();

@@ -6,7 +6,7 @@
 
 use std::{fmt, sync::atomic::Ordering};
 
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, DbErr, IntoActiveModel};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, DbErr, IntoActiveModel};
 
 use super::{
     Away, Payments,
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     credits::{AccountId, Command, Credits, Note, PurchaseState, Source, Validity},
-    server::{clock::to_millis, ledger::LedgerError},
+    server::{clock::to_millis, database::Transaction, ledger::LedgerError},
 };
 
 /// What became of a session.
@@ -228,7 +228,7 @@ const NOT_CREDITED: &str = "Your payment arrived, but the credits could not be a
 
 /// Writes down what a session told, as far as it is news.
 async fn note(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     row: Row,
     session: &Session,
     verdict: &Verdict,

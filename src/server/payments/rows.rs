@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
-    ExprTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, IntoActiveModel,
+    QueryFilter, QueryOrder, QuerySelect,
 };
 
 use super::answer::Session;
@@ -11,6 +11,7 @@ use crate::{
     credits::{AccountId, Credits, Currency, Event, Money, Purchase, PurchaseState},
     server::{
         clock::{from_millis, to_millis},
+        database::Transaction,
         entity::{lot, purchase},
         events,
     },
@@ -28,7 +29,7 @@ pub(super) type Row = purchase::Model;
 const LISTED: u64 = 100;
 
 /// Writes a purchase down unless its intent has one already; returns the one that is there.
-pub(super) async fn insert_once(transaction: &DatabaseTransaction, row: Row) -> Result<Row, DbErr> {
+pub(super) async fn insert_once(transaction: &Transaction, row: Row) -> Result<Row, DbErr> {
     let (account, intent) = (row.account_id.clone(), row.intent.clone());
     purchase::Entity::insert(row.into_active_model().reset_all())
         .on_conflict_do_nothing_on([purchase::Column::AccountId, purchase::Column::Intent])
@@ -43,17 +44,14 @@ pub(super) async fn insert_once(transaction: &DatabaseTransaction, row: Row) -> 
 }
 
 /// A purchase under its lock.
-pub(super) async fn lock(
-    transaction: &DatabaseTransaction,
-    id: &str,
-) -> Result<Option<Row>, DbErr> {
+pub(super) async fn lock(transaction: &Transaction, id: &str) -> Result<Option<Row>, DbErr> {
     purchase::Entity::find_by_id(id).lock_exclusive().one(transaction).await
 }
 
 /// The purchase that a session is for, under its lock. The answer to the creation may have been
 /// lost: then only the reference tells.
 pub(super) async fn lock_by_session(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     session: &Session,
 ) -> Result<Option<Row>, DbErr> {
     use purchase::Column::{StripePayment, StripeSession};
@@ -147,7 +145,7 @@ pub(super) async fn waiting(
 /// Writes down that a payment failed, where it did: somebody tells its customer. Of what
 /// auto-recharge made, `auto_recharge::follow` writes what its owner has to know.
 pub(super) async fn tell_failed(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     row: &Row,
     now: i64,
 ) -> Result<(), DbErr> {

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use hyper::body::Bytes;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait,
-    IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, Select, sea_query::Expr,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, IntoActiveModel,
+    PaginatorTrait, QueryFilter, QueryOrder, Select, sea_query::Expr,
 };
 use url::Url;
 
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::server::{
     clock::to_millis,
-    database::is_taken,
+    database::{Transaction, is_taken},
     entity::webhook_endpoint::{self, Column, KeptSecret},
     requests::{Known, Request},
     secret::Secret,
@@ -261,7 +261,7 @@ impl Webhooks {
 }
 
 async fn insert(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     row: webhook_endpoint::Model,
     request: Option<Request>,
     now: DateTime<Utc>,

@@ -3,13 +3,14 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, LockBehavior, LockType},
 };
 
 use super::Webhooks;
 use crate::server::{
     clock::to_millis,
+    database::Transaction,
     entity::{outbox, webhook_attempt},
 };
 
@@ -39,7 +40,7 @@ impl Webhooks {
 }
 
 /// Under their lock, so that none is deleted that is being sent again.
-async fn forget_messages(transaction: &DatabaseTransaction, before: i64) -> Result<u64, DbErr> {
+async fn forget_messages(transaction: &Transaction, before: i64) -> Result<u64, DbErr> {
     use outbox::{Column, Entity};
     let old: Vec<String> = Entity::find()
         .select_only()

@@ -1,15 +1,12 @@
 //! Sending again by hand what was given up, or taken and lost.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter,
-    QuerySelect,
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
 
 use super::Webhooks;
 use crate::server::{
     clock::{from_millis, to_millis},
-    database::is_taken,
+    database::{Transaction, is_taken},
     entity::outbox,
     outbox::LEASE,
     requests::{Known, Request},
@@ -85,7 +82,7 @@ impl Webhooks {
 
 /// None where the request's key was used for something else.
 async fn make_due(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     message: &str,
     request: Option<Request>,
     now: DateTime<Utc>,

@@ -1,6 +1,6 @@
 //! Saving a card on Stripe's page without buying, and taking it away again.
 
-use sea_orm::{DatabaseTransaction, DbErr, EntityTrait, QueryOrder, QuerySelect};
+use sea_orm::{DbErr, EntityTrait, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 use super::rows;
@@ -8,6 +8,7 @@ use crate::{
     credits::{AccountId, CONSENT_VERSION},
     server::{
         clock::to_millis,
+        database::Transaction,
         entity::discarded_card,
         payments::{
             Away, Buyer, Fulfilment, Payments,
@@ -189,7 +190,7 @@ fn is_agreed_to_in_these_words(row: &rows::Row) -> bool {
 }
 
 async fn keep_card(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     saved: SavedMethod,
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<bool, DbErr> {

@@ -2,7 +2,7 @@
 //! for money.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{ActiveModelTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel};
+use sea_orm::{ActiveModelTrait, DbErr, EntityTrait, IntoActiveModel};
 use uuid::Uuid;
 
 use super::rows::{self, Claim, Row};
@@ -10,7 +10,7 @@ use crate::{
     credits::{AccountId, Catalogue, Credits, Event, Offer, PauseReason, PurchaseState},
     server::{
         clock::to_millis,
-        database::is_taken,
+        database::{Transaction, is_taken},
         entity::{account, purchase, user},
         events,
         payments::{
@@ -73,7 +73,7 @@ impl Payments {
     }
 }
 
-async fn claim(transaction: &DatabaseTransaction, seen: &Seen) -> Result<Claimed, DbErr> {
+async fn claim(transaction: &Transaction, seen: &Seen) -> Result<Claimed, DbErr> {
     let now = seen.now;
     let Some(mut row) = rows::lock(transaction, &seen.account.0).await? else {
         return Ok(Claimed::Nothing);
@@ -110,7 +110,7 @@ async fn claim(transaction: &DatabaseTransaction, seen: &Seen) -> Result<Claimed
 }
 
 async fn pause_for_price(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     mut row: Row,
     seen: &Seen,
 ) -> Result<Claimed, DbErr> {
@@ -160,7 +160,7 @@ fn purchase(row: &Row, seen: &Seen, offer: &Offer, slot: i64) -> purchase::Model
 
 /// What Stripe is asked with, whatever changes later.
 async fn new_claim(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     row: &Row,
     purchase: &PurchaseRow,
     seen: &Seen,

@@ -1,6 +1,6 @@
 //! What an account's owner decides: on, off, on again after a pause.
 
-use sea_orm::{DatabaseTransaction, DbErr};
+use sea_orm::DbErr;
 
 use super::rows::{self, Row};
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
     },
     server::{
         clock::to_millis,
+        database::Transaction,
         payments::{Away, Payments},
     },
 };
@@ -113,7 +114,7 @@ impl Payments {
         decision: impl Fn(&mut Row) -> Result<(), TurnOnError> + Clone + Send + Sync + 'static,
     ) -> Result<Result<(), TurnOnError>, Away> {
         let now = self.clock.now();
-        let decided = self.database.write(move |transaction: &DatabaseTransaction| {
+        let decided = self.database.write(move |transaction: &Transaction| {
             let (account, decision) = (account.clone(), decision.clone());
             Box::pin(async move {
                 let Some(mut row) = rows::lock(transaction, &account.0).await? else {

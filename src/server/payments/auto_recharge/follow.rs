@@ -1,14 +1,14 @@
 //! What follows from a recharge that was paid or refused, in the transaction that says so.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, QuerySelect};
-use sea_orm::{DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::rows;
 use crate::{
     credits::{AccountId, Credits, Event, PauseReason, PurchaseState},
     server::{
         clock::{from_millis, to_millis},
+        database::Transaction,
         entity::purchase,
         events,
         payments::{
@@ -49,7 +49,7 @@ impl Refusal {
 
 /// Writes down what follows from the verdict on a recharge.
 pub(in crate::server::payments) async fn follow(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     row: &PurchaseRow,
     session: &Session,
     verdict: &Verdict,
@@ -75,7 +75,7 @@ pub(in crate::server::payments) async fn follow(
 
 /// Pauses at the first refusal; what may pass by itself pauses at the second in a row.
 pub(super) async fn refused(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     row: &PurchaseRow,
     refusal: Refusal,
     now: DateTime<Utc>,
@@ -104,10 +104,7 @@ pub(super) async fn refused(
 }
 
 /// Whether the recharge before this one failed.
-async fn failed_before(
-    transaction: &DatabaseTransaction,
-    row: &PurchaseRow,
-) -> Result<bool, DbErr> {
+async fn failed_before(transaction: &Transaction, row: &PurchaseRow) -> Result<bool, DbErr> {
     let before = purchase::Entity::find()
         .filter(purchase::Column::AccountId.eq(&row.account_id))
         .filter(purchase::Column::Kind.eq(AUTO))
@@ -121,7 +118,7 @@ async fn failed_before(
 }
 
 async fn tell(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     row: &PurchaseRow,
     event: &Event,
     now: DateTime<Utc>,

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Days, NaiveTime, Utc};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
-    FromQueryResult, IntoActiveModel, QueryFilter, QuerySelect, Statement, Value,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult,
+    IntoActiveModel, QueryFilter, QuerySelect, Statement, Value,
 };
 
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
     },
     server::{
         clock::{from_millis, to_millis},
+        database::Transaction,
         entity::{auto_recharge, auto_recharge_claim, discarded_card},
     },
 };
@@ -31,16 +32,13 @@ pub(super) async fn find(
 }
 
 /// The same under its lock.
-pub(super) async fn lock(
-    transaction: &DatabaseTransaction,
-    account: &str,
-) -> Result<Option<Row>, DbErr> {
+pub(super) async fn lock(transaction: &Transaction, account: &str) -> Result<Option<Row>, DbErr> {
     auto_recharge::Entity::find_by_id(account).lock_exclusive().one(transaction).await
 }
 
 /// Writes a row as it is now.
 pub(super) async fn keep(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     row: Row,
     now: DateTime<Utc>,
 ) -> Result<Row, DbErr> {
@@ -50,7 +48,7 @@ pub(super) async fn keep(
 
 /// Makes the row of an account unless it is there: off, without a card.
 pub(super) async fn insert_once(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     account: &AccountId,
     user: &str,
     now: DateTime<Utc>,
@@ -98,7 +96,7 @@ pub(super) fn switch_off(row: &mut Row) {
 
 /// Takes the card of a row away; it is detached at Stripe later.
 pub(super) async fn discard_card(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     row: &mut Row,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {

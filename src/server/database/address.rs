@@ -1,0 +1,130 @@
+//! The address of a database, as the operator writes it.
+//!
+//! `sqlite://PATH`, or `postgres://USER:PASSWORD@HOST[:PORT][,HOST[:PORT]…]/NAME?OPTION=…`. With
+//! several hosts the one that can be written to is used. `pool_mode=transaction` says that a pooler
+//! stands between, which gives each transaction another connection.
+
+use std::path::PathBuf;
+
+use sea_orm::{
+    DbErr, RuntimeErr,
+    sqlx::{ConnectOptions, postgres::PgConnectOptions},
+};
+use url::Url;
+
+/// The option that says which kind of pooler stands between.
+const POOL_MODE: &str = "pool_mode";
+
+/// Where a database is.
+#[derive(Clone, Debug)]
+pub(super) enum Address {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A server, or several of which one can be written to.
+    Postgres {
+        /// In the order of the address; never empty.
+        hosts: Vec<PgConnectOptions>,
+        /// Whether a pooler gives each transaction another connection.
+        is_pooled: bool,
+    },
+}
+
+impl Address {
+    /// Reads an address. No error shows a part of it: it may hold a password.
+    pub fn parse(text: &str) -> Result<Self, DbErr> {
+        if let Some(path) = text.strip_prefix("sqlite:") {
+            let path = path.trim_start_matches("//").split('?').next().unwrap_or_default();
+            return Ok(Self::Sqlite(path.into()));
+        }
+        if text.starts_with("postgres:") || text.starts_with("postgresql:") {
+            return postgres(text);
+        }
+        Err(wrong("the URL must start with sqlite:// or postgres://"))
+    }
+}
+
+fn postgres(text: &str) -> Result<Address, DbErr> {
+    let (scheme, rest) = text.split_once("://").ok_or_else(|| wrong("the URL lacks ://"))?;
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, tail) = rest.split_at(end);
+    // A password may hold an @, a host can't.
+    let (who, hosts) = match authority.rsplit_once('@') {
+        Some((who, hosts)) => (format!("{who}@"), hosts),
+        None => (String::new(), authority),
+    };
+    let mut is_pooled = false;
+    let mut options = Vec::new();
+    for host in hosts.split(',') {
+        if host.is_empty() && hosts.contains(',') {
+            return Err(wrong("one of the hosts of the URL has no name"));
+        }
+        let url = Url::parse(&format!("{scheme}://{who}{host}{tail}"))
+            .map_err(|error| wrong(&format!("the URL can't be read: {error}")))?;
+        let (url, mode) = without_pool_mode(url);
+        is_pooled = match mode.as_deref() {
+            None | Some("session") => false,
+            Some("transaction") => true,
+            Some(_) => return Err(wrong("pool_mode must be session or transaction")),
+        };
+        let host: PgConnectOptions =
+            url.as_str().parse().map_err(|_| wrong("an option of the URL is not known"))?;
+        // Poolers don't know this setting, and nothing here is a float.
+        options.push(host.extra_float_digits(None).disable_statement_logging());
+    }
+    Ok(Address::Postgres { hosts: options, is_pooled })
+}
+
+/// Takes the one option out that is ours and not the driver's.
+fn without_pool_mode(mut url: Url) -> (Url, Option<String>) {
+    let pairs: Vec<_> = url.query_pairs().into_owned().collect();
+    let mode = pairs.iter().find(|(name, _)| name == POOL_MODE).map(|(_, value)| value.clone());
+    if mode.is_some() {
+        let others = pairs.iter().filter(|(name, _)| name != POOL_MODE);
+        url.query_pairs_mut().clear().extend_pairs(others);
+    }
+    (url, mode)
+}
+
+fn wrong(problem: &str) -> DbErr {
+    DbErr::Conn(RuntimeErr::Internal(problem.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hosts(text: &str) -> (Vec<(String, u16)>, bool) {
+        let Address::Postgres { hosts, is_pooled } = Address::parse(text).unwrap() else {
+            panic!("{text} is PostgreSQL's");
+        };
+        let host = |host: &PgConnectOptions| (host.get_host().to_owned(), host.get_port());
+        (hosts.iter().map(host).collect(), is_pooled)
+    }
+
+    #[test]
+    fn an_address_names_one_host_or_several_and_its_pooler() {
+        let one = ("one".to_owned(), 5432);
+        assert_eq!(hosts("postgres://u:p@one/db"), (vec![one.clone()], false));
+        let two = vec![one.clone(), ("two".to_owned(), 5433)];
+        assert_eq!(hosts("postgres://u:p@one:5432,two:5433/db"), (two.clone(), false));
+        let pooled = "postgresql://u:p%40@one,two:5433/db?pool_mode=transaction&sslmode=disable";
+        assert_eq!(hosts(pooled), (two, true));
+        assert_eq!(hosts("postgres://one/db?pool_mode=session"), (vec![one], false));
+    }
+
+    #[test]
+    fn no_error_shows_a_part_of_the_address() {
+        for text in [
+            "mysql://u:canary@host/db",
+            "postgres:u:canary@host/db",
+            "postgres://u:canary@host:canary/db",
+            "postgres://u:canary@host/db?pool_mode=canary",
+            "postgres://u:canary@host/db?sslmode=canary",
+            "postgres://u:canary@ho st/db",
+            "postgres://u:canary@one,/db:canary",
+        ] {
+            let said = Address::parse(text).map_or_else(|error| error.to_string(), |_| text.into());
+            assert!(!said.contains("canary"), "{text}: {said}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! A question to the database, and its answer.
+
+use sea_orm::{DbErr, ExecResult, QueryResult, Statement};
+
+/// A question.
+#[derive(Clone, Debug)]
+pub(super) enum Ask {
+    /// Asks for how many rows it has changed.
+    Execute(Statement),
+    /// Asks for rows.
+    Query(Statement),
+    /// Sends one or several statements without parameters, and doesn't prepare them.
+    Plain(String),
+}
+
+impl Ask {
+    /// Returns the statement, unless it is sent without being prepared.
+    pub fn prepared(&self) -> Option<&str> {
+        match self {
+            Self::Execute(statement) | Self::Query(statement) => Some(&statement.sql),
+            Self::Plain(_) => None,
+        }
+    }
+}
+
+/// An answer.
+pub(super) enum Told {
+    Done(ExecResult),
+    Rows(Vec<QueryResult>),
+}
+
+impl Told {
+    /// Returns how many rows were changed.
+    pub fn done(self) -> Result<ExecResult, DbErr> {
+        match self {
+            Self::Done(done) => Ok(done),
+            Self::Rows(_) => Err(DbErr::Custom("rows came instead of their number".to_owned())),
+        }
+    }
+
+    /// Returns the rows.
+    pub fn rows(self) -> Result<Vec<QueryResult>, DbErr> {
+        match self {
+            Self::Rows(rows) => Ok(rows),
+            Self::Done(_) => Err(DbErr::Custom("a number came instead of rows".to_owned())),
+        }
+    }
+}
+
+/// Lets a type with `ask` and `backend` be used for SeaORM's statements.
+macro_rules! connection_by_asking {
+    ($type:ty) => {
+        #[async_trait::async_trait]
+        impl sea_orm::ConnectionTrait for $type {
+            fn get_database_backend(&self) -> sea_orm::DbBackend {
+                self.backend()
+            }
+
+            async fn execute_raw(
+                &self,
+                statement: sea_orm::Statement,
+            ) -> Result<sea_orm::ExecResult, sea_orm::DbErr> {
+                self.ask($crate::server::database::ask::Ask::Execute(statement)).await?.done()
+            }
+
+            async fn execute_unprepared(
+                &self,
+                sql: &str,
+            ) -> Result<sea_orm::ExecResult, sea_orm::DbErr> {
+                self.ask($crate::server::database::ask::Ask::Plain(sql.to_owned())).await?.done()
+            }
+
+            async fn query_one_raw(
+                &self,
+                statement: sea_orm::Statement,
+            ) -> Result<Option<sea_orm::QueryResult>, sea_orm::DbErr> {
+                Ok(self.query_all_raw(statement).await?.into_iter().next())
+            }
+
+            async fn query_all_raw(
+                &self,
+                statement: sea_orm::Statement,
+            ) -> Result<Vec<sea_orm::QueryResult>, sea_orm::DbErr> {
+                self.ask($crate::server::database::ask::Ask::Query(statement)).await?.rows()
+            }
+        }
+    };
+}
+pub(super) use connection_by_asking;

@@ -1,0 +1,185 @@
+//! Lends connections: one for each statement, or one for a whole transaction.
+
+use std::{fmt, sync::Arc};
+
+use deadpool::{
+    Runtime,
+    managed::{Object, Pool as Sessions, PoolError, Timeouts},
+};
+use sea_orm::{ConnAcquireErr, DbBackend, DbErr, RuntimeErr, Statement};
+
+use super::{
+    ask::{Ask, Told, connection_by_asking},
+    connector::{Connector, Opening},
+    errors::{is_broken, is_stale_plan},
+    limits::Limits,
+    session::{Purpose, Session},
+    transaction::Transaction,
+};
+
+/// Hears of every statement.
+pub(super) type Listener = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Connections for single statements. Clones share them.
+#[derive(Clone)]
+pub struct Pool {
+    sessions: Sessions<Connector>,
+    /// Whether what is asked can be asked again when its connection breaks.
+    only_reads: bool,
+    pub(super) listener: Option<Listener>,
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("only_reads", &self.only_reads).finish_non_exhaustive()
+    }
+}
+
+impl Pool {
+    /// Opens nothing yet.
+    pub(super) fn new(
+        opening: Opening,
+        limits: Limits,
+        most: usize,
+        only_reads: bool,
+    ) -> Result<Self, DbErr> {
+        let patience = Some(limits.connection);
+        let sessions = Sessions::builder(Connector::new(opening, limits))
+            .max_size(most)
+            .timeouts(Timeouts { wait: patience, create: patience, recycle: patience })
+            .runtime(Runtime::Tokio1)
+            .build();
+        let sessions = sessions.map_err(|error| DbErr::Custom(error.to_string()))?;
+        Ok(Self { sessions, only_reads, listener: None })
+    }
+
+    /// The same connections, for statements that only read.
+    pub(super) fn for_reading(&self) -> Self {
+        Self { only_reads: true, ..self.clone() }
+    }
+
+    /// Finds out whether the database answers.
+    ///
+    /// # Errors
+    /// If it doesn't, or no connection is free.
+    pub async fn ping(&self) -> Result<(), DbErr> {
+        let one = Statement::from_string(self.backend(), "SELECT 1");
+        self.ask(Ask::Query(one)).await.map(drop)
+    }
+
+    /// Closes all connections and opens none again.
+    pub fn close(&self) {
+        self.sessions.close();
+    }
+
+    /// Takes a connection out of the pool for good; the pool may open another one.
+    pub(super) async fn take(&self) -> Result<Session, DbErr> {
+        let mut lent = self.lend().await?;
+        lent.session
+            .take()
+            .map(Object::take)
+            .ok_or_else(|| closed(ConnAcquireErr::ConnectionClosed))
+    }
+
+    /// Begins a transaction, on another connection if the first one is broken.
+    pub(super) async fn begin(&self, purpose: Purpose) -> Result<Transaction, DbErr> {
+        let backend = self.backend();
+        let mut lent = self.lend().await?;
+        let begun = lent.session()?.begin(purpose).await;
+        match begun {
+            Err(error) if lent.was_used() && is_broken(&error) => {
+                self.forget_idle();
+                lent = self.lend().await?;
+                lent.session()?.begin(purpose).await?;
+            }
+            begun => begun?,
+        }
+        Ok(Transaction::new(lent, backend, self.listener.clone()))
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        self.sessions.manager().limits
+    }
+
+    pub(super) fn backend(&self) -> DbBackend {
+        if self.sessions.manager().is_sqlite() { DbBackend::Sqlite } else { DbBackend::Postgres }
+    }
+
+    async fn lend(&self) -> Result<Lent, DbErr> {
+        match self.sessions.get().await {
+            Ok(session) => Ok(Lent { session: Some(session), is_for_us_alone: false }),
+            Err(PoolError::Backend(error)) => Err(error),
+            Err(PoolError::Closed) => Err(closed(ConnAcquireErr::ConnectionClosed)),
+            Err(PoolError::Timeout(kind)) => {
+                tracing::warn!(?kind, "the database gave no connection in time");
+                Err(closed(ConnAcquireErr::Timeout))
+            }
+            Err(error) => Err(DbErr::Conn(RuntimeErr::Internal(error.to_string()))),
+        }
+    }
+
+    /// Closes the connections that nobody uses: one was found broken or of another time.
+    fn forget_idle(&self) {
+        self.sessions.retain(|_, _| false);
+    }
+
+    async fn ask(&self, ask: Ask) -> Result<Told, DbErr> {
+        if let (Some(listener), Some(sql)) = (&self.listener, ask.prepared()) {
+            listener(sql);
+        }
+        let mut lent = self.lend().await?;
+        if matches!(ask, Ask::Plain(_)) {
+            // Nobody knows what it leaves behind, such as a transaction: nobody gets it after us.
+            lent.is_for_us_alone = true;
+            return lent.session()?.ask(ask).await;
+        }
+        if !lent.was_used() {
+            return lent.session()?.ask(ask).await;
+        }
+        match lent.session()?.ask(ask.clone()).await {
+            Err(error) if is_stale_plan(&error) || self.only_reads && is_broken(&error) => {
+                drop(lent);
+                self.forget_idle();
+                self.lend().await?.session()?.ask(ask).await
+            }
+            told => told,
+        }
+    }
+}
+
+const fn closed(why: ConnAcquireErr) -> DbErr {
+    DbErr::ConnectionAcquire(why)
+}
+
+connection_by_asking!(Pool);
+
+/// A lent connection. It goes back when it is dropped; one that is doubtful, or in a transaction
+/// that nobody ended, is closed.
+#[derive(Debug)]
+pub(super) struct Lent {
+    session: Option<Object<Connector>>,
+    /// Whether it is closed in any case.
+    is_for_us_alone: bool,
+}
+
+impl Lent {
+    pub fn session(&mut self) -> Result<&mut Session, DbErr> {
+        let session = self.session.as_mut().map(|session| &mut **session);
+        session.ok_or_else(|| closed(ConnAcquireErr::ConnectionClosed))
+    }
+
+    /// Returns whether somebody has used it before: then it may have broken meanwhile.
+    fn was_used(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| Object::metrics(session).recycle_count > 0)
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take()
+            && (self.is_for_us_alone || !session.is_sound())
+        {
+            drop(Object::take(session));
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! One connection to a database, and whether it can still be trusted.
+//!
+//! # What must hold: stop at the first doubt
+//! - A session is doubtful from the moment a statement is sent until its answer is complete, and
+//!   for ever after an error of COMMIT or ROLLBACK, after silence, and after an error that says
+//!   more than "this statement was refused". A doubtful session is closed, never lent again.
+//! - A transaction begins and ends with our own BEGIN and COMMIT. The driver counts transactions
+//!   and turns the second BEGIN into a SAVEPOINT; after a COMMIT that failed, its "commits" would
+//!   be releases of savepoints inside a transaction that nobody commits. Our BEGIN inside an open
+//!   transaction fails.
+//! - A COMMIT counts when SQLite has committed exactly once since the BEGIN. If it hasn't, the
+//!   process ends: rather dead than wrong.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use sea_orm::{
+    DbErr, QueryResult, RuntimeErr, Statement,
+    sqlx::{
+        AssertSqlSafe, Connection, Error, Executor, PgConnection, SqliteConnection, query_with,
+    },
+};
+use tokio::time::timeout;
+
+use super::{
+    arguments,
+    ask::{Ask, Told},
+    errors,
+};
+
+/// What a transaction is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// It sees everything as of one moment and writes nothing.
+    Read,
+    /// It writes. On SQLite it takes the lock for writing when it begins: a transaction that
+    /// began by reading and writes later fails at once, whatever the timeout says.
+    Write,
+}
+
+#[derive(Debug)]
+enum Raw {
+    Sqlite(Box<SqliteConnection>),
+    Postgres(Box<PgConnection>),
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Session {
+    raw: Raw,
+    deadline: Duration,
+    /// Behind a pooler that gives each transaction another connection: what is set at the start of
+    /// each transaction. Statements keep no names there, and each is a transaction of its own.
+    prologue: Option<Arc<str>>,
+    is_doubtful: bool,
+    is_in_transaction: bool,
+    purpose: Purpose,
+    /// Whether a statement of the open transaction has failed on PostgreSQL, which then answers
+    /// COMMIT with a rollback and no error.
+    has_failed: bool,
+    /// How often SQLite has committed, and how often when the open transaction began.
+    commits: Arc<AtomicU64>,
+    commits_before: u64,
+    pub last_used: Instant,
+}
+
+impl Session {
+    /// Wraps a connection to SQLite and counts its commits.
+    pub async fn sqlite(mut raw: SqliteConnection, deadline: Duration) -> Result<Self, Error> {
+        let commits = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&commits);
+        raw.lock_handle().await?.set_commit_hook(move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+            true
+        });
+        Ok(Self { commits, ..Self::new(Raw::Sqlite(Box::new(raw)), deadline) })
+    }
+
+    /// Wraps a connection to PostgreSQL.
+    pub fn postgres(raw: PgConnection, deadline: Duration, prologue: Option<Arc<str>>) -> Self {
+        Self { prologue, ..Self::new(Raw::Postgres(Box::new(raw)), deadline) }
+    }
+
+    fn new(raw: Raw, deadline: Duration) -> Self {
+        Self {
+            raw,
+            deadline,
+            prologue: None,
+            is_doubtful: false,
+            is_in_transaction: false,
+            purpose: Purpose::Read,
+            has_failed: false,
+            commits: Arc::default(),
+            commits_before: 0,
+            last_used: Instant::now(),
+        }
+    }
+
+    /// Returns whether it may be lent again.
+    pub const fn is_sound(&self) -> bool {
+        !self.is_doubtful && !self.is_in_transaction
+    }
+
+    /// Finds out whether the connection lives.
+    pub async fn ping(&mut self, within: Duration) -> Result<(), DbErr> {
+        self.is_doubtful = true;
+        let Raw::Postgres(raw) = &mut self.raw else {
+            self.is_doubtful = false;
+            return Ok(());
+        };
+        let pong = timeout(within, raw.ping()).await;
+        pong.map_err(|_| silent(within))?.map_err(failed)?;
+        self.is_doubtful = false;
+        Ok(())
+    }
+
+    /// Asks one question. Behind a pooler it is a transaction of its own, unless one is open.
+    pub async fn ask(&mut self, ask: Ask) -> Result<Told, DbErr> {
+        if self.is_in_transaction || self.prologue.is_none() {
+            return self.ask_as_is(ask).await;
+        }
+        self.begin(Purpose::Write).await?;
+        match self.ask_as_is(ask).await {
+            Ok(told) => self.commit().await.map(|()| told),
+            Err(error) => {
+                // The first error is the one to tell; a failed rollback closes the connection.
+                self.roll_back().await.ok();
+                Err(error)
+            }
+        }
+    }
+
+    /// Begins a transaction.
+    pub async fn begin(&mut self, purpose: Purpose) -> Result<(), DbErr> {
+        let how = match (&self.raw, purpose) {
+            (Raw::Sqlite(_), Purpose::Write) => "BEGIN IMMEDIATE",
+            (Raw::Postgres(_), Purpose::Read) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            _ => "BEGIN",
+        };
+        let how = match &self.prologue {
+            Some(prologue) => format!("{how}; {prologue}"),
+            None => how.to_owned(),
+        };
+        self.purpose = purpose;
+        self.commits_before = self.commits.load(Ordering::SeqCst);
+        let begun = self.ask_as_is(Ask::Plain(how)).await;
+        if begun.is_err() {
+            // A transaction may be open, whatever the error says.
+            self.is_doubtful = true;
+        }
+        begun?;
+        (self.is_in_transaction, self.has_failed) = (true, false);
+        Ok(())
+    }
+
+    /// Commits the open transaction. After an error nobody knows whether it was kept, and the
+    /// session is never used again.
+    pub async fn commit(&mut self) -> Result<(), DbErr> {
+        if self.has_failed {
+            self.roll_back().await?;
+            let reason = "a statement of this transaction had failed: nothing was written";
+            return Err(DbErr::Custom(reason.to_owned()));
+        }
+        self.end("COMMIT").await?;
+        let commits = self.commits.load(Ordering::SeqCst) - self.commits_before;
+        if matches!(self.raw, Raw::Sqlite(_)) && self.purpose == Purpose::Write && commits != 1 {
+            end_process(commits);
+        }
+        Ok(())
+    }
+
+    /// Ends the open transaction as if it had never begun.
+    pub async fn roll_back(&mut self) -> Result<(), DbErr> {
+        self.end("ROLLBACK").await
+    }
+
+    async fn end(&mut self, how: &str) -> Result<(), DbErr> {
+        let ended = self.ask_as_is(Ask::Plain(how.to_owned())).await;
+        match ended {
+            Ok(_) => self.is_in_transaction = false,
+            Err(_) => self.is_doubtful = true,
+        }
+        ended.map(drop)
+    }
+
+    async fn ask_as_is(&mut self, ask: Ask) -> Result<Told, DbErr> {
+        if self.is_doubtful {
+            return Err(DbErr::Conn(RuntimeErr::Internal("the connection was lost".to_owned())));
+        }
+        // If the caller goes away while it waits, this stays.
+        self.is_doubtful = true;
+        let is_named = self.prologue.is_none();
+        let answer = timeout(self.deadline, self.raw.ask(ask, is_named)).await;
+        self.last_used = Instant::now();
+        let error = match answer {
+            Err(_) => return Err(silent(self.deadline)),
+            Ok(Ok(told)) => {
+                self.is_doubtful = false;
+                return Ok(told);
+            }
+            Ok(Err(error)) => error,
+        };
+        self.is_doubtful = !errors::refuses_only_the_statement(&error);
+        self.has_failed |= matches!(self.raw, Raw::Postgres(_));
+        Err(error)
+    }
+}
+
+impl Raw {
+    async fn ask(&mut self, ask: Ask, is_named: bool) -> Result<Told, DbErr> {
+        match self {
+            Self::Sqlite(raw) => ask_sqlite(raw, ask).await,
+            Self::Postgres(raw) => ask_postgres(raw, ask, is_named).await,
+        }
+    }
+}
+
+async fn ask_sqlite(raw: &mut SqliteConnection, ask: Ask) -> Result<Told, DbErr> {
+    match ask {
+        Ask::Plain(sql) => {
+            let done = raw.execute(AssertSqlSafe(sql)).await.map_err(failed)?;
+            Ok(Told::Done(done.into()))
+        }
+        Ask::Execute(Statement { sql, values, .. }) => {
+            let query = query_with(AssertSqlSafe(sql), arguments::for_sqlite(values)?);
+            Ok(Told::Done(raw.execute(query).await.map_err(failed)?.into()))
+        }
+        Ask::Query(Statement { sql, values, .. }) => {
+            let query = query_with(AssertSqlSafe(sql), arguments::for_sqlite(values)?);
+            let rows = raw.fetch_all(query).await.map_err(failed)?;
+            Ok(Told::Rows(rows.into_iter().map(QueryResult::from).collect()))
+        }
+    }
+}
+
+async fn ask_postgres(raw: &mut PgConnection, ask: Ask, is_named: bool) -> Result<Told, DbErr> {
+    match ask {
+        Ask::Plain(sql) => {
+            let done = raw.execute(AssertSqlSafe(sql)).await.map_err(failed)?;
+            Ok(Told::Done(done.into()))
+        }
+        Ask::Execute(Statement { sql, values, .. }) => {
+            let query = query_with(AssertSqlSafe(sql), arguments::for_postgres(values)?);
+            Ok(Told::Done(raw.execute(query.persistent(is_named)).await.map_err(failed)?.into()))
+        }
+        Ask::Query(Statement { sql, values, .. }) => {
+            let query = query_with(AssertSqlSafe(sql), arguments::for_postgres(values)?);
+            let rows = raw.fetch_all(query.persistent(is_named)).await.map_err(failed)?;
+            Ok(Told::Rows(rows.into_iter().map(QueryResult::from).collect()))
+        }
+    }
+}
+
+/// Ends the process: what it would acknowledge from here on may be in no database.
+fn end_process(commits: u64) -> ! {
+    tracing::error!(commits, "ALERT: SQLite did not commit what it said; the process ends");
+    std::process::abort()
+}
+
+fn silent(deadline: Duration) -> DbErr {
+    let words = format!("{} {deadline:?}", errors::SILENCE);
+    DbErr::Conn(RuntimeErr::Internal(words))
+}
+
+pub(super) fn failed(error: Error) -> DbErr {
+    DbErr::Exec(RuntimeErr::SqlxError(error.into()))
+}

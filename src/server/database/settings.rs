@@ -1,0 +1,78 @@
+//! What connections are opened with: nothing that we rely on is left to what the database or its
+//! role say.
+
+use std::{path::Path, time::Duration};
+
+use sea_orm::sqlx::{
+    ConnectOptions,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+};
+
+use super::{address::Address, connector::Opening, limits::Limits};
+
+/// How long SQLite waits for another process that writes. Shorter than a statement may take.
+const BUSY: Duration = Duration::from_secs(2);
+/// SQLite: kB of pages that a connection keeps at most, as a negative number; pages of the log
+/// after which it is moved into the database; statements that a connection keeps prepared.
+const SQLITE_CACHE: &str = "-16000";
+const SQLITE_CHECKPOINT: &str = "8000";
+const SQLITE_STATEMENTS: usize = 256;
+/// What a connection that writes plans with: rows are found by their keys, also in tables that
+/// were empty when the statement was planned; and it is planned once, not for each batch.
+const PLANS: [(&str, &str); 5] = [
+    ("enable_seqscan", "off"),
+    ("enable_bitmapscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
+];
+/// How long PostgreSQL keeps a transaction open whose process says nothing more.
+const IDLE_IN_TRANSACTION: &str = "5s";
+
+/// Returns how connections are opened that write, or that only read.
+pub(super) fn opening(address: &Address, limits: Limits, writes: bool) -> Opening {
+    match address {
+        Address::Sqlite(path) => Opening::Sqlite(sqlite_options(path, writes)),
+        Address::Postgres { hosts, is_pooled } => Opening::Postgres {
+            hosts: hosts.clone(),
+            settings: postgres_settings(limits, writes, *is_pooled).into(),
+            is_pooled: *is_pooled,
+        },
+    }
+}
+
+pub(super) fn sqlite_options(path: &Path, writes: bool) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY)
+        .foreign_keys(true)
+        .pragma("query_only", if writes { "off" } else { "on" })
+        .pragma("cache_size", SQLITE_CACHE)
+        .pragma("wal_autocheckpoint", SQLITE_CHECKPOINT)
+        .statement_cache_capacity(SQLITE_STATEMENTS)
+        .disable_statement_logging()
+}
+
+/// Returns the statements that set what we rely on, whatever the database or the role says. Behind
+/// a pooler they hold for one transaction.
+fn postgres_settings(limits: Limits, writes: bool, is_pooled: bool) -> String {
+    let (millis, scope) = (|it: Duration| it.as_millis(), if is_pooled { "LOCAL " } else { "" });
+    let mut settings = vec![
+        ("statement_timeout", millis(limits.at_server()).to_string()),
+        ("lock_timeout", millis(limits.lock).to_string()),
+        ("idle_in_transaction_session_timeout", format!("'{IDLE_IN_TRANSACTION}'")),
+    ];
+    if writes {
+        settings.extend(PLANS.map(|(name, value)| (name, value.to_owned())));
+    }
+    let set = |(name, value)| format!("SET {scope}{name} = {value}; ");
+    let settings: String = settings.into_iter().map(set).collect();
+    // A commit that is answered is on disk. Other values than off say where else it must be.
+    format!(
+        "{settings}SELECT set_config('synchronous_commit', 'on', {is_pooled})
+         WHERE current_setting('synchronous_commit') = 'off'"
+    )
+}

@@ -1,0 +1,171 @@
+//! Disks that are full or fail under SQLite: what was acknowledged is in the file, nothing else is
+//! said, and work goes on by itself once the disk does.
+
+use std::{fs, path::PathBuf, process::Command, time::Duration};
+
+use chrono_tz::UTC;
+use recharge::{
+    credits::{AccountId, Credits},
+    server::{
+        clock::Clock,
+        database::Database,
+        entity::entry,
+        ledger::{Ledger, LedgerError, open_account},
+    },
+};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use tempfile::TempDir;
+
+use crate::commands::{grant, spend};
+
+/// A disk of a test's own: a file system in memory.
+struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    /// Makes one of so many megabytes.
+    fn of_megabytes(megabytes: u32) -> Self {
+        let disk = Self(TempDir::new().unwrap());
+        let size = format!("size={megabytes}m");
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
+            .arg(disk.0.path())
+            .status();
+        assert!(
+            mounted.unwrap().success(),
+            "a disk can be made by root only: run the tests as root"
+        );
+        disk
+    }
+
+    fn ballast(&self) -> PathBuf {
+        self.0.path().join("ballast")
+    }
+
+    /// Fills it to the last byte.
+    fn fill(&self) {
+        let dd = Command::new("dd")
+            .args(["if=/dev/zero", "bs=4096"])
+            .arg(format!("of={}", self.ballast().display()))
+            .output();
+        assert!(!dd.unwrap().status.success(), "the disk is full before dd has finished");
+    }
+
+    fn make_room(&self) {
+        fs::remove_file(self.ballast()).unwrap();
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Whatever still has a file open there loses nothing but the disk.
+        Command::new("umount").arg("-l").arg(self.0.path()).status().ok();
+    }
+}
+
+/// A ledger on a disk, with an account that has 1,000 credits.
+struct Given {
+    database: Database,
+    ledger: Ledger,
+    account: AccountId,
+    url: String,
+    /// The keys of what was acknowledged.
+    acknowledged: Vec<String>,
+}
+
+impl Given {
+    async fn on(disk: &SmallDisk) -> Self {
+        let url = format!("sqlite://{}/recharge.db", disk.0.path().display());
+        let database = Database::connect(&url).await.unwrap();
+        database.migrate().await.unwrap();
+        let clock = Clock::default();
+        let ledger = Ledger::start(database.clone(), clock.clone());
+        let account = open_account(database.writer(), UTC, 1, clock.now()).await.unwrap();
+        ledger.execute(&account, "grant", grant(1_000)).await.unwrap();
+        Self { database, ledger, account, url, acknowledged: vec!["grant".to_owned()] }
+    }
+
+    async fn charge(&mut self, key: &str) -> Result<(), LedgerError> {
+        self.ledger.execute(&self.account, key, spend(1)).await?;
+        self.acknowledged.push(key.to_owned());
+        Ok(())
+    }
+
+    /// What another process finds in the file: the keys of all entries, in their order.
+    async fn keys_in_the_file(&self) -> Vec<String> {
+        let other = Database::connect(&self.url).await.unwrap();
+        let found = entry::Entity::find()
+            .filter(entry::Column::AccountId.eq(&self.account.0))
+            .all(other.reader())
+            .await
+            .unwrap();
+        let mut entries: Vec<_> = found.into_iter().map(|it| (it.seq, it.request_key)).collect();
+        entries.sort();
+        entries.into_iter().filter_map(|(_, key)| key).collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn on_a_full_disk_nothing_is_acknowledged_that_is_not_in_the_file() {
+    let disk = SmallDisk::of_megabytes(8);
+    let mut given = Given::on(&disk).await;
+    for round in 0..5 {
+        disk.fill();
+        for number in 0..10 {
+            let outcome = given.charge(&format!("full-{round}-{number}")).await;
+            let in_the_file = given.keys_in_the_file().await;
+            assert_eq!(in_the_file, given.acknowledged, "after {outcome:?}");
+        }
+        disk.make_room();
+        for number in 0..10 {
+            given.charge(&format!("room-{round}-{number}")).await.unwrap();
+        }
+        assert_eq!(given.keys_in_the_file().await, given.acknowledged);
+    }
+    assert!(given.acknowledged.len() < 101, "the disk was never full: {:?}", given.acknowledged);
+    given.ledger.verify().await.unwrap();
+    let keys = given.acknowledged.iter().filter(|key| key.starts_with("room")).count();
+    assert_eq!(keys, 50);
+}
+
+/// Many wait at once: one batch after another fails, and each caller hears the truth.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_crowd_on_a_full_disk_hears_the_truth() {
+    let disk = SmallDisk::of_megabytes(8);
+    let mut given = Given::on(&disk).await;
+    disk.fill();
+    let mut callers = tokio::task::JoinSet::new();
+    for number in 0..300 {
+        let (ledger, account) = (given.ledger.clone(), given.account.clone());
+        callers.spawn(async move {
+            let key = format!("crowd-{number}");
+            ledger.execute(&account, &key, spend(1)).await.is_ok().then_some(key)
+        });
+    }
+    let told: Vec<_> = callers.join_all().await.into_iter().flatten().collect();
+    disk.make_room();
+    let mut kept = given.keys_in_the_file().await;
+    kept.retain(|key| key != "grant");
+    kept.sort();
+    let mut told_in_order = told;
+    told_in_order.sort();
+    assert_eq!(kept, told_in_order);
+    given.charge("after").await.unwrap();
+    let balance: Credits = given.ledger.balance(&given.account).await.unwrap().0;
+    let whole = i64::try_from(kept.len()).unwrap() + 1;
+    assert_eq!(balance.thousandths(), 1_000_000 - whole * 1_000);
+}
+
+/// A transaction that somebody left open on the one connection that writes would swallow all that
+/// comes after it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_transaction_left_open_is_not_written_into() {
+    let disk = SmallDisk::of_megabytes(8);
+    let mut given = Given::on(&disk).await;
+    for left_open in ["BEGIN IMMEDIATE", "SAVEPOINT mine", "BEGIN"] {
+        given.database.writer().execute_unprepared(left_open).await.ok();
+        let outcome = given.charge(left_open).await;
+        assert_eq!(given.keys_in_the_file().await, given.acknowledged, "{left_open}: {outcome:?}");
+    }
+    tokio::time::timeout(Duration::from_secs(5), given.charge("after")).await.unwrap().unwrap();
+    assert_eq!(given.keys_in_the_file().await, given.acknowledged);
+}
