@@ -46,6 +46,8 @@ pub struct Paces {
 pub struct Config {
     /// `sqlite://…` or `postgres://…`; may contain a password.
     pub database_url: Secret,
+    /// The way past a pooler, for migrations; may contain a password.
+    pub database_direct_url: Option<Secret>,
     /// Where visitors reach the site.
     pub public_url: Url,
     /// None: purchases are off.
@@ -112,10 +114,12 @@ impl Config {
         let (smtp, from) = (settings.smtp_url.as_deref(), settings.mail_from.as_deref());
         let mail = MailSettings::new(smtp, from, settings.mail_folder, &public_url)
             .map_err(|(setting, problem)| fail(setting, problem))?;
+        let direct_url = settings.database_direct_url.as_deref().filter(|url| !url.is_empty());
         let metrics_token = settings.metrics_token.as_deref().filter(|token| !token.is_empty());
         Ok(Self {
             mail,
             database_url: Secret::new(&settings.database_url),
+            database_direct_url: direct_url.map(Secret::new),
             public_url,
             stripe,
             stripe_api_base,

@@ -115,6 +115,10 @@ impl Database {
     /// # Errors
     /// If a statement fails.
     pub async fn migrate(&self) -> Result<(), DbErr> {
+        if self.direct.is_pooled() {
+            let problem = "behind a pooler migrations need DATABASE_DIRECT_URL, the way past it";
+            return Err(DbErr::Migration(problem.to_owned()));
+        }
         let connection = self.for_migrations().await?;
         if self.is_sqlite() {
             Migrator::up(&connection, None).await?;

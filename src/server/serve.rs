@@ -22,7 +22,7 @@ use super::{
     },
     clock::Clock,
     config::{Config, ConfigError},
-    database::Database,
+    database::{Database, Limits},
     http::api::Pacemaker,
     identity::{ApiKeys, Passwords, Throttle},
     jobs::{JobCounts, Jobs},
@@ -33,6 +33,7 @@ use super::{
     quotes::Quotes,
     readiness::Readiness,
     router::router,
+    secret::Secret,
     webhooks::{self, Webhooks},
 };
 
@@ -86,13 +87,19 @@ pub enum StartError {
     System(String),
 }
 
-/// Opens the database that the settings name, without touching its tables.
+/// Opens the database that the settings name, without touching its tables, for a command that may
+/// read or write much of it.
 ///
 /// # Errors
-/// Where it can't be reached.
+/// If it can't be reached.
 pub async fn connect(config: &Config) -> Result<Database, StartError> {
+    connect_within(config, Limits::PATIENT).await
+}
+
+async fn connect_within(config: &Config, limits: Limits) -> Result<Database, StartError> {
     let url = config.database_url.reveal();
-    Database::connect(url)
+    let direct = config.database_direct_url.as_ref().map(Secret::reveal);
+    Database::connect_with(url, direct, limits)
         .await
         .map_err(|source| StartError::Database { place: place_of(url), source })
 }
@@ -125,7 +132,7 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     let listener = TcpListener::bind(address)
         .await
         .map_err(|source| StartError::Listen { address, source })?;
-    let database = connect(&config).await?;
+    let database = connect_within(&config, Limits::SERVING).await?;
     migrate(&config, &database).await?;
     let clock = clock(&config);
     let state = start(config, &catalogue, database, clock).await?;

@@ -30,6 +30,34 @@ impl Cluster {
         cluster
     }
 
+    /// Makes and starts a standby that follows this one, and lets no commit of this one be answered
+    /// before the standby has it.
+    pub fn start_synchronous_standby(&self) -> Self {
+        let standby = Self { folder: TempDir::new().unwrap(), port: free_port() };
+        if is_root() {
+            succeeds(Command::new("chown").arg(owner()).arg(standby.folder.path()));
+        }
+        let from = ["-h", "127.0.0.1", "-U", "postgres", "-R", "-c", "fast", "--no-sync", "-p"];
+        succeeds(standby.tool("pg_basebackup").args(from).arg(self.port.to_string()));
+        standby.start();
+        for sql in ["ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"] {
+            let port = self.port.to_string();
+            let ask = ["-h", "127.0.0.1", "-U", "postgres", "-d", "postgres", "-c", sql, "-p"];
+            succeeds(as_owner("psql").args(ask).arg(port));
+        }
+        standby
+    }
+
+    /// Makes a standby the one that can be written to; it can be when this returns.
+    pub fn promote(&self) {
+        succeeds(self.tool("pg_ctl").args(["-w", "promote"]));
+    }
+
+    /// Its port on this machine.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Where it is.
     pub fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
@@ -53,19 +81,26 @@ impl Cluster {
 
     /// One of PostgreSQL's programs, told where the data are.
     fn tool(&self, name: &str) -> Command {
-        let programs = std::env::var("POSTGRES_BIN")
-            .expect("POSTGRES_BIN names PostgreSQL's programs: run `make check` or `make test`");
-        let program = PathBuf::from(programs).join(name);
-        let mut command = if is_root() {
-            let mut as_owner = Command::new("runuser");
-            as_owner.args(["-u", &owner(), "--"]).arg(program);
-            as_owner
-        } else {
-            Command::new(program)
-        };
-        command.current_dir("/").arg("-D").arg(self.folder.path().join("data"));
+        let mut command = as_owner(name);
+        command.arg("-D").arg(self.folder.path().join("data"));
         command
     }
+}
+
+/// One of PostgreSQL's programs, run by the user who owns the data.
+fn as_owner(name: &str) -> Command {
+    let programs = std::env::var("POSTGRES_BIN")
+        .expect("POSTGRES_BIN names PostgreSQL's programs: run `make check` or `make test`");
+    let program = PathBuf::from(programs).join(name);
+    let mut command = if is_root() {
+        let mut as_owner = Command::new("runuser");
+        as_owner.args(["-u", &owner(), "--"]).arg(program);
+        as_owner
+    } else {
+        Command::new(program)
+    };
+    command.current_dir("/");
+    command
 }
 
 impl Drop for Cluster {
@@ -76,11 +111,11 @@ impl Drop for Cluster {
 }
 
 /// The user who runs it where the tests run as root, whom PostgreSQL refuses.
-fn owner() -> String {
+pub fn owner() -> String {
     std::env::var("POSTGRES_OWNER").unwrap_or_else(|_| "postgres".to_owned())
 }
 
-fn is_root() -> bool {
+pub fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n")
 }
 

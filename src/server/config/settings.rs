@@ -8,7 +8,9 @@ use super::STRIPE;
 #[derive(clap::Args)]
 #[expect(clippy::doc_markdown, reason = "what stands here is shown by --help")]
 pub struct Settings {
-    /// The database: sqlite://PATH (made where it is missing) or postgres://USER:PASSWORD@HOST/NAME
+    /// The database: sqlite://PATH (made where it is missing) or postgres://USER:PASSWORD@HOST/NAME,
+    /// with HOST,HOST where one of several can be written to, and ?pool_mode=transaction behind a
+    /// pooler such as PgBouncer
     #[arg(
         long,
         env,
@@ -17,6 +19,10 @@ pub struct Settings {
         hide_env_values = true
     )]
     pub database_url: String,
+
+    /// The way past a pooler, for migrations; needed where DATABASE_URL says pool_mode=transaction
+    #[arg(long, env, global = true, hide_env_values = true)]
+    pub database_direct_url: Option<String>,
 
     /// Where visitors reach the site; over https, cookies are Secure and named __Host-…
     #[arg(long, env, global = true, default_value = "http://127.0.0.1:3000")]

@@ -41,6 +41,11 @@ impl Address {
         }
         Err(wrong("the URL must start with sqlite:// or postgres://"))
     }
+
+    /// Returns whether a pooler gives each transaction another connection.
+    pub const fn is_pooled(&self) -> bool {
+        matches!(self, Self::Postgres { is_pooled: true, .. })
+    }
 }
 
 fn postgres(text: &str) -> Result<Address, DbErr> {
