@@ -1,6 +1,6 @@
 # The commands of the README. What they need and the machine lacks, they install (into .tools, which git ignores).
 
-.PHONY: help run test check e2e build bench
+.PHONY: help run test check soak e2e build bench
 
 help: ## What there is
 	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1	/p' Makefile
@@ -13,6 +13,9 @@ test: ## Everything: formatting, lints, all tests on SQLite and PostgreSQL, brow
 
 check: ## The fast part of it: no browser
 	@exec scripts/check.sh
+
+soak: ## The long forms of the tests of what must survive, in turn, for SOAK_MINUTES (60); go on by asking again
+	@exec scripts/soak.sh
 
 e2e: ## The browser tests (ARGS are Playwright's: make e2e ARGS="buy --headed")
 	@exec scripts/e2e.sh $(ARGS)

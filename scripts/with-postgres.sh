@@ -61,9 +61,10 @@ trap stop_cluster EXIT
 trap 'exit 130' INT TERM
 
 pgbouncer="$(scripts/pgbouncer.sh)"
+libfiu="$(scripts/libfiu.sh)"
 mkdir -p "$logs"
 (start_cluster) >"$logs/postgres.log" 2>&1 || {
   tail -n 30 "$logs/postgres.log" >&2
   die "the throw-away PostgreSQL cluster did not start"
 }
-POSTGRES_BIN="$bin" POSTGRES_OWNER="$owner" PGBOUNCER="$pgbouncer" TEST_POSTGRES_URL="postgres://postgres@127.0.0.1:$port/postgres" "$@"
+POSTGRES_BIN="$bin" POSTGRES_OWNER="$owner" PGBOUNCER="$pgbouncer" LIBFIU="$libfiu" TEST_POSTGRES_URL="postgres://postgres@127.0.0.1:$port/postgres" "$@"

@@ -17,6 +17,7 @@ mod address;
 mod arguments;
 mod ask;
 mod connector;
+mod durability;
 mod errors;
 mod limits;
 mod line;

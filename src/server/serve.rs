@@ -68,6 +68,9 @@ pub enum StartError {
         /// What it said.
         source: DbErr,
     },
+    /// What the database acknowledges may be lost.
+    #[error("{0}. In PROD the server does not start like this.")]
+    Risk(String),
     /// The address can't be listened on.
     #[error("LEPTOS_SITE_ADDR: {address} can't be listened on: {source}.")]
     Listen {
@@ -104,6 +107,21 @@ async fn connect_within(config: &Config, limits: Limits) -> Result<Database, Sta
         .map_err(|source| StartError::Database { place: place_of(url), source })
 }
 
+/// Refuses in production a database that may lose what it acknowledges; elsewhere warns of it.
+async fn refuse_risks(config: &Config, database: &Database) -> Result<(), StartError> {
+    let place = || place_of(config.database_url.reveal());
+    let risks = database.risks().await;
+    let risks = risks.map_err(|source| StartError::Database { place: place(), source })?;
+    match risks.into_iter().next() {
+        Some(risk) if config.is_production() => Err(StartError::Risk(risk)),
+        Some(risk) => {
+            tracing::warn!("{risk}.");
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
 /// Brings the tables up to date.
 ///
 /// # Errors
@@ -133,6 +151,7 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
         .await
         .map_err(|source| StartError::Listen { address, source })?;
     let database = connect_within(&config, Limits::SERVING).await?;
+    refuse_risks(&config, &database).await?;
     migrate(&config, &database).await?;
     let clock = clock(&config);
     let state = start(config, &catalogue, database, clock).await?;

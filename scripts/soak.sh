@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# soak.sh: the long forms of the tests of what must survive, in turn, for SOAK_MINUTES (60). It goes on where the
+# last one ended, and prints one table of all runs on this commit. SOAK_RESULTS names the file that keeps them.
+source "$(dirname "$0")/checks.sh"
+
+readonly minutes="${SOAK_MINUTES:-60}"
+readonly results="${SOAK_RESULTS:-$root/target/soak/results.tsv}"
+
+# What is proved; the environment of its long form; which tests
+readonly proofs=(
+  "R1 random histories against a model;TEST_HISTORIES=20000;test(ledger_model)"
+  "R2 crowds on few accounts;;test(ledger_concurrency) | test(ledger_crowd)"
+  "R4 R5 kills of the program and of PostgreSQL;;test(api_crash)"
+  "R6 cut connections;TEST_CUTS=5000;test(cuts)"
+  "R7 callers that go away;;test(api_disconnect)"
+  "R9 full and failing disks;;test(disks)"
+  "R10 R14 copies, backups, restore;TEST_BACKUPS=50;test(backup)"
+  "R11 clocks and calendars;;test(expiry) | test(cycles) | test(ledger_reading)"
+  "R12 webhooks of Stripe;;test(payments_race) | test(payments_webhook) | test(payments_crash)"
+  "R13 rows that somebody changed;;test(ledger_corruption)"
+  "R17 a standby takes over;;test(failover)"
+  "R18 PgBouncer between;;test(pgbouncer)"
+  "R19 migrations killed, newer tables;TEST_EVERY_STATEMENT=1;test(migrations) | test(newer_schema)"
+  "R20 clocks that differ;;test(clocks) | test(leases)"
+  "R21 crowds of connections;TEST_CROWD=full;test(crowd) | test(connections)"
+  "R22 silence;;test(silence)"
+)
+
+# run_proof WORDS ENVIRONMENT FILTER: one run, noted in the results.
+run_proof() {
+  local words="$1" environment="$2" filter="$3" started="$SECONDS" outcome=passed count
+  local log="$root/target/soak/$(date -u +%Y%m%dT%H%M%SZ).log"
+  local -a set=()
+  [[ -z "$environment" ]] || set=("$environment")
+  env "${set[@]}" cargo nextest run --profile soak --no-fail-fast --success-output never -E "$filter" >"$log" 2>&1 || outcome=failed
+  count="$(sed 's/\x1b\[[0-9;]*m//g' "$log" | sed -n 's/.*Summary.* \([0-9]*\) tests\{0,1\} run.*/\1/p' | tail -n 1)"
+  printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$(git rev-parse --short HEAD)" "$(date -u +%FT%TZ)" "$words" \
+    "$((SECONDS - started))" "${count:-0}" "$outcome" >>"$results"
+  if [[ "$outcome" == passed ]]; then
+    rm "$log"
+    say "  ✓ $words (${count:-0} tests, $((SECONDS - started)) s)"
+  else
+    say "  ✗ $words: see ${log#"$root"/}"
+  fi
+}
+
+summary() {
+  printf '\n%-46s %6s %8s %8s %8s\n' "on $(git rev-parse --short HEAD)" runs tests failed minutes
+  awk -F '\t' -v commit="$(git rev-parse --short HEAD)" '
+    $1 == commit { runs[$3]++; tests[$3] += $5; failed[$3] += ($6 != "passed"); seconds[$3] += $4 }
+    END { for (it in runs) printf "%-46s %6d %8d %8d %8.1f\n", it, runs[it], tests[it], failed[it], seconds[it] / 60 }
+  ' "$results" | sort -V
+}
+
+# The tests ask for a cluster of PostgreSQL: all of this runs beside one.
+if [[ -z "${TEST_POSTGRES_URL:-}" ]]; then exec scripts/with-postgres.sh "$0"; fi
+
+mkdir -p "$(dirname "$results")"
+touch "$results"
+has cargo-nextest || die "make soak needs cargo-nextest"
+step build-tests "build the server and the tests" cargo test --workspace --no-run
+turn="$(wc -l <"$results")"
+while ((SECONDS < minutes * 60)); do
+  IFS=';' read -r words environment filter <<<"${proofs[turn % ${#proofs[@]}]}"
+  run_proof "$words" "$environment" "$filter"
+  turn=$((turn + 1))
+done
+summary
+! awk -F '\t' -v commit="$(git rev-parse --short HEAD)" '$1 == commit && $6 != "passed" { found = 1 } END { exit !found }' "$results"

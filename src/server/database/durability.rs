@@ -1,0 +1,127 @@
+//! Settings of a database, and places for it, that may lose what was acknowledged.
+
+use std::{fs, path::Path};
+
+use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement};
+
+use super::{Database, address::Address};
+
+/// File systems that reach over a network: SQLite's locks and flushes can't be relied on there.
+const NETWORK: [&str; 14] = [
+    "9p",
+    "afs",
+    "beegfs",
+    "ceph",
+    "cifs",
+    "davfs",
+    "fuse.glusterfs",
+    "fuse.s3fs",
+    "fuse.sshfs",
+    "glusterfs",
+    "lustre",
+    "nfs",
+    "nfs4",
+    "smb3",
+];
+
+impl Database {
+    /// Returns what may lose acknowledged entries: one sentence each, with how to mend it. What a
+    /// connection can set for itself is set already, and not among them.
+    ///
+    /// # Errors
+    /// If the database doesn't answer.
+    pub async fn risks(&self) -> Result<Vec<String>, DbErr> {
+        match &*self.direct {
+            Address::Sqlite(path) => self.risks_of_sqlite(path).await,
+            Address::Postgres { .. } => self.risks_of_postgres().await,
+        }
+    }
+
+    async fn risks_of_sqlite(&self, path: &Path) -> Result<Vec<String>, DbErr> {
+        let mut risks = Vec::new();
+        let journal: String = self.first("PRAGMA journal_mode").await?;
+        if !journal.eq_ignore_ascii_case("wal") {
+            risks.push(format!(
+                "The journal of SQLite is {journal} instead of WAL: put the file where WAL works"
+            ));
+        }
+        let synchronous: i64 = self.first("PRAGMA synchronous").await?;
+        if synchronous < 2 {
+            risks.push("SQLite does not flush its log at each commit".to_owned());
+        }
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        if let Some(kind) = fs::canonicalize(path).ok().and_then(|it| file_system(&mounts, &it))
+            && NETWORK.contains(&kind)
+        {
+            risks.push(format!(
+                "The SQLite file is on a network file system ({kind}), whose locks and flushes \
+                 can\u{2019}t be relied on: put it on a local disk, or use PostgreSQL"
+            ));
+        }
+        Ok(risks)
+    }
+
+    async fn risks_of_postgres(&self) -> Result<Vec<String>, DbErr> {
+        let off = "SELECT name FROM pg_settings
+                   WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off' ORDER BY name";
+        let statement = Statement::from_string(self.writers.backend(), off);
+        let rows = self.writers.query_all_raw(statement).await?;
+        let mut risks = Vec::new();
+        for row in rows {
+            let name: String = row.try_get_by_index(0)?;
+            risks.push(format!(
+                "PostgreSQL has {name} = off: when its machine stops, what was acknowledged may be \
+                 lost; set it to on and restart PostgreSQL"
+            ));
+        }
+        let commit: String = self.first("SELECT current_setting('synchronous_commit')").await?;
+        if commit == "off" {
+            risks.push("PostgreSQL has synchronous_commit = off, and we may not set it".to_owned());
+        }
+        Ok(risks)
+    }
+
+    /// Returns the first value of the first row, as a connection that writes has it.
+    async fn first<T: sea_orm::TryGetable>(&self, sql: &str) -> Result<T, DbErr> {
+        let statement = Statement::from_string(self.writers.backend(), sql);
+        let row: Option<QueryResult> = self.writers.query_one_raw(statement).await?;
+        let row = row.ok_or_else(|| DbErr::RecordNotFound(sql.to_owned()))?;
+        row.try_get_by_index(0)
+    }
+}
+
+/// Returns the kind of file system that a path is on, or `None` if the table of mounts doesn't say.
+/// The last mount of the longest place wins, as in the kernel.
+fn file_system<'m>(mounts: &'m str, path: &Path) -> Option<&'m str> {
+    let mount = |line: &'m str| {
+        let (place, kind) = line.split_once(" - ")?;
+        let place = place.split(' ').nth(4)?.replace("\\040", " ");
+        let kind = kind.split(' ').next()?;
+        path.starts_with(&place).then_some((place.len(), kind))
+    };
+    mounts.lines().filter_map(mount).max_by_key(|(length, _)| *length).map(|(_, kind)| kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOUNTS: &str = "\
+22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
+31 22 0:27 / /srv rw - nfs4 files:/srv rw,vers=4.2
+32 31 0:28 / /srv/my\\040disk rw - xfs /dev/vdb rw
+";
+
+    #[test]
+    fn a_path_is_on_the_file_system_of_its_longest_mount() {
+        for (path, kind) in [
+            ("/data/recharge.db", "ext4"),
+            ("/srv/recharge.db", "nfs4"),
+            ("/srvother/recharge.db", "ext4"),
+            ("/srv/my disk/recharge.db", "xfs"),
+        ] {
+            assert_eq!(file_system(MOUNTS, Path::new(path)), Some(kind), "{path}");
+        }
+        assert_eq!(file_system("", Path::new("/data")), None);
+    }
+}
