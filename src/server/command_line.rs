@@ -1,6 +1,7 @@
 //! What can be asked of the program on its command line.
 
 mod keys;
+mod verify;
 mod webhooks;
 
 use std::{
@@ -19,7 +20,7 @@ use super::{
     http,
     identity::{self, AddUserError, Email, NewUser, Passwords, Role},
     jobs,
-    ledger::{Ledger, VerifyError},
+    ledger::Ledger,
     observability::start_logging,
     payments::Away,
     seed::{self, SeedError},
@@ -27,6 +28,7 @@ use super::{
     simulate_load::{Load, LoadError, simulate},
 };
 use keys::{KeyCommand, KeyError};
+use verify::{Verify, VerifyFailed};
 use webhooks::{WebhookCommand, WebhookError};
 
 /// Recharge: credits for an AI trading platform.
@@ -48,7 +50,7 @@ enum Command {
     /// Bring the tables up to date
     Migrate,
     /// Recompute every balance from the entries, and name the first row that disagrees
-    Verify,
+    Verify(Verify),
     /// Write the demo people with a year and a half of history; everybody's password is recharge-demo
     Seed(Seed),
     /// Compare with Stripe once, and mend what is behind
@@ -143,8 +145,8 @@ pub enum CommandError {
     #[error(transparent)]
     Webhook(#[from] WebhookError),
     /// Something doesn't add up.
-    #[error("The ledger could not be verified: {0}.")]
-    Verify(#[from] VerifyError),
+    #[error(transparent)]
+    Verify(#[from] VerifyFailed),
     /// The demo data could not be written.
     #[error("The demo data could not be written: {0}.")]
     Seed(#[from] SeedError),
@@ -185,11 +187,7 @@ impl CommandLine {
                 let database = serve::connect(&config).await?;
                 serve::migrate(&config, &database).await?;
             }
-            Command::Verify => {
-                let database = serve::connect(&config).await?;
-                let verified = Ledger::start(database, serve::clock(&config)).verify().await?;
-                say(verified)?;
-            }
+            Command::Verify(command) => say(verify::run(&config, command).await?)?,
             Command::Seed(Seed { number }) => seed(config, number).await?,
             Command::Reconcile => reconcile(config).await?,
             Command::Jobs => tell_jobs(&config).await?,

@@ -70,6 +70,8 @@ pub struct Config {
     pub webhook_allow_private: bool,
     /// How far the server's clock runs ahead.
     pub clock_ahead: TimeDelta,
+    /// Where it is written what was acknowledged; `None` means beside the database.
+    pub acknowledged_folder: Option<PathBuf>,
     /// What is logged.
     pub log: String,
     /// What Leptos needs to know.
@@ -130,6 +132,9 @@ impl Config {
             paces: Paces { of_account: settings.api_rate, of_service: settings.api_service_rate },
             webhook_allow_private: settings.webhook_allow_private,
             clock_ahead: TimeDelta::days(i64::from(settings.clock_ahead_days)),
+            acknowledged_folder: settings
+                .acknowledged_folder
+                .filter(|path| !path.as_os_str().is_empty()),
             log: settings.log,
             leptos,
         })

@@ -26,7 +26,7 @@ use super::{
     http::api::Pacemaker,
     identity::{ApiKeys, Passwords, Throttle},
     jobs::{JobCounts, Jobs},
-    ledger::Ledger,
+    ledger::{Ledger, Place},
     news::Newsroom,
     notices::Notices,
     payments::{self, Payments},
@@ -155,6 +155,8 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     migrate(&config, &database).await?;
     let clock = clock(&config);
     let state = start(config, &catalogue, database, clock).await?;
+    let place = place_of_acknowledged(&state.config);
+    state.ledger.keep_acknowledged(place, state.readiness.clone()).await;
     let (shutdown, ledger) = (state.shutdown.clone(), state.ledger.clone());
     let (payments, webhooks) = (state.payments.clone(), state.webhooks.clone());
     cancel_on_signal(shutdown.clone())?;
@@ -260,6 +262,10 @@ fn selling(config: &Config) -> payments::Settings {
         terms_url: config.terms_url.clone(),
         patience: payments::Settings::PATIENCE,
     }
+}
+
+fn place_of_acknowledged(config: &Config) -> Place {
+    Place::of(config.database_url.reveal(), config.acknowledged_folder.as_deref())
 }
 
 fn cancel_on_signal(shutdown: CancellationToken) -> Result<(), StartError> {

@@ -30,10 +30,10 @@ const READY: Duration = Duration::from_secs(2);
 const RECOVERED: Duration = Duration::from_secs(5);
 
 /// The program itself, which can be killed.
-struct Served {
-    address: String,
+pub struct Served {
+    pub address: String,
     url: String,
-    folder: TempDir,
+    pub folder: TempDir,
     process: Option<Child>,
 }
 
@@ -44,7 +44,7 @@ impl Drop for Served {
 }
 
 impl Served {
-    async fn new(test: &TestDatabase) -> Self {
+    pub async fn new(test: &TestDatabase) -> Self {
         // A port that was free a moment ago.
         let probe = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = probe.local_addr().unwrap().to_string();
@@ -52,7 +52,7 @@ impl Served {
     }
 
     /// Starts it, and tells how long it took until it was ready.
-    async fn start(&mut self) -> Duration {
+    pub async fn start(&mut self) -> Duration {
         let started = Instant::now();
         let process = Command::new(env!("CARGO_BIN_EXE_recharge"))
             .env_clear()
@@ -75,7 +75,7 @@ impl Served {
     }
 
     /// SIGKILL: nothing is finished, nothing is told.
-    fn kill(&mut self) {
+    pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill().unwrap();
             process.wait().unwrap();

@@ -1,6 +1,8 @@
 //! The promises of the product, one test each, on SQLite and PostgreSQL.
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the message")]
 
+mod acknowledged;
+mod acknowledged_files;
 mod api;
 mod api_access;
 mod api_answers;

@@ -192,17 +192,21 @@ fn the_password_may_come_from_the_input() {
 }
 
 /// A served site that is ended when the test ends.
-struct Served {
+pub struct Served {
     child: Child,
     address: String,
     said: BufReader<std::process::ChildStderr>,
 }
 
 impl Served {
-    fn start(folder: &Path) -> Self {
+    pub fn start(folder: &Path) -> Self {
+        Self::start_with(folder, &[])
+    }
+
+    pub fn start_with(folder: &Path, arguments: &[&str]) -> Self {
         let address = format!("127.0.0.1:{}", free_port());
         let mut command = recharge(folder);
-        command.args(["--site-addr", &address]).stderr(Stdio::piped());
+        command.args(arguments).args(["--site-addr", &address]).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let said = BufReader::new(child.stderr.take().unwrap());
         let mut served = Self { child, address, said };
@@ -222,7 +226,7 @@ impl Served {
         panic!("the program ended without saying {words:?}");
     }
 
-    fn get(&self, path: &str) -> String {
+    pub fn get(&self, path: &str) -> String {
         let mut connection = TcpStream::connect(&self.address).unwrap();
         write!(connection, "GET {path} HTTP/1.0\r\nHost: {}\r\n\r\n", self.address).unwrap();
         let mut answer = String::new();

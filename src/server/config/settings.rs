@@ -63,6 +63,11 @@ pub struct Settings {
     #[arg(long, env, global = true, default_value = "data/mail", value_name = "FOLDER")]
     pub mail_folder: PathBuf,
 
+    /// Where it is written outside the database what was acknowledged; without it beside the SQLite
+    /// file, and for PostgreSQL in data
+    #[arg(long, env, global = true, value_name = "FOLDER")]
+    pub acknowledged_folder: Option<PathBuf>,
+
     /// The address to listen on
     #[arg(
         long = "site-addr",

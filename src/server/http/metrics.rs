@@ -93,6 +93,9 @@ fn counted(figures: &mut Figures, state: &AppState) {
     figures.by_job(&format!("{jobs}_failures_total"), counter, "Failed runs here.", &failures);
     let done = of(|count| count.done);
     figures.by_job(&format!("{jobs}_done_total"), counter, "What runs here have done.", &done);
+    let help = "Acknowledged commands that stand in no file, because it can\u{2019}t be written.";
+    let unwritten = state.ledger.unwritten_acknowledgements();
+    figures.one("recharge_acknowledged_unwritten", "gauge", help, unwritten);
     let payments = state.payments.counters();
     let rejected = payments.rejected_webhooks();
     let help = "Webhooks of Stripe's whose signature was missing, wrong or too old.";

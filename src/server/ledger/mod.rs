@@ -10,6 +10,9 @@
 //! low) is met by the condition of [`write`]: a batch that was decided on other words is not
 //! written. Whoever adds such a column adds it there.
 //!
+//! [`acknowledged`] remembers outside the database what callers were told, and says where the
+//! database has forgotten it.
+//!
 //! [`overview`] and [`history`] show what was written, and [`verify`] proves that it adds up:
 //! [`replay`] lives the entries again, and [`compare`] and [`replay_holds`] hold every other row
 //! against them.
@@ -20,6 +23,7 @@
 //! - A refused command changes nothing and keeps its key free, so it succeeds after a top-up.
 //! - A caller that goes away changes nothing: the writer is a task of its own.
 
+mod acknowledged;
 mod billing_cycle;
 mod blocked;
 mod book;
@@ -53,6 +57,8 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel};
 
+use acknowledged::Acknowledged;
+pub use acknowledged::{FilesCompared, FilesError, Forgotten, Line, Place};
 pub use billing_cycle::BillingCycle;
 pub use caps::SpendCaps;
 pub use known::RequestKey;
@@ -74,6 +80,7 @@ pub struct Ledger {
     database: Database,
     clock: Clock,
     queue: Queue,
+    acknowledged: Acknowledged,
 }
 
 /// Why a command has no outcome.
@@ -113,8 +120,9 @@ impl Ledger {
     /// Starts the writers.
     #[must_use]
     pub fn start(database: Database, clock: Clock) -> Self {
-        let queue = Queue::start(&database, &clock);
-        Self { database, clock, queue }
+        let acknowledged = Acknowledged::default();
+        let queue = Queue::start(&database, &clock, &acknowledged);
+        Self { database, clock, queue, acknowledged }
     }
 
     /// Carries out a command once, whoever asks how often.
@@ -196,6 +204,7 @@ impl Ledger {
     /// Writes what waits, takes nothing new, and returns when all is on disk.
     pub async fn close(&self) {
         self.queue.close().await;
+        self.acknowledged.close().await;
     }
 
     fn now(&self) -> DateTime<Utc> {

@@ -15,7 +15,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{LedgerError, Outcome, RequestKey, writer::Writer};
+use super::{LedgerError, Outcome, RequestKey, acknowledged::Acknowledged, writer::Writer};
 use crate::{
     credits::{AccountId, Command, Refusal},
     server::{clock::Clock, database::Database},
@@ -70,13 +70,14 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub fn start(database: &Database, clock: &Clock) -> Self {
+    pub fn start(database: &Database, clock: &Clock, acknowledged: &Acknowledged) -> Self {
         let (closing, _) = broadcast::channel(1);
         let count = if database.is_sqlite() { 1 } else { WRITERS };
         let (mut writers, mut tasks) = (Vec::new(), Vec::new());
         for _ in 0..count {
             let (sender, receiver) = mpsc::channel(WAITING);
-            let writer = Writer::new(database.clone(), clock.clone(), receiver);
+            let writer =
+                Writer::new(database.clone(), clock.clone(), acknowledged.clone(), receiver);
             writers.push(sender);
             tasks.push(tokio::spawn(writer.run(closing.subscribe())));
         }

@@ -13,6 +13,7 @@ use tokio::sync::{broadcast, mpsc};
 
 use super::{
     LedgerError,
+    acknowledged::Acknowledged,
     blocked::{self, Blocked},
     kept::Kept,
     post::{self, Posted},
@@ -34,6 +35,7 @@ const LOCKED: u32 = 64;
 pub(super) struct Writer {
     database: Database,
     clock: Clock,
+    acknowledged: Acknowledged,
     receiver: mpsc::Receiver<Waiting>,
     /// On PostgreSQL.
     line: Option<Line>,
@@ -44,16 +46,14 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub fn new(database: Database, clock: Clock, receiver: mpsc::Receiver<Waiting>) -> Self {
-        Self {
-            database,
-            clock,
-            receiver,
-            line: None,
-            kept: Kept::new(),
-            locked: 0,
-            blocked: Blocked::default(),
-        }
+    pub fn new(
+        database: Database,
+        clock: Clock,
+        acknowledged: Acknowledged,
+        receiver: mpsc::Receiver<Waiting>,
+    ) -> Self {
+        let (line, kept, locked, blocked) = (None, Kept::new(), 0, Blocked::default());
+        Self { database, clock, acknowledged, receiver, line, kept, locked, blocked }
     }
 
     pub async fn run(mut self, mut closing: broadcast::Receiver<()>) {
@@ -124,6 +124,7 @@ impl Writer {
         loop {
             match self.post(&requests).await {
                 Ok(answers) => {
+                    self.acknowledged.remember(&requests, &answers);
                     for (answer, sender) in answers.into_iter().zip(senders) {
                         // A caller that went away has changed nothing.
                         sender.send(answer.map_err(LedgerError::from)).ok();

@@ -24,6 +24,7 @@ pub const MAY_KNOW: &[Rule] = &[
             "server::entity",
             "server::clock",
             "server::database",
+            "server::readiness",
         ],
     ),
     ("server::events", &["credits", "server::entity", "server::clock"]),

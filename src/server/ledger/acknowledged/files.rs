@@ -1,0 +1,233 @@
+//! The files of what was acknowledged: append only, rotated, one set for each process.
+//!
+//! A process takes the first free slot of its database by a lock, and writes `….0.log`. When that
+//! file is full it becomes `….0.log.1`, and the one before it `….0.log.2`. The lock ends with the
+//! process, whatever ends it.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, BufRead, BufReader, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use super::line::Line;
+
+/// Processes that may write for one database from one folder.
+const SLOTS: usize = 16;
+/// A file that is larger is rotated: it has about 50 000 lines.
+const LARGEST_FILE: u64 = 16_000_000;
+/// Files before the current one that are kept.
+const OLD_FILES: usize = 2;
+
+/// Where the files of a database stand.
+#[derive(Clone, Debug)]
+pub struct Place {
+    folder: PathBuf,
+    name: String,
+    largest: u64,
+}
+
+impl Place {
+    /// Names the place for a database: `None` as the folder means beside a SQLite file, and the
+    /// folder `data` for PostgreSQL.
+    #[must_use]
+    pub fn of(database_url: &str, folder: Option<&Path>) -> Self {
+        let address = database_url.split('?').next().unwrap_or_default();
+        let (beside, name) = match address.strip_prefix("sqlite:") {
+            Some(path) => {
+                let path = Path::new(path.trim_start_matches("//"));
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                (path.parent().unwrap_or(Path::new("")), name)
+            }
+            // Neither the user nor the password is part of the name: both may change.
+            None => {
+                let address = address.rsplit('@').next().unwrap_or_default();
+                let name = format!("postgres-{:08x}", crc32fast::hash(address.as_bytes()));
+                (Path::new("data"), name)
+            }
+        };
+        let folder = folder.unwrap_or(beside).to_owned();
+        Self { folder, name, largest: LARGEST_FILE }
+    }
+
+    /// The same with a smaller file, for tests of the rotation.
+    #[must_use]
+    pub fn with_largest_file(self, largest: u64) -> Self {
+        Self { largest, ..self }
+    }
+
+    /// Returns a pattern that a shell finds all files with.
+    #[must_use]
+    pub fn pattern(&self) -> String {
+        self.folder.join(format!("{}.acknowledged.*", self.name)).display().to_string()
+    }
+
+    fn file(&self, slot: usize, end: &str) -> PathBuf {
+        self.folder.join(format!("{}.acknowledged.{slot}.{end}", self.name))
+    }
+
+    /// Returns the files of a slot, the oldest first.
+    fn files(&self, slot: usize) -> impl Iterator<Item = PathBuf> {
+        let old = (1..=OLD_FILES).rev().map(move |age| self.file(slot, &format!("log.{age}")));
+        old.chain([self.file(slot, "log")])
+    }
+
+    /// Locks a slot. Returns `None` if another process has it.
+    fn lock(&self, slot: usize) -> io::Result<Option<File>> {
+        let file = open(&self.file(slot, "lock"))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(std::fs::TryLockError::WouldBlock) => Ok(None),
+            Err(std::fs::TryLockError::Error(error)) => Err(error),
+        }
+    }
+}
+
+/// The file that a process appends to.
+#[derive(Debug)]
+pub struct Log {
+    place: Place,
+    open: Option<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    slot: usize,
+    _lock: File,
+    file: File,
+    length: u64,
+    /// Whether the last line may lack its end.
+    is_torn: bool,
+    is_synced: bool,
+}
+
+impl Log {
+    pub const fn new(place: Place) -> Self {
+        Self { place, open: None }
+    }
+
+    pub const fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Takes a slot, and hands over each line that processes of before have left in a free one.
+    ///
+    /// # Errors
+    /// If the folder can't be made, or a file can't be read or written.
+    pub fn start(&mut self, mut take: impl FnMut(Line)) -> io::Result<()> {
+        std::fs::create_dir_all(&self.place.folder)?;
+        let mut own = None;
+        for slot in 0..SLOTS {
+            if own.is_some() && !self.place.file(slot, "log").exists() {
+                continue;
+            }
+            let Some(lock) = self.place.lock(slot)? else { continue };
+            for file in self.place.files(slot) {
+                read(&file, &mut take)?;
+            }
+            own.get_or_insert((slot, lock));
+        }
+        let (slot, lock) = own.ok_or_else(|| io::Error::other("all slots are taken"))?;
+        self.open = Some(Open::new(&self.place, slot, lock)?);
+        Ok(())
+    }
+
+    /// Appends whole lines; takes a slot first where that failed at the start.
+    ///
+    /// # Errors
+    /// If they can't be written now; then a part of them may have been.
+    pub fn append(&mut self, text: &[u8], take: impl FnMut(Line)) -> io::Result<()> {
+        if self.open.is_none() {
+            self.start(take)?;
+        }
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
+        if open.length > 0 && open.length.saturating_add(length) > self.place.largest {
+            open.rotate(&self.place)?;
+        }
+        open.append(text)
+    }
+
+    /// Waits until the disk has what was appended.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn sync(&mut self) -> io::Result<()> {
+        match &mut self.open {
+            Some(open) if !open.is_synced => open.sync(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives the slot back.
+    pub fn close(&mut self) {
+        self.open = None;
+    }
+}
+
+impl Open {
+    fn new(place: &Place, slot: usize, lock: File) -> io::Result<Self> {
+        let file = open(&place.file(slot, "log"))?;
+        let length = file.metadata()?.len();
+        Ok(Self { slot, _lock: lock, file, length, is_torn: length > 0, is_synced: true })
+    }
+
+    fn append(&mut self, text: &[u8]) -> io::Result<()> {
+        if self.is_torn {
+            self.file.write_all(b"\n")?;
+        }
+        (self.is_torn, self.is_synced) = (true, false);
+        self.file.write_all(text)?;
+        self.is_torn = false;
+        self.length += u64::try_from(text.len()).unwrap_or(u64::MAX);
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_data()?;
+        self.is_synced = true;
+        Ok(())
+    }
+
+    fn rotate(&mut self, place: &Place) -> io::Result<()> {
+        self.sync()?;
+        let files: Vec<_> = place.files(self.slot).collect();
+        for pair in files.windows(2) {
+            match std::fs::rename(&pair[1], &pair[0]) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        self.file = open(&place.file(self.slot, "log"))?;
+        (self.length, self.is_torn) = (0, false);
+        Ok(())
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).mode(0o600).open(path)
+}
+
+/// Hands over the whole lines of a file, and returns how many are damaged. The last one may be
+/// torn: its writer was killed. A file that isn't there has none.
+///
+/// # Errors
+/// If the file can't be read.
+pub fn read(path: &Path, take: &mut impl FnMut(Line)) -> io::Result<u64> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        opened => opened?,
+    };
+    let (mut damaged, mut torn) = (0, 0);
+    for line in BufReader::new(file).split(b'\n') {
+        let line = line?;
+        damaged += std::mem::take(&mut torn);
+        match Line::read(&line) {
+            Some(line) => take(line),
+            None if line.is_empty() => {}
+            None => torn = 1,
+        }
+    }
+    Ok(damaged)
+}

@@ -1,0 +1,147 @@
+//! The files and the memory of a process, and who looks after them.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicU64, Ordering},
+};
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Batch, Forgotten,
+    compare::Named,
+    files::{Log, Place},
+    lock,
+    memory::Memory,
+};
+use crate::server::readiness::{Readiness, Trouble};
+
+/// Bytes that wait for a file that can't be written.
+const LARGEST_UNSAVED: usize = 4_000_000;
+
+/// Looks after what a process has acknowledged.
+#[derive(Debug)]
+pub struct Keeper {
+    pub keeping: Mutex<Keeping>,
+    pub tasks: Mutex<Vec<JoinHandle<()>>>,
+    pub closing: CancellationToken,
+    unwritten: Arc<AtomicU64>,
+    readiness: Readiness,
+    /// How a shell names the files.
+    pattern: String,
+}
+
+impl Keeper {
+    pub fn new(place: Place, readiness: Readiness) -> Self {
+        let (pattern, unwritten) = (place.pattern(), Arc::new(AtomicU64::new(0)));
+        let keeping = Mutex::new(Keeping::new(Log::new(place), Arc::clone(&unwritten)));
+        let (tasks, closing) = (Mutex::default(), CancellationToken::new());
+        Self { keeping, tasks, closing, unwritten, readiness, pattern }
+    }
+
+    pub fn unwritten(&self) -> u64 {
+        self.unwritten.load(Ordering::Relaxed)
+    }
+
+    /// Reports what the database has forgotten, or that it has all.
+    pub fn report(&self, forgotten: &[Forgotten]) {
+        if forgotten.is_empty() {
+            return self.readiness.clear(Trouble::Forgotten);
+        }
+        let (count, named, files) = (forgotten.len(), Named(forgotten), &self.pattern);
+        let sentence = format!(
+            "The database has forgotten {count} acknowledged entries ({named}). \
+             `recharge verify --acknowledged {files}` lists them; docs/operate/forgotten.md says \
+             how to apply them again. Who has restored a backup and accepts the loss stops the \
+             process and moves {files} away."
+        );
+        self.readiness.report(Trouble::Forgotten, sentence);
+    }
+
+    pub async fn close(&self) {
+        self.closing.cancel();
+        let tasks = std::mem::take(&mut *lock(&self.tasks));
+        for task in tasks {
+            task.await.ok();
+        }
+    }
+}
+
+/// What is kept.
+#[derive(Debug)]
+pub struct Keeping {
+    pub memory: Memory,
+    log: Log,
+    /// Lines that are not in the file yet.
+    unsaved: Vec<u8>,
+    unsaved_lines: u64,
+    lost: u64,
+    is_failing: bool,
+    unwritten: Arc<AtomicU64>,
+}
+
+impl Keeping {
+    fn new(log: Log, unwritten: Arc<AtomicU64>) -> Self {
+        let (memory, unsaved) = (Memory::new(), Vec::new());
+        Self { memory, log, unsaved, unsaved_lines: 0, lost: 0, is_failing: false, unwritten }
+    }
+
+    /// Opens the file, and remembers what processes of before have left.
+    pub fn start(&mut self) {
+        let started = self.log.start(|line| self.memory.add(line));
+        self.judge(started);
+    }
+
+    /// Remembers batches, and appends them to the file.
+    pub fn take(&mut self, batches: &[Batch], dropped: u64) {
+        self.lost += dropped;
+        for line in batches.iter().flat_map(Batch::lines) {
+            if self.unsaved.len() < LARGEST_UNSAVED {
+                line.write(&mut self.unsaved);
+                self.unsaved_lines += 1;
+            } else {
+                self.lost += 1;
+            }
+            self.memory.add(line);
+        }
+        if !self.unsaved.is_empty() {
+            let saved = self.log.append(&self.unsaved, |line| self.memory.add(line));
+            if saved.is_ok() {
+                self.unsaved.clear();
+                self.unsaved_lines = 0;
+            }
+            self.judge(saved);
+        }
+        self.unwritten.store(self.unsaved_lines + self.lost, Ordering::Relaxed);
+    }
+
+    pub fn sync(&mut self) {
+        let synced = self.log.sync();
+        if synced.is_err() {
+            self.judge(synced);
+        }
+    }
+
+    /// Syncs the file and leaves it to the next process.
+    pub fn end(&mut self) {
+        self.sync();
+        self.log.close();
+    }
+
+    /// Says once that the file can't be written, and once that it can be again.
+    fn judge(&mut self, done: std::io::Result<()>) {
+        let files = self.log.place().pattern();
+        match done {
+            Ok(()) if self.is_failing => {
+                tracing::info!("what is acknowledged is written to {files} again");
+            }
+            Err(error) if !self.is_failing => tracing::error!(
+                "ALERT: what is acknowledged can't be written to {files}: {error}. Commands go on; \
+                 after a crash nobody could tell from outside the database what was acknowledged."
+            ),
+            _ => return,
+        }
+        self.is_failing = !self.is_failing;
+    }
+}

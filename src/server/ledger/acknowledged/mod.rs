@@ -1,0 +1,243 @@
+//! Remembers outside the database what was acknowledged, and says where the database forgets.
+//!
+//! # Shape
+//! A [`Writer`](super::writer::Writer) hands over each batch before it answers
+//! ([`Acknowledged::remember`]): one lock and one push. A task of its own makes [`line`]s of the
+//! batches, appends them to the [`files`] and adds them to the [`memory`]. At the start and every
+//! minute the memory is held against the database over another connection ([`compare`]).
+//!
+//! # What must hold
+//! - Nothing here fails or delays a command.
+//! - Each line is of an entry that was committed before the line was made. So a line without its
+//!   entry is always a loss, and a line that is missing is none.
+//! - The files live through a kill of the process: they are written within [`GATHER`]. They live
+//!   through a power cut but for the last second: they are synced every [`SYNC`].
+
+mod compare;
+mod files;
+mod keeping;
+mod line;
+mod memory;
+mod report;
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use sea_orm::DbErr;
+use tokio::{
+    sync::Notify,
+    time::{Instant, MissedTickBehavior, interval_at},
+};
+
+pub use compare::Forgotten;
+pub use files::Place;
+pub use line::Line;
+pub use report::{FilesCompared, FilesError};
+
+use super::{
+    Ledger, Outcome, ReadError,
+    queue::{Answer, Request},
+};
+use crate::server::{database::Database, readiness::Readiness};
+use keeping::{Keeper, Keeping};
+
+/// How long batches are gathered before they are written to the file.
+const GATHER: Duration = Duration::from_millis(10);
+/// How often the file is synced.
+const SYNC: Duration = Duration::from_secs(1);
+/// How often what was acknowledged is compared with the database.
+const COMPARE: Duration = Duration::from_secs(60);
+/// Commands that may wait to be written down.
+const WAITING: usize = 100_000;
+
+/// What a process has acknowledged. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Acknowledged(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// Empty until somebody wants it kept.
+    keeper: OnceLock<Keeper>,
+    waiting: Mutex<Waiting>,
+    arrived: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    batches: Vec<Batch>,
+    commands: usize,
+    /// Commands for which there was no room.
+    dropped: u64,
+}
+
+/// The new entries of a batch: the place of each request with its outcome.
+#[derive(Debug)]
+struct Batch {
+    requests: Arc<[Request]>,
+    told: Vec<(usize, Outcome)>,
+}
+
+impl Batch {
+    fn lines(&self) -> impl Iterator<Item = Line> {
+        let line = |(index, outcome): &(usize, Outcome)| {
+            self.requests.get(*index).and_then(|request| Line::new(request, outcome))
+        };
+        self.told.iter().filter_map(line)
+    }
+}
+
+impl Acknowledged {
+    /// Remembers the new entries of a batch that is committed.
+    pub fn remember(&self, requests: &Arc<[Request]>, answers: &[Answer]) {
+        if self.0.keeper.get().is_none() {
+            return;
+        }
+        let new = |(index, answer): (usize, &Answer)| match answer {
+            Ok(Some(outcome)) if !outcome.replayed => Some((index, outcome.clone())),
+            _ => None,
+        };
+        let told: Vec<_> = answers.iter().enumerate().filter_map(new).collect();
+        if told.is_empty() {
+            return;
+        }
+        let mut waiting = lock(&self.0.waiting);
+        if waiting.commands + told.len() > WAITING {
+            waiting.dropped += u64::try_from(told.len()).unwrap_or(u64::MAX);
+            return;
+        }
+        let is_first = waiting.batches.is_empty();
+        waiting.commands += told.len();
+        waiting.batches.push(Batch { requests: Arc::clone(requests), told });
+        drop(waiting);
+        if is_first {
+            self.0.arrived.notify_one();
+        }
+    }
+
+    /// Writes down what waits, and returns when all is on disk.
+    pub async fn close(&self) {
+        if let Some(keeper) = self.0.keeper.get() {
+            keeper.close().await;
+        }
+    }
+
+    /// Writes down what waits.
+    async fn write(&self) {
+        self.in_keeping(|shared, keeping| {
+            let waiting = std::mem::take(&mut *lock(&shared.waiting));
+            keeping.take(&waiting.batches, waiting.dropped);
+        })
+        .await;
+    }
+
+    /// Works on the files and the memory where waiting for the disk holds up nobody.
+    async fn in_keeping<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Shared, &mut Keeping) -> T + Send + 'static,
+    ) -> Option<T> {
+        let shared = Arc::clone(&self.0);
+        let task = tokio::task::spawn_blocking(move || {
+            let keeper = shared.keeper.get()?;
+            Some(work(&shared, &mut lock(&keeper.keeping)))
+        });
+        task.await.ok().flatten()
+    }
+
+    /// Holds what is remembered against the database.
+    async fn compare(&self, database: &Database) -> Result<Vec<Forgotten>, DbErr> {
+        self.write().await;
+        let lines = self.in_keeping(|_, keeping| keeping.memory.take()).await.unwrap_or_default();
+        let compared = compare::forgotten(database, lines.iter().cloned()).await;
+        let suspects = match &compared {
+            Ok(forgotten) => forgotten.iter().map(|it| it.line.clone()).collect(),
+            // What could not be looked up is looked up next time.
+            Err(_) => lines,
+        };
+        self.in_keeping(|_, keeping| keeping.memory.suspect(suspects)).await;
+        if let (Some(keeper), Ok(forgotten)) = (self.0.keeper.get(), &compared) {
+            keeper.report(forgotten);
+        }
+        compared
+    }
+
+    /// Writes down what arrives, until the ledger is closed.
+    async fn keep_writing(self) {
+        let Some(keeper) = self.0.keeper.get() else { return };
+        let mut sync = interval_at(Instant::now() + SYNC, SYNC);
+        sync.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut is_synced = true;
+        while !keeper.closing.is_cancelled() {
+            tokio::select! {
+                () = keeper.closing.cancelled() => {}
+                _ = sync.tick(), if !is_synced => {
+                    self.in_keeping(|_, keeping| keeping.sync()).await;
+                    is_synced = true;
+                }
+                () = self.0.arrived.notified() => {
+                    tokio::time::sleep(GATHER).await;
+                    self.write().await;
+                    is_synced = false;
+                }
+            }
+        }
+        self.write().await;
+        self.in_keeping(|_, keeping| keeping.end()).await;
+    }
+
+    /// Compares every minute, until the ledger is closed.
+    async fn keep_comparing(self, database: Database) {
+        let Some(keeper) = self.0.keeper.get() else { return };
+        let mut minute = interval_at(Instant::now() + COMPARE, COMPARE);
+        minute.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = keeper.closing.cancelled() => return,
+                _ = minute.tick() => {}
+            }
+            if let Err(error) = self.compare(&database).await {
+                tracing::warn!(%error, "what was acknowledged could not be compared");
+            }
+        }
+    }
+}
+
+impl Ledger {
+    /// Remembers from now on what is acknowledged, also in files at this place. First holds
+    /// against the database what the files say already; what it has forgotten is reported.
+    pub async fn keep_acknowledged(&self, place: Place, readiness: Readiness) {
+        let acknowledged = &self.acknowledged;
+        if acknowledged.0.keeper.set(Keeper::new(place, readiness)).is_err() {
+            return;
+        }
+        acknowledged.in_keeping(|_, keeping| keeping.start()).await;
+        if let Err(error) = acknowledged.compare(&self.database).await {
+            tracing::warn!(%error, "what was acknowledged could not be compared");
+        }
+        let writing = tokio::spawn(acknowledged.clone().keep_writing());
+        let comparing = tokio::spawn(acknowledged.clone().keep_comparing(self.database.clone()));
+        if let Some(keeper) = acknowledged.0.keeper.get() {
+            lock(&keeper.tasks).extend([writing, comparing]);
+        }
+    }
+
+    /// Compares now what was acknowledged with what the database has, and returns what it has
+    /// forgotten.
+    ///
+    /// # Errors
+    /// If the database can't be read.
+    pub async fn compare_acknowledged(&self) -> Result<Vec<Forgotten>, ReadError> {
+        Ok(self.acknowledged.compare(&self.database).await?)
+    }
+
+    /// Returns how many acknowledged commands stand in no file, because it can't be written.
+    #[must_use]
+    pub fn unwritten_acknowledgements(&self) -> u64 {
+        self.acknowledged.0.keeper.get().map_or(0, Keeper::unwritten)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
