@@ -1,6 +1,6 @@
 # The commands of the README. What they need and the machine lacks, they install (into .tools, which git ignores).
 
-.PHONY: help run test check soak e2e build bench
+.PHONY: help run test check soak e2e build bench compare
 
 help: ## What there is
 	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1	/p' Makefile
@@ -25,3 +25,6 @@ build: ## The release build: target/release/recharge, target/release/stripe-simu
 
 bench: ## How fast the ledger is beside hand-written SQL, in 3 minutes (make bench FULL=1: all of it)
 	@exec scripts/bench.sh
+
+compare: ## This build beside that of another commit, in turns, with instructions per debit (make compare OLD=main~1)
+	@exec scripts/compare.sh "$(OLD)"

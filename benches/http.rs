@@ -86,9 +86,7 @@ impl Served {
     }
 
     async fn connect(&self) -> Answer<Connection> {
-        let stream = TcpStream::connect(&self.address).await?;
-        stream.set_nodelay(true)?;
-        Ok(Connection { stream: BufReader::new(stream) })
+        Connection::open(&self.address).await
     }
 
     /// Charges accounts at random from so many connections, one or many charges at a time.
@@ -239,18 +237,24 @@ impl Charging {
 }
 
 /// One kept connection: one request after another.
-struct Connection {
+pub struct Connection {
     stream: BufReader<TcpStream>,
 }
 
 impl Connection {
-    async fn get(&mut self, path: &str, cookie: &str) -> Answer<(u16, String, Vec<u8>)> {
+    pub async fn open(address: &str) -> Answer<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream: BufReader::new(stream) })
+    }
+
+    pub async fn get(&mut self, path: &str, cookie: &str) -> Answer<(u16, String, Vec<u8>)> {
         let request = format!("GET {path} HTTP/1.1\r\nhost: bench\r\ncookie: {cookie}\r\n\r\n");
         self.ask(&request).await
     }
 
     /// The status of the answer, the cookie that it sets, and its content.
-    async fn ask(&mut self, request: &str) -> Answer<(u16, String, Vec<u8>)> {
+    pub async fn ask(&mut self, request: &str) -> Answer<(u16, String, Vec<u8>)> {
         self.stream.get_mut().write_all(request.as_bytes()).await?;
         let (mut line, mut cookie, mut length) = (String::new(), String::new(), Some(0));
         self.stream.read_line(&mut line).await?;

@@ -2,6 +2,7 @@
 //! minute: `make bench`. See `benches/README.md`.
 
 mod accounts;
+mod compare;
 mod growth;
 mod http;
 mod limit;
@@ -30,6 +31,7 @@ async fn main() -> ExitCode {
     let given: Vec<_> = std::env::args().skip(1).collect();
     let done = match given.split_first() {
         Some((first, rest)) if first == processes::WORKER => processes::work(rest).await,
+        Some((first, rest)) if first == compare::COMPARE => compare::compare(rest).await,
         _ => bench().await,
     };
     match done {
