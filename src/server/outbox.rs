@@ -14,7 +14,7 @@ use sea_orm::{
 use super::{
     clock::to_millis,
     database::Database,
-    entity::{event, outbox},
+    entity::{columns, event, outbox},
 };
 
 /// How long one sender may take before another one tries.
@@ -117,12 +117,13 @@ async fn take(
     let its = if target.is_some() { "AND target = $4" } else { "" };
     // Written out, so that the planner sees which of the partial indexes fits.
     let channel = channel.id();
+    let columns = columns::<outbox::Entity>();
     let sql = format!(
         "UPDATE outbox SET due_at = $1, attempts = attempts + 1 WHERE id IN (
              SELECT id FROM outbox
              WHERE state = 'waiting' AND channel = '{channel}' AND due_at <= $2 {its}
              ORDER BY due_at, id LIMIT $3 {lock})
-         RETURNING *"
+         RETURNING {columns}"
     );
     let mut values: Vec<Value> =
         vec![to_millis(now + LEASE).into(), to_millis(now).into(), at_most.into()];

@@ -7,6 +7,8 @@
 //! Amounts are thousandths of a credit or minor units of money, instants are milliseconds since
 //! 1970 in UTC: see the migrations for what each column means.
 
+use sea_orm::{EntityTrait, IdenStatic, Iterable};
+
 pub mod account;
 pub mod allocation;
 pub mod api_key;
@@ -37,3 +39,14 @@ pub mod usage_daily;
 pub mod user;
 pub mod webhook_attempt;
 pub mod webhook_endpoint;
+
+/// Returns the columns of a table for a statement that is written by hand: `lots.number, …`.
+///
+/// `*` would also mean the columns that a later release adds. PostgreSQL refuses a prepared
+/// statement whose result has changed, on every connection that has prepared it before.
+#[must_use]
+pub fn columns<Entity: EntityTrait>() -> String {
+    let table = Entity::default();
+    let name = |column: Entity::Column| format!("{}.{}", table.table_name(), column.as_str());
+    Entity::Column::iter().map(name).collect::<Vec<_>>().join(", ")
+}

@@ -8,7 +8,10 @@ use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement, Value};
 use super::{Ledger, ReadError, rows, rowset::Rowset};
 use crate::{
     credits::{AccountId, Allocation, Hold, Note},
-    server::{clock::to_millis, entity::hold},
+    server::{
+        clock::to_millis,
+        entity::{columns, hold},
+    },
 };
 
 impl Ledger {
@@ -43,8 +46,9 @@ struct HoldRow {
     part: Option<i64>,
 }
 
+/// What is read of a hold after its own columns.
 const HOLDS: &str = "
-    SELECT holds.*, entries.description, entries.detail, entries.reference, entries.rate_card,
+    entries.description, entries.detail, entries.reference, entries.rate_card,
            hold_allocations.lot, hold_allocations.amount AS part
     FROM wanted
     JOIN holds ON holds.account_id = wanted.account_id AND holds.number = wanted.number
@@ -83,7 +87,8 @@ pub(super) async fn load(
     if wanted.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let sql = format!("WITH wanted (account_id, number) AS ({}) {HOLDS}", wanted.join(" UNION "));
+    let (wanted, columns) = (wanted.join(" UNION "), columns::<hold::Entity>());
+    let sql = format!("WITH wanted (account_id, number) AS ({wanted}) SELECT {columns}, {HOLDS}");
     let statement = Statement::from_sql_and_values(backend, sql, values);
     collect(HoldRow::find_by_statement(statement).all(connection).await?)
 }

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{LedgerError, Outcome, rows, rowset::Rowset, runs::Run};
 use crate::{
     credits::{AccountId, Credits, Refusal},
-    server::entity::entry,
+    server::entity::{columns, entry},
 };
 
 /// An idempotency key, with what was asked under it: the same key with other content is refused.
@@ -53,8 +53,11 @@ pub(super) async fn find_one(
     key: &RequestKey,
 ) -> Result<Option<Outcome>, LedgerError> {
     let values: [Value; 2] = [account.0.clone().into(), key.key.clone().into()];
-    let sql = "SELECT * FROM entries WHERE account_id = $1 AND request_key = $2
-               AND request_key IS NOT NULL";
+    let sql = format!(
+        "SELECT {} FROM entries WHERE account_id = $1 AND request_key = $2
+         AND request_key IS NOT NULL",
+        columns::<entry::Entity>(),
+    );
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
     let found = entry::Entity::find().from_raw_sql(statement).one(connection).await;
     let mut known = Known::default();

@@ -14,7 +14,7 @@ use crate::{
     server::{
         clock::{from_millis, to_millis},
         database::Transaction,
-        entity::{account, lot},
+        entity::{account, columns, lot},
     },
 };
 
@@ -55,10 +55,12 @@ struct OpenLotRow {
     due_rate_card: Option<String>,
 }
 
-/// A lot has a row for each hold that has lapsed and that nobody has written down yet.
+/// What is read of an open lot after its own columns. A lot has a row for each hold that has lapsed
+/// and that nobody has written down yet.
 const OPEN_LOTS: &str = "
-    SELECT lots.*, entries.description, entries.at AS granted_at,
-           purchases.total, purchases.currency, due.*
+    entries.description, entries.at AS granted_at, purchases.total, purchases.currency,
+    due.due, due.due_part, due.due_operation, due.due_amount, due.due_at,
+    due.due_description, due.due_reference, due.due_rate_card
     FROM lots
     JOIN entries ON entries.account_id = lots.account_id AND entries.seq = lots.number
     LEFT JOIN purchases ON purchases.id = lots.purchase_id
@@ -88,7 +90,8 @@ pub(super) async fn load(
     };
     let backend = transaction.get_database_backend();
     let values: [Value; 2] = [id.0.clone().into(), to_millis(now).into()];
-    let statement = Statement::from_sql_and_values(backend, OPEN_LOTS, values);
+    let sql = format!("SELECT {}, {OPEN_LOTS}", columns::<lot::Entity>());
+    let statement = Statement::from_sql_and_values(backend, sql, values);
     let mut found = OpenLotRow::find_by_statement(statement).all(transaction).await?;
     let holds = due_holds(&found)?;
     found.dedup_by_key(|row| row.lot.number);
