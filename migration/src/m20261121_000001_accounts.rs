@@ -1,12 +1,5 @@
 //! Accounts with their O(1) balance, the people who sign in, and their sessions.
 
-use sea_orm_migration::prelude::*;
-
-use crate::run;
-
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
 /// The balance of an account is a projection of its entries, written with them.
 const ACCOUNTS: &str = "
 CREATE TABLE accounts (
@@ -47,9 +40,5 @@ CREATE TABLE sessions (
 
 const SESSIONS_BY_EXPIRY: &str = "CREATE INDEX sessions_by_expiry ON sessions (expires_at)";
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &[ACCOUNTS, USERS, SESSIONS, SESSIONS_BY_EXPIRY]).await
-    }
-}
+/// In this order.
+pub const UP: &[&str] = &[ACCOUNTS, USERS, SESSIONS, SESSIONS_BY_EXPIRY];

@@ -1,12 +1,5 @@
 //! The ledger: lots, entries, allocations, holds, and the roll-up that charts read.
 
-use sea_orm_migration::prelude::*;
-
-use crate::run;
-
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
 /// A lot is named by the `seq` of the entry that granted it. `is_open` stands for
 /// `remaining > 0 OR held > 0`: an index on those columns would make every debit rewrite it.
 const LOTS: &str = "
@@ -108,11 +101,17 @@ CREATE TABLE usage_daily (
     PRIMARY KEY (account_id, day, operation)
 )";
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &[LOTS, LOTS_OPEN, LOTS_ENDING, LOTS_ONE_PER_PURCHASE]).await?;
-        run(manager, &[ENTRIES, ENTRIES_ONE_PER_REQUEST, ENTRIES_RARE, ALLOCATIONS]).await?;
-        run(manager, &[HOLDS, HOLD_ALLOCATIONS, USAGE_DAILY]).await
-    }
-}
+/// In this order.
+pub const UP: &[&str] = &[
+    LOTS,
+    LOTS_OPEN,
+    LOTS_ENDING,
+    LOTS_ONE_PER_PURCHASE,
+    ENTRIES,
+    ENTRIES_ONE_PER_REQUEST,
+    ENTRIES_RARE,
+    ALLOCATIONS,
+    HOLDS,
+    HOLD_ALLOCATIONS,
+    USAGE_DAILY,
+];

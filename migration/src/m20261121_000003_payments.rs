@@ -1,12 +1,5 @@
 //! Purchases, what Stripe told us, and how far we have read it.
 
-use sea_orm_migration::prelude::*;
-
-use crate::run;
-
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
 /// `intent` is the page's token for one wish to buy: a double click is one purchase.
 /// `idempotency_key` is what Stripe knows the same wish by, over every retry.
 const PURCHASES: &str = "
@@ -71,10 +64,12 @@ CREATE TABLE marks (
     updated_at BIGINT NOT NULL
 )";
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &[PURCHASES, PURCHASES_BY_ACCOUNT, PURCHASES_WAITING]).await?;
-        run(manager, &[STRIPE_EVENTS, STRIPE_EVENTS_BY_OBJECT, MARKS]).await
-    }
-}
+/// In this order.
+pub const UP: &[&str] = &[
+    PURCHASES,
+    PURCHASES_BY_ACCOUNT,
+    PURCHASES_WAITING,
+    STRIPE_EVENTS,
+    STRIPE_EVENTS_BY_OBJECT,
+    MARKS,
+];

@@ -1,14 +1,8 @@
 //! Holds come to life: who settled them and when, the rows that belong to them, and spend caps.
 
-use sea_orm_migration::prelude::*;
-
-use crate::run;
-
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
 /// Nothing has written holds before.
-const DROP: [&str; 2] = ["DROP TABLE hold_allocations", "DROP TABLE holds"];
+const DROP_HOLD_ALLOCATIONS: &str = "DROP TABLE hold_allocations";
+const DROP_HOLDS: &str = "DROP TABLE holds";
 
 /// A hold is named by the `seq` of the entry that made it, and settled once: by the entry
 /// `settled_seq`. What it is for stands in the entry.
@@ -47,19 +41,27 @@ CREATE TABLE hold_allocations (
 const ENTRIES_HOLD: &str = "ALTER TABLE entries ADD COLUMN hold BIGINT";
 
 /// What an account lets itself consume and hold in one billing cycle; none where it is NULL.
-const CAPS: [&str; 5] = [
-    "ALTER TABLE accounts ADD COLUMN cap_all BIGINT CHECK (cap_all >= 0)",
-    "ALTER TABLE accounts ADD COLUMN cap_inference BIGINT CHECK (cap_inference >= 0)",
-    "ALTER TABLE accounts ADD COLUMN cap_strategy BIGINT CHECK (cap_strategy >= 0)",
-    "ALTER TABLE accounts ADD COLUMN cap_backtest BIGINT CHECK (cap_backtest >= 0)",
-    "ALTER TABLE accounts ADD COLUMN cap_analysis BIGINT CHECK (cap_analysis >= 0)",
-];
+const CAP_ALL: &str = "ALTER TABLE accounts ADD COLUMN cap_all BIGINT CHECK (cap_all >= 0)";
+const CAP_INFERENCE: &str =
+    "ALTER TABLE accounts ADD COLUMN cap_inference BIGINT CHECK (cap_inference >= 0)";
+const CAP_STRATEGY: &str =
+    "ALTER TABLE accounts ADD COLUMN cap_strategy BIGINT CHECK (cap_strategy >= 0)";
+const CAP_BACKTEST: &str =
+    "ALTER TABLE accounts ADD COLUMN cap_backtest BIGINT CHECK (cap_backtest >= 0)";
+const CAP_ANALYSIS: &str =
+    "ALTER TABLE accounts ADD COLUMN cap_analysis BIGINT CHECK (cap_analysis >= 0)";
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &DROP).await?;
-        run(manager, &[HOLDS, HOLDS_OPEN, HOLD_ALLOCATIONS, ENTRIES_HOLD]).await?;
-        run(manager, &CAPS).await
-    }
-}
+/// In this order.
+pub const UP: &[&str] = &[
+    DROP_HOLD_ALLOCATIONS,
+    DROP_HOLDS,
+    HOLDS,
+    HOLDS_OPEN,
+    HOLD_ALLOCATIONS,
+    ENTRIES_HOLD,
+    CAP_ALL,
+    CAP_INFERENCE,
+    CAP_STRATEGY,
+    CAP_BACKTEST,
+    CAP_ANALYSIS,
+];

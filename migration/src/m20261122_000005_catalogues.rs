@@ -1,12 +1,5 @@
 //! Published catalogues, and the quotes that their rate cards made.
 
-use sea_orm_migration::prelude::*;
-
-use crate::run;
-
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
 /// Rows are never changed. The one in effect is the last to have come into effect.
 const CATALOGUES: &str = "
 CREATE TABLE catalogues (
@@ -31,9 +24,5 @@ CREATE TABLE quotes (
     valid_until BIGINT NOT NULL CHECK (valid_until > created_at)
 )";
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &[CATALOGUES, QUOTES]).await
-    }
-}
+/// In this order.
+pub const UP: &[&str] = &[CATALOGUES, QUOTES];

@@ -1,13 +1,6 @@
 //! Programs and the platform: API keys, the platform's own names for its users, and links that
 //! sign in once.
 
-use sea_orm_migration::prelude::*;
-
-use crate::run;
-
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
 /// Only a hash of the secret is stored. A key without an account is a service's: it acts for
 /// every account, and alone may give credits away. `intent` is the page's token for one wish to
 /// make a key: a form that is sent twice makes one.
@@ -53,10 +46,6 @@ CREATE TABLE sign_in_links (
 const SIGN_IN_LINKS_BY_EXPIRY: &str =
     "CREATE INDEX sign_in_links_by_expiry ON sign_in_links (expires_at)";
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &[API_KEYS, API_KEYS_BY_ACCOUNT, EXTERNAL_ACCOUNTS]).await?;
-        run(manager, &[SIGN_IN_LINKS, SIGN_IN_LINKS_BY_EXPIRY]).await
-    }
-}
+/// In this order.
+pub const UP: &[&str] =
+    &[API_KEYS, API_KEYS_BY_ACCOUNT, EXTERNAL_ACCOUNTS, SIGN_IN_LINKS, SIGN_IN_LINKS_BY_EXPIRY];

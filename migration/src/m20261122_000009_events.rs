@@ -1,12 +1,5 @@
 //! What happened that somebody should be told of, what customers are told, and what is sent out.
 
-use sea_orm_migration::prelude::*;
-
-use crate::run;
-
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
 /// Written in the transaction of its cause, and once for each cause; told by a job.
 const EVENTS: &str = "
 CREATE TABLE events (
@@ -67,11 +60,17 @@ const LEVEL: &str = "ALTER TABLE accounts ADD COLUMN level TEXT NOT NULL DEFAULT
 const LEVEL_OF_OLD: &str =
     "UPDATE accounts SET level = 'empty' WHERE seq > 0 AND available = 0 AND held = 0";
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &[EVENTS, EVENTS_UNTOLD, NOTICES, NOTICES_BY_ACCOUNT, NOTICES_UNREAD]).await?;
-        run(manager, &[OUTBOX, OUTBOX_DUE, OUTBOX_BY_ACCOUNT]).await?;
-        run(manager, &[LOW_AT, LEVEL, LEVEL_OF_OLD]).await
-    }
-}
+/// In this order.
+pub const UP: &[&str] = &[
+    EVENTS,
+    EVENTS_UNTOLD,
+    NOTICES,
+    NOTICES_BY_ACCOUNT,
+    NOTICES_UNREAD,
+    OUTBOX,
+    OUTBOX_DUE,
+    OUTBOX_BY_ACCOUNT,
+    LOW_AT,
+    LEVEL,
+    LEVEL_OF_OLD,
+];

@@ -1,13 +1,6 @@
 //! What runs by the clock: which slot of which job was claimed, by whom, and what came of it.
 //! And how a job finds the quotes that have ended.
 
-use sea_orm_migration::prelude::*;
-
-use crate::run;
-
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
 /// A slot is the instant at which a job is due; its row is the claim of one process, so that no
 /// other does the same. `seen_at` is when that process last said that it lives.
 const JOBS: &str = "
@@ -28,9 +21,5 @@ CREATE TABLE jobs (
 /// For those that end, so that a job finds them without reading past the others.
 const QUOTES_ENDING: &str = "CREATE INDEX quotes_ending ON quotes (valid_until)";
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &[JOBS, QUOTES_ENDING]).await
-    }
-}
+/// In this order.
+pub const UP: &[&str] = &[JOBS, QUOTES_ENDING];

@@ -1,12 +1,5 @@
 //! How customers want to be told, and when they were told last.
 
-use sea_orm_migration::prelude::*;
-
-use crate::run;
-
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
 /// An event that waits is told later, or never where it no longer matters then.
 const WAIT_UNTIL: &str = "ALTER TABLE events ADD COLUMN wait_until BIGINT";
 
@@ -37,9 +30,5 @@ CREATE TABLE runway_warnings (
     days       INTEGER CHECK (days BETWEEN 1 AND 90)
 )";
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &[WAIT_UNTIL, PREFERENCES, LATCHES, RUNWAY_WARNINGS]).await
-    }
-}
+/// In this order.
+pub const UP: &[&str] = &[WAIT_UNTIL, PREFERENCES, LATCHES, RUNWAY_WARNINGS];

@@ -1,12 +1,5 @@
 //! The platform's endpoints, to which events are sent, and the log of the attempts.
 
-use sea_orm_migration::prelude::*;
-
-use crate::run;
-
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
 /// `kinds` are ids of events, with commas between them; none means all that are sent. The secret
 /// signs each message, so it is kept as it is and not as a hash; one that was replaced signs
 /// beside the new one until `old_secret_until`. An endpoint that was removed keeps its row, for
@@ -57,10 +50,6 @@ const DUE_BY_ENDPOINT: &str = "CREATE INDEX outbox_due_by_endpoint ON outbox (ta
 const BY_ENDPOINT: &str =
     "CREATE INDEX outbox_by_endpoint ON outbox (target, id) WHERE channel = 'webhook'";
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &[ENDPOINTS, ATTEMPTS, ATTEMPTS_BY_MESSAGE, REQUESTS]).await?;
-        run(manager, &[DUE_BY_ENDPOINT, BY_ENDPOINT]).await
-    }
-}
+/// In this order.
+pub const UP: &[&str] =
+    &[ENDPOINTS, ATTEMPTS, ATTEMPTS_BY_MESSAGE, REQUESTS, DUE_BY_ENDPOINT, BY_ENDPOINT];

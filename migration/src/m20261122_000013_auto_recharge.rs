@@ -1,12 +1,5 @@
 //! Auto-recharge: what customers agreed to, and every charge that was claimed for it.
 
-use sea_orm_migration::prelude::*;
-
-use crate::run;
-
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
 /// A purchase is a Checkout of somebody who is there, or made for them.
 const KIND: &str = "ALTER TABLE purchases ADD COLUMN kind TEXT NOT NULL DEFAULT 'checkout'
     CHECK (kind IN ('checkout', 'auto'))";
@@ -82,10 +75,6 @@ CREATE TABLE discarded_cards (
     discarded_at BIGINT NOT NULL
 )";
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &[KIND, PURCHASES_BY_PAYMENT, AUTO_RECHARGES, AUTO_RECHARGES_WATCHED]).await?;
-        run(manager, &[CLAIMS, DISCARDED_CARDS]).await
-    }
-}
+/// In this order.
+pub const UP: &[&str] =
+    &[KIND, PURCHASES_BY_PAYMENT, AUTO_RECHARGES, AUTO_RECHARGES_WATCHED, CLAIMS, DISCARDED_CARDS];

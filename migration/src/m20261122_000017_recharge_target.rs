@@ -1,21 +1,10 @@
 //! Auto-recharge up to a target balance: `credits` is that balance then, in whole credits.
 
-use sea_orm_migration::prelude::*;
-
-use crate::run;
-
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
 /// No package is bought then, and the target is above the threshold, which is in thousandths.
 const UP_TO_TARGET: &str = "ALTER TABLE auto_recharges
     ADD COLUMN up_to_target BOOLEAN NOT NULL DEFAULT FALSE
     CONSTRAINT a_target_is_above_the_threshold CHECK (
         NOT up_to_target OR (package IS NULL AND credits * 1000 > threshold))";
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run(manager, &[UP_TO_TARGET]).await
-    }
-}
+/// In this order.
+pub const UP: &[&str] = &[UP_TO_TARGET];

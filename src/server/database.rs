@@ -16,11 +16,14 @@
 mod address;
 mod arguments;
 mod ask;
+mod backup;
 mod connector;
 mod durability;
 mod errors;
 mod limits;
 mod line;
+mod migrate;
+mod own_connection;
 mod pool;
 mod session;
 mod settings;
@@ -32,20 +35,19 @@ use std::{
 };
 
 use futures::future::BoxFuture;
-use migration::{Migrator, MigratorTrait};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, SqlxPostgresConnector,
-    SqlxSqliteConnector, TransactionTrait,
-    sqlx::{postgres::PgPoolOptions, sqlite::SqlitePoolOptions},
+    DbBackend, DbErr, RuntimeErr,
 };
 
 use address::Address;
 use session::Purpose;
-use settings::{opening, sqlite_options};
+use settings::opening;
 
+pub use backup::{BackupError, restore_file};
 pub use errors::{is_conflict, is_locked, is_outage, is_overtaken, is_silent, is_taken};
 pub use limits::Limits;
 pub use line::Line;
+pub use migrate::MigrateError;
 pub use pool::Pool;
 pub use transaction::Transaction;
 
@@ -54,8 +56,7 @@ const ATTEMPTS: u32 = 10;
 /// Connections that read, and that write on PostgreSQL.
 const READERS: usize = 12;
 const WRITERS: usize = 10;
-/// Names the lock under which only one process migrates: "recharge" in ASCII.
-const MIGRATION_LOCK: i64 = 0x7265_6368_6172_6765;
+
 /// A connected database. Clones share the connections.
 #[derive(Clone, Debug)]
 pub struct Database {
@@ -109,46 +110,6 @@ impl Database {
             writers.for_reading()
         };
         Ok(Self { readers, writers, lookups, direct: Arc::new(direct) })
-    }
-
-    /// Brings the tables up to date; of several processes one at a time.
-    ///
-    /// # Errors
-    /// If a statement fails.
-    pub async fn migrate(&self) -> Result<(), DbErr> {
-        if self.direct.is_pooled() {
-            let problem = "behind a pooler migrations need DATABASE_DIRECT_URL, the way past it";
-            return Err(DbErr::Migration(problem.to_owned()));
-        }
-        let connection = self.for_migrations().await?;
-        if self.is_sqlite() {
-            Migrator::up(&connection, None).await?;
-            return connection.close().await;
-        }
-        let lock = connection.begin().await?;
-        let take = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
-        lock.execute_unprepared(&take).await?;
-        Migrator::up(&connection, None).await?;
-        lock.commit().await?;
-        connection.close().await
-    }
-
-    /// Returns a connection without deadlines, past a pooler, for migrations.
-    async fn for_migrations(&self) -> Result<DatabaseConnection, DbErr> {
-        let failed = |error: sea_orm::sqlx::Error| DbErr::Conn(RuntimeErr::SqlxError(error.into()));
-        match &*self.direct {
-            Address::Sqlite(path) => {
-                let options = SqlitePoolOptions::new().max_connections(1);
-                let pool = options.connect_with(sqlite_options(path, true)).await;
-                Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool.map_err(failed)?))
-            }
-            Address::Postgres { hosts, .. } => {
-                let (_, index) = connector::writable(hosts, 0).await.map_err(failed)?;
-                let host = hosts[index].clone();
-                let pool = PgPoolOptions::new().max_connections(2).connect_with(host).await;
-                Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool.map_err(failed)?))
-            }
-        }
     }
 
     /// Whether this is SQLite, which has exactly one writer.

@@ -22,7 +22,7 @@ use super::{
     },
     clock::Clock,
     config::{Config, ConfigError},
-    database::{Database, Limits},
+    database::{Database, Limits, MigrateError},
     http::api::Pacemaker,
     identity::{ApiKeys, Passwords, Throttle},
     jobs::{JobCounts, Jobs},
@@ -65,8 +65,8 @@ pub enum StartError {
     Migration {
         /// The database, without user and password.
         place: String,
-        /// What it said.
-        source: DbErr,
+        /// The reason.
+        source: MigrateError,
     },
     /// What the database acknowledges may be lost.
     #[error("{0}. In PROD the server does not start like this.")]

@@ -45,10 +45,15 @@ impl Drop for Served {
 
 impl Served {
     pub async fn new(test: &TestDatabase) -> Self {
+        Self::on(&test.url).await
+    }
+
+    /// On the database that a URL names.
+    pub async fn on(url: &str) -> Self {
         // A port that was free a moment ago.
         let probe = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = probe.local_addr().unwrap().to_string();
-        Self { address, url: test.url.clone(), folder: TempDir::new().unwrap(), process: None }
+        Self { address, url: url.to_owned(), folder: TempDir::new().unwrap(), process: None }
     }
 
     /// Starts it, and tells how long it took until it was ready.
@@ -72,6 +77,12 @@ impl Served {
             assert!(started.elapsed() < Duration::from_secs(20), "it does not start");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    /// Sends the process a signal by its name.
+    pub fn signal(&self, name: &str) {
+        let id = self.process.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
     /// SIGKILL: nothing is finished, nothing is told.

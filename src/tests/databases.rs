@@ -65,31 +65,49 @@ pub(crate) use on_both_databases;
 impl TestDatabase {
     /// A SQLite file in a folder of its own.
     pub async fn sqlite() -> Self {
+        Self::empty_sqlite().await.migrated().await
+    }
+
+    /// The same without tables.
+    pub async fn empty_sqlite() -> Self {
         let folder = TempDir::new().unwrap();
         let url = format!("sqlite://{}/recharge.db", folder.path().display());
-        Self::migrated(url, Cleanup::Folder(folder)).await
+        Self::connected(url, Cleanup::Folder(folder)).await
     }
 
     /// A database of its own in the cluster at `TEST_POSTGRES_URL`.
     pub async fn postgres() -> Self {
+        Self::empty_postgres().await.migrated().await
+    }
+
+    /// The same without tables.
+    pub async fn empty_postgres() -> Self {
         let server = std::env::var("TEST_POSTGRES_URL")
             .expect("TEST_POSTGRES_URL names the test cluster: run `make check` or `make test`");
-        Self::on_cluster(server).await
+        Self::new_on(server).await
     }
 
     /// A database of its own in this cluster.
     pub async fn on_cluster(server: String) -> Self {
+        Self::new_on(server).await.migrated().await
+    }
+
+    async fn new_on(server: String) -> Self {
         let name = format!("test_{}", Uuid::new_v4().simple());
         on_server(&server, &format!("CREATE DATABASE {name}")).await;
         let mut url = url::Url::parse(&server).unwrap();
         url.set_path(&name);
-        Self::migrated(url.to_string(), Cleanup::Postgres { server, name }).await
+        Self::connected(url.to_string(), Cleanup::Postgres { server, name }).await
     }
 
-    async fn migrated(url: String, cleanup: Cleanup) -> Self {
+    async fn connected(url: String, cleanup: Cleanup) -> Self {
         let database = Database::connect(&url).await.unwrap();
-        database.migrate().await.unwrap();
         Self { database, url, cleanup }
+    }
+
+    async fn migrated(self) -> Self {
+        self.database.migrate().await.unwrap();
+        self
     }
 
     /// Connects once more, as another process would.

@@ -60,6 +60,7 @@ mod mail_conversation;
 mod mail_kinds;
 mod mail_privacy;
 mod mailbox;
+mod migrations;
 mod notices;
 mod notifications;
 mod operating;

@@ -106,7 +106,7 @@ pub struct Settings {
         long = "log",
         env = "RUST_LOG",
         global = true,
-        default_value = "info,sea_orm_migration=warn",
+        default_value = "info",
         value_name = "FILTER"
     )]
     pub log: String,

@@ -1,0 +1,173 @@
+//! Copies a SQLite database while processes write to it, and puts a copy in place.
+//!
+//! PostgreSQL has its own tools for that, which know more than a client can: `pg_dump` and the
+//! archive of its log.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File, OpenOptions},
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use sea_orm::{
+    DbErr,
+    sqlx::{
+        AssertSqlSafe, Connection, Row, SqliteConnection, raw_sql, sqlite::SqliteConnectOptions,
+    },
+};
+
+use super::Database;
+
+/// Why there is no backup, or nothing was restored, in words for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// PostgreSQL is backed up by PostgreSQL.
+    #[error(
+        "PostgreSQL is backed up by its own tools: pg_dump --format=custom for one moment, \
+         pg_basebackup with an archive of the WAL for every moment (see docs/operate/backup.md)"
+    )]
+    Postgres,
+    /// There is nothing to back up.
+    #[error("there is no database {}", .0.display())]
+    Missing(PathBuf),
+    /// A file is in the way.
+    #[error("{} exists already: move it aside first", .0.display())]
+    Exists(PathBuf),
+    /// A file can't be read or written.
+    #[error("{}: {source}", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The answer of the system.
+        source: io::Error,
+    },
+    /// The database can't be read or the copy can't be written.
+    #[error("{0}")]
+    Database(DbErr),
+    /// The copy is damaged.
+    #[error("{} is damaged: {finding}", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says of it.
+        finding: String,
+    },
+}
+
+impl Database {
+    /// Returns the path of the SQLite file that a URL names. Returns `None` for another database.
+    #[must_use]
+    pub fn file_of(url: &str) -> Option<PathBuf> {
+        let path = url.strip_prefix("sqlite:")?.trim_start_matches("//");
+        path.split('?').next().map(PathBuf::from)
+    }
+
+    /// Copies the database into a new file while others write to it. The copy holds all that was
+    /// committed before this was called. It appears under its name when it is complete and on disk.
+    ///
+    /// # Errors
+    /// Fails on PostgreSQL, if the file exists, or if it can't be written.
+    pub async fn back_up(&self, path: &Path) -> Result<(), BackupError> {
+        if !self.is_sqlite() {
+            return Err(BackupError::Postgres);
+        }
+        if path.exists() {
+            return Err(BackupError::Exists(path.to_owned()));
+        }
+        let part = with_addition(path, ".part");
+        remove(&part)?;
+        // SQLite fills a file that is empty. Only its owner may read it: it has secrets.
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&part)
+            .map_err(at(&part))?;
+        let mut connection = self.own_connection().await.map_err(BackupError::Database)?;
+        let copy = format!("VACUUM INTO {}", quoted(&part));
+        connection.execute(&copy).await.map_err(BackupError::Database)?;
+        connection.close().await.map_err(BackupError::Database)?;
+        put_in_place(&part, path)
+    }
+}
+
+/// Copies a backup to the path of a database that doesn't exist or is empty. The file appears
+/// there after SQLite has found it sound; a log that stands beside the backup is taken up.
+///
+/// # Errors
+/// Fails if the database exists, or the backup can't be read or is damaged.
+pub async fn restore_file(backup: &Path, database: &Path) -> Result<(), BackupError> {
+    for side in ["", "-wal", "-journal"] {
+        let path = with_addition(database, side);
+        if fs::metadata(&path).is_ok_and(|found| found.len() > 0) {
+            return Err(BackupError::Exists(path));
+        }
+    }
+    if let Some(folder) = database.parent() {
+        fs::create_dir_all(folder).map_err(at(folder))?;
+    }
+    let part = with_addition(database, ".restoring");
+    for side in ["", "-wal", "-shm"] {
+        remove(&with_addition(&part, side))?;
+    }
+    fs::copy(backup, &part).map_err(at(backup))?;
+    let log = with_addition(backup, "-wal");
+    if log.exists() {
+        fs::copy(&log, with_addition(&part, "-wal")).map_err(at(&log))?;
+    }
+    check(&part, backup).await?;
+    for side in ["", "-wal", "-shm", "-journal"] {
+        remove(&with_addition(database, side))?;
+    }
+    put_in_place(&part, database)
+}
+
+/// Takes up the log of a SQLite file and has SQLite look at every page.
+async fn check(file: &Path, named: &Path) -> Result<(), BackupError> {
+    let damaged = |finding| BackupError::Damaged { path: named.to_owned(), finding };
+    let failed = |error: sea_orm::sqlx::Error| damaged(error.to_string());
+    let options = SqliteConnectOptions::new().filename(file);
+    let mut connection = SqliteConnection::connect_with(&options).await.map_err(failed)?;
+    let checkpoint = raw_sql(AssertSqlSafe("PRAGMA wal_checkpoint(TRUNCATE)".to_owned()));
+    checkpoint.execute(&mut connection).await.map_err(failed)?;
+    let integrity = raw_sql(AssertSqlSafe("PRAGMA integrity_check(1)".to_owned()));
+    let found = integrity.fetch_one(&mut connection).await.map_err(failed)?;
+    let finding: String = found.try_get(0).map_err(failed)?;
+    connection.close().await.map_err(failed)?;
+    if finding == "ok" { Ok(()) } else { Err(damaged(finding)) }
+}
+
+/// Gives a complete file its name, if nobody has taken the name meanwhile, and has it on disk.
+fn put_in_place(part: &Path, path: &Path) -> Result<(), BackupError> {
+    File::open(part).and_then(|file| file.sync_all()).map_err(at(part))?;
+    fs::hard_link(part, path).map_err(at(path))?;
+    remove(part)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder))
+}
+
+fn remove(path: &Path) -> Result<(), BackupError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(path)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> BackupError {
+    let path = path.to_owned();
+    |source| BackupError::File { path, source }
+}
+
+fn with_addition(path: &Path, addition: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(addition);
+    name.into()
+}
+
+/// Writes a path as a text of SQL.
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.to_string_lossy().replace('\'', "''"))
+}
