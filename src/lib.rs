@@ -28,6 +28,7 @@
 //!     what its owner agreed to.
 //!   - `news`: tells the pages that are open what is new, whoever changed it.
 //!   - `readiness`: what speaks against sending requests to this process.
+//!   - `schema`: whether the tables still carry this release.
 //!   - `jobs`: what runs by the clock, safe with many processes.
 //!   - `http`: plain forms, files, events, and the doors for machines.
 //!   - `entity`, `database`, `clock`: rows, the two databases, the only source of `now`.

@@ -35,9 +35,7 @@ use std::{
 };
 
 use futures::future::BoxFuture;
-use sea_orm::{
-    DbBackend, DbErr, RuntimeErr,
-};
+use sea_orm::{DbBackend, DbErr, RuntimeErr};
 
 use address::Address;
 use session::Purpose;

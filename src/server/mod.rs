@@ -29,6 +29,7 @@ pub mod quotes;
 pub mod readiness;
 pub mod requests;
 pub mod router;
+pub mod schema;
 pub mod secret;
 pub mod seed;
 pub mod serve;

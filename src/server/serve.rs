@@ -33,6 +33,7 @@ use super::{
     quotes::Quotes,
     readiness::Readiness,
     router::router,
+    schema::{self, SchemaError},
     secret::Secret,
     webhooks::{self, Webhooks},
 };
@@ -71,6 +72,14 @@ pub enum StartError {
     /// What the database acknowledges may be lost.
     #[error("{0}. In PROD the server does not start like this.")]
     Risk(String),
+    /// The tables are not those that this release works with.
+    #[error("{place}: {source}.")]
+    Schema {
+        /// The database, without user and password.
+        place: String,
+        /// The reason.
+        source: SchemaError,
+    },
     /// The address can't be listened on.
     #[error("LEPTOS_SITE_ADDR: {address} can't be listened on: {source}.")]
     Listen {
@@ -122,13 +131,24 @@ async fn refuse_risks(config: &Config, database: &Database) -> Result<(), StartE
     }
 }
 
-/// Brings the tables up to date.
+/// Brings the tables up to date, and checks that they still carry this release.
 ///
 /// # Errors
-/// Where a statement fails.
+/// Where a statement fails, or a newer release needs a newer program.
 pub async fn migrate(config: &Config, database: &Database) -> Result<(), StartError> {
     let place = || place_of(config.database_url.reveal());
-    database.migrate().await.map_err(|source| StartError::Migration { place: place(), source })
+    database.migrate().await.map_err(|source| StartError::Migration { place: place(), source })?;
+    let carries = schema::carries_this_release(database).await;
+    carries.map_err(|source| StartError::Schema { place: place(), source })
+}
+
+/// Checks that this release can work with the tables, and leaves them as they are.
+///
+/// # Errors
+/// Where they are older or newer than this release.
+pub async fn check_schema(config: &Config, database: &Database) -> Result<(), StartError> {
+    let place = place_of(config.database_url.reveal());
+    schema::fits(database).await.map_err(|source| StartError::Schema { place, source })
 }
 
 /// What time it is, as the settings have it.
@@ -161,6 +181,8 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     let (payments, webhooks) = (state.payments.clone(), state.webhooks.clone());
     cancel_on_signal(shutdown.clone())?;
     let watching = state.catalogues.watch(shutdown.clone());
+    let (tables, readiness) = (state.database.clone(), state.readiness.clone());
+    tokio::spawn(schema::watch(tables, readiness, shutdown.clone(), schema::EVERY));
     let jobs = Jobs::of(&state).start(shutdown.clone());
 
     tracing::info!(%address, "serving at {}", state.config.public_url);

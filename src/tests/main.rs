@@ -61,6 +61,7 @@ mod mail_kinds;
 mod mail_privacy;
 mod mailbox;
 mod migrations;
+mod newer_schema;
 mod notices;
 mod notifications;
 mod operating;

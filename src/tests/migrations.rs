@@ -181,3 +181,9 @@ async fn a_sqlite_file_is_backed_up_before_its_tables_are_changed() {
     assert!(again.status.success());
     assert_eq!(backups(&file).len(), 1, "nothing is backed up where nothing changes");
 }
+
+#[test]
+fn tables_that_are_too_old_are_not_verified() {
+    let folder = TempDir::new().unwrap();
+    fails_with(&run(folder.path(), &["verify"]), "run recharge migrate");
+}

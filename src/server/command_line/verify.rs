@@ -49,6 +49,7 @@ pub enum VerifyFailed {
 /// What doesn't add up or was forgotten, or what can't be read.
 pub async fn run(config: &Config, command: Verify) -> Result<String, VerifyFailed> {
     let database = serve::connect(config).await?;
+    serve::check_schema(config, &database).await?;
     let ledger = Ledger::start(database, serve::clock(config));
     if command.acknowledged.is_empty() {
         return Ok(ledger.verify().await?.to_string());

@@ -173,7 +173,7 @@ pub const ONLY_KNOWN_TO: &[Rule] = &[
             "server::seed",
         ],
     ),
-    ("migration", &["server::database"]),
+    ("migration", &["server::database", "server::schema"]),
     ("lettre", &["server::notices::mail"]),
     ("askama", &["server::notices::mail"]),
     ("stripe", &["server::payments::stripe"]),
