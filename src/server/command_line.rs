@@ -1,21 +1,20 @@
 //! What can be asked of the program on its command line.
 
+mod backup;
+mod catalogue;
 mod keys;
 mod verify;
 mod webhooks;
 
-use std::{
-    io::{BufRead, IsTerminal, Write},
-    path::PathBuf,
-};
+use std::io::{BufRead, IsTerminal, Write};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use chrono_tz::Tz;
 use sea_orm::DbErr;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    catalogue::{self, Catalogues, PublishError, file},
+    catalogue::{Catalogues, PublishError, file},
     config::{Config, Settings},
     http,
     identity::{self, AddUserError, Email, NewUser, Passwords, Role},
@@ -27,6 +26,8 @@ use super::{
     serve::{self, StartError},
     simulate_load::{Load, LoadError, simulate},
 };
+use backup::{BackupCommand, BackupCommandError};
+use catalogue::CatalogueCommand;
 use keys::{KeyCommand, KeyError};
 use verify::{Verify, VerifyFailed};
 use webhooks::{WebhookCommand, WebhookError};
@@ -51,6 +52,8 @@ enum Command {
     Migrate,
     /// Recompute every balance from the entries, and name the first row that disagrees
     Verify(Verify),
+    #[command(flatten)]
+    Backup(BackupCommand),
     /// Write the demo people with a year and a half of history; everybody's password is recharge-demo
     Seed(Seed),
     /// Compare with Stripe once, and mend what is behind
@@ -80,22 +83,6 @@ enum Command {
     /// are sent again with the same Idempotency-Key. At the end the books are compared with what the
     /// server told; where they differ, this fails.
     SimulateLoad(Load),
-}
-
-#[derive(clap::Subcommand)]
-enum CatalogueCommand {
-    /// Publish a catalogue as a new version, which never changes again; running servers take it up
-    /// within seconds
-    Publish(Publish),
-}
-
-#[derive(clap::Args)]
-struct Publish {
-    /// The TOML file with packages, prices and rates
-    file: PathBuf,
-    /// When it takes effect, such as 2027-01-01T00:00:00Z; now where nothing is said
-    #[arg(long, value_name = "INSTANT")]
-    effective_from: Option<DateTime<Utc>>,
 }
 
 #[derive(clap::Args)]
@@ -147,6 +134,9 @@ pub enum CommandError {
     /// Something doesn't add up.
     #[error(transparent)]
     Verify(#[from] VerifyFailed),
+    /// Something about backups failed.
+    #[error(transparent)]
+    Backup(#[from] BackupCommandError),
     /// The demo data could not be written.
     #[error("The demo data could not be written: {0}.")]
     Seed(#[from] SeedError),
@@ -188,13 +178,14 @@ impl CommandLine {
                 serve::migrate(&config, &database).await?;
             }
             Command::Verify(command) => say(verify::run(&config, command).await?)?,
+            Command::Backup(command) => say(backup::run(&config, command).await?)?,
             Command::Seed(Seed { number }) => seed(config, number).await?,
             Command::Reconcile => reconcile(config).await?,
             Command::Jobs => tell_jobs(&config).await?,
             Command::User(UserCommand::Add(new)) => add_user(&config, new).await?,
             Command::ApiKey(command) => say(keys::run(&config, command).await?)?,
             Command::Webhook(command) => say(webhooks::run(&config, command).await?)?,
-            Command::Catalogue(CatalogueCommand::Publish(new)) => publish(&config, new).await?,
+            Command::Catalogue(command) => say(catalogue::run(&config, command).await?)?,
             Command::Openapi => {
                 let text = http::api::description_text();
                 write!(std::io::stdout(), "{text}").map_err(CommandError::Output)?;
@@ -253,15 +244,6 @@ async fn tell_jobs(config: &Config) -> Result<(), CommandError> {
         standings.map_err(CommandError::Jobs)?.iter().map(ToString::to_string).collect();
     let text = if lines.is_empty() { "No job has run yet.".to_owned() } else { lines.join("\n") };
     say(text)
-}
-
-async fn publish(config: &Config, new: Publish) -> Result<(), CommandError> {
-    let file = file::load(Some(&new.file)).map_err(StartError::from)?;
-    let database = serve::connect(config).await?;
-    serve::migrate(config, &database).await?;
-    let now = serve::clock(config).now();
-    let published = catalogue::publish(&database, &file, new.effective_from, now).await?;
-    say(published)
 }
 
 async fn add_user(config: &Config, new: AddUser) -> Result<(), CommandError> {

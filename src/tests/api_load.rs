@@ -13,6 +13,7 @@ use recharge::{
     credits::{AccountId, Command, Credits, Note, Source, Validity},
     server::{
         clock::Clock,
+        database::Database,
         entity::entry,
         identity::{ApiKeys, Scope, api_keys::NewApiKey},
         ledger::{Ledger, open_account},
@@ -181,9 +182,14 @@ impl Worker {
 
     /// The entries of the account by the key of their request.
     pub async fn entries(&self, test: &TestDatabase) -> BTreeMap<String, Vec<i64>> {
+        self.entries_in(&test.database).await
+    }
+
+    /// The same in another database.
+    pub async fn entries_in(&self, database: &Database) -> BTreeMap<String, Vec<i64>> {
         let rows = entry::Entity::find().filter(entry::Column::AccountId.eq(&self.account.0));
         let mut entries: BTreeMap<String, Vec<i64>> = BTreeMap::new();
-        for row in rows.all(test.database.reader()).await.unwrap() {
+        for row in rows.all(database.reader()).await.unwrap() {
             let key = row.request_key.unwrap_or_default();
             let key = key.trim_start_matches("api:").to_owned();
             entries.entry(key).or_default().push(row.seq);

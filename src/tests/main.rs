@@ -23,6 +23,7 @@ mod api_runs;
 mod api_schema;
 mod app;
 mod architecture;
+mod backup;
 mod billing_cycle;
 mod catalogues;
 mod certificates;

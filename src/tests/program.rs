@@ -67,6 +67,8 @@ fn help_explains_every_setting() {
         "migrate",
         "seed",
         "verify",
+        "backup",
+        "restore",
         "reconcile",
         "jobs",
         "user",

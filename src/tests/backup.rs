@@ -1,0 +1,209 @@
+//! What was acknowledged before a backup began is in it, and comes back with it.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::{Command, Output},
+    sync::{Arc, atomic::Ordering},
+};
+
+use recharge::server::{clock::Clock, database::Database, ledger::Ledger};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::{
+    api_crash::Served,
+    api_load::Worker,
+    databases::{TestDatabase, seed},
+    program::{fails_with, run, text},
+};
+
+/// How many backups or copies are taken under load.
+fn rounds() -> usize {
+    std::env::var("TEST_BACKUPS").map_or(3, |text| text.parse().unwrap())
+}
+
+fn backup(url: &str, path: &Path) -> Output {
+    run(Path::new("/"), &["backup", "--database-url", url, "--log", "off", path.to_str().unwrap()])
+}
+
+/// Restores a backup, as the database of a new folder.
+fn restore(backup: &Path, folder: &Path) -> Output {
+    let url = format!("sqlite://{}/restored.db", folder.display());
+    let path = backup.to_str().unwrap();
+    run(Path::new("/"), &["restore", "--database-url", &url, "--log", "off", path])
+}
+
+/// Sends a charge of its own, and tells its entry: what was acknowledged before has a lower one.
+async fn mark(worker: &Worker, name: String) -> i64 {
+    let charge = json!({"account": worker.account.0, "operation": "backtest", "amount": "1"});
+    let told = worker.send(&("/usage".to_owned(), name, charge)).await.unwrap();
+    told["entry"].as_i64().unwrap()
+}
+
+/// A restored database.
+struct Restored {
+    url: String,
+    /// Removes it at the end, on PostgreSQL.
+    _home: Option<TestDatabase>,
+}
+
+/// Restores a copy of a SQLite file beside it, by the program, which verifies it.
+fn restored(copy: &Path, folder: &Path) -> Restored {
+    let output = restore(copy, folder);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    assert!(said.contains("everything adds up"), "{said}");
+    Restored { url: format!("sqlite://{}/restored.db", folder.display()), _home: None }
+}
+
+/// Holds that a restored database has every entry up to this one, and that all of it adds up.
+async fn has_all_up_to(entry: i64, restored: &Restored, worker: &Worker) {
+    let database = Database::connect(&restored.url).await.unwrap();
+    let mut there: Vec<i64> = worker.entries_in(&database).await.into_values().flatten().collect();
+    there.sort_unstable();
+    let last = i64::try_from(there.len()).unwrap();
+    assert!(there.iter().copied().eq(1..=last), "an entry is missing: {there:?}");
+    assert!(last >= entry, "{entry} was acknowledged, {last} is the last in the backup");
+    Ledger::start(database, Clock::default()).verify().await.unwrap();
+}
+
+/// Takes copies while a server writes, and restores each.
+async fn copy_under_load(
+    test: TestDatabase,
+    copy: impl AsyncFn(&TestDatabase, &Served, &Path) -> Restored,
+) {
+    let mut served = Served::new(&test).await;
+    let worker = Worker::new(&test, &served.address).await;
+    served.start().await;
+    let stop = Arc::default();
+    let working: Vec<_> = (0..4).map(|number| worker.work(number.to_string(), &stop)).collect();
+    for round in 0..rounds() {
+        worker.has_done(30).await;
+        let folder = TempDir::new().unwrap();
+        let last = mark(&worker, format!("before-{round}")).await;
+        let restored = copy(&test, &served, folder.path()).await;
+        has_all_up_to(last, &restored, &worker).await;
+    }
+    stop.store(true, Ordering::SeqCst);
+    for worker in working {
+        assert!(worker.await.unwrap().unknown.is_empty(), "a request failed meanwhile");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_backup_under_load_has_all_that_was_acknowledged_before() {
+    copy_under_load(TestDatabase::sqlite().await, async |test, _, folder| {
+        let path = folder.join("backup.db");
+        let made = backup(&test.url, &path);
+        assert!(made.status.success(), "{}", text(&made.stderr));
+        restored(&path, folder)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_file_and_its_log_at_any_moment_have_all_that_was_acknowledged_before() {
+    // The server stands still while both are copied, in the midst of whatever it does, as in the
+    // snapshot of a volume.
+    copy_under_load(TestDatabase::sqlite().await, async |test, served, folder| {
+        let file = test.database.sqlite_file().unwrap();
+        let (copied, log) = (folder.join("copy.db"), format!("{}-wal", file.display()));
+        served.signal("STOP");
+        fs::copy(&file, &copied).unwrap();
+        fs::copy(log, folder.join("copy.db-wal")).unwrap();
+        served.signal("CONT");
+        restored(&copied, folder)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_dump_of_postgresql_under_load_has_all_that_was_acknowledged_before() {
+    copy_under_load(TestDatabase::postgres().await, async |test, _, folder| {
+        let (dump, home) = (folder.join("dump"), TestDatabase::empty_postgres().await);
+        succeeds(tool("pg_dump").args(["--format=custom", "--file"]).arg(&dump).arg(&test.url));
+        let into = ["--exit-on-error", "--no-owner", "--dbname", &home.url];
+        succeeds(tool("pg_restore").args(into).arg(&dump));
+        let verified = run(folder, &["verify", "--database-url", &home.url, "--log", "off"]);
+        assert!(verified.status.success(), "{}", text(&verified.stderr));
+        Restored { url: home.url.clone(), _home: Some(home) }
+    })
+    .await;
+}
+
+/// One of PostgreSQL's programs.
+fn tool(name: &str) -> Command {
+    let programs = std::env::var("POSTGRES_BIN")
+        .expect("POSTGRES_BIN names PostgreSQL's programs: run `make check` or `make test`");
+    Command::new(Path::new(&programs).join(name))
+}
+
+#[track_caller]
+fn succeeds(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", text(&output.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_restored_over_a_database_or_from_what_is_no_sound_backup() {
+    let (test, folder) = (TestDatabase::sqlite().await, TempDir::new().unwrap());
+    test.tamper("INSERT INTO marks VALUES ('a', 'mark', 0)").await;
+    let path = folder.path().join("backup.db");
+    assert!(backup(&test.url, &path).status.success());
+    let mode = fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "it has secrets");
+    fails_with(&backup(&test.url, &path), "exists already");
+    let missing = format!("sqlite://{}", folder.path().join("missing.db").display());
+    fails_with(&backup(&missing, &folder.path().join("other.db")), "there is no database");
+
+    let restored = folder.path().join("restored.db");
+    fails_with(&restore(&folder.path().join("nowhere.db"), folder.path()), "nowhere.db");
+    assert!(!restored.exists());
+    // In each a page is not as it was written: the first of the tables that the schema names.
+    let mut bytes = fs::read(&path).unwrap();
+    let damaged = folder.path().join("damaged.db");
+    let page = 4_096 * (1 + usize::try_from(seed()).unwrap() % 20);
+    bytes[page..page + 64].fill(0xff);
+    fs::write(&damaged, bytes).unwrap();
+    fails_with(&restore(&damaged, folder.path()), "damaged.db");
+    fs::write(&damaged, "this is no database").unwrap();
+    fails_with(&restore(&damaged, folder.path()), "damaged.db");
+    assert!(!restored.exists(), "what is damaged is not put in place");
+
+    assert!(restore(&path, folder.path()).status.success());
+    fails_with(&restore(&path, folder.path()), "move it aside first");
+    fs::remove_file(&restored).unwrap();
+    fs::write(folder.path().join("restored.db-wal"), "the log of another database").unwrap();
+    fails_with(&restore(&path, folder.path()), "restored.db-wal exists already");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_backup_is_brought_up_to_date_when_it_is_restored() {
+    let (test, folder) = (TestDatabase::sqlite().await, TempDir::new().unwrap());
+    test.tamper("ALTER TABLE platform_requests RENAME TO webhook_requests").await;
+    let last = "DELETE FROM seaql_migrations WHERE version LIKE '%_000019_platform_requests'";
+    test.tamper(last).await;
+    let path = folder.path().join("backup.db");
+    assert!(backup(&test.url, &path).status.success());
+    let restored = restore(&path, folder.path());
+    assert!(restored.status.success(), "{}", text(&restored.stderr));
+    let url = format!("sqlite://{}/restored.db", folder.path().display());
+    let database = Database::connect(&url).await.unwrap();
+    assert!(database.pending_migrations().await.unwrap().is_empty());
+}
+
+#[test]
+fn postgresql_is_left_to_its_own_tools() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("backup");
+    // No database answers there, and none is asked.
+    let url = "postgres://recharge:canary@127.0.0.1:1/recharge";
+    for command in ["backup", "restore"] {
+        let asked = [command, "--database-url", url, path.to_str().unwrap()];
+        let output = run(folder.path(), &asked);
+        fails_with(&output, "pg_dump");
+        assert!(!text(&output.stderr).contains("canary"));
+    }
+}
