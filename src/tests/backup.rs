@@ -16,7 +16,7 @@ use crate::{
     api_crash::Served,
     api_load::Worker,
     databases::{TestDatabase, seed},
-    program::{fails_with, run, text},
+    program::{fails_with, run_on, text},
 };
 
 /// How many backups or copies are taken under load.
@@ -25,14 +25,14 @@ fn rounds() -> usize {
 }
 
 fn backup(url: &str, path: &Path) -> Output {
-    run(Path::new("/"), &["backup", "--database-url", url, "--log", "off", path.to_str().unwrap()])
+    run_on(url, &["backup", "--log", "off", path.to_str().unwrap()])
 }
 
 /// Restores a backup, as the database of a new folder.
 fn restore(backup: &Path, folder: &Path) -> Output {
     let url = format!("sqlite://{}/restored.db", folder.display());
     let path = backup.to_str().unwrap();
-    run(Path::new("/"), &["restore", "--database-url", &url, "--log", "off", path])
+    run_on(&url, &["restore", "--log", "off", path])
 }
 
 /// Sends a charge of its own, and tells its entry: what was acknowledged before has a lower one.
@@ -126,7 +126,7 @@ async fn a_dump_of_postgresql_under_load_has_all_that_was_acknowledged_before() 
         succeeds(tool("pg_dump").args(["--format=custom", "--file"]).arg(&dump).arg(&test.url));
         let into = ["--exit-on-error", "--no-owner", "--dbname", &home.url];
         succeeds(tool("pg_restore").args(into).arg(&dump));
-        let verified = run(folder, &["verify", "--database-url", &home.url, "--log", "off"]);
+        let verified = run_on(&home.url, &["verify", "--log", "off"]);
         assert!(verified.status.success(), "{}", text(&verified.stderr));
         Restored { url: home.url.clone(), _home: Some(home) }
     })
@@ -201,8 +201,7 @@ fn postgresql_is_left_to_its_own_tools() {
     // No database answers there, and none is asked.
     let url = "postgres://recharge:canary@127.0.0.1:1/recharge";
     for command in ["backup", "restore"] {
-        let asked = [command, "--database-url", url, path.to_str().unwrap()];
-        let output = run(folder.path(), &asked);
+        let output = run_on(url, &[command, path.to_str().unwrap()]);
         fails_with(&output, "pg_dump");
         assert!(!text(&output.stderr).contains("canary"));
     }

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use crate::{
     api_crash::Served,
     databases::{TestDatabase, seed},
-    program::{fails_with, recharge, run, text},
+    program::{fails_with, recharge, run, run_on, text},
 };
 
 /// The signal of `abort`.
@@ -29,7 +29,8 @@ const UNDO_LAST: &str = "ALTER TABLE platform_requests RENAME TO webhook_request
 
 /// Migrates a database, and is killed before this statement of it.
 fn migrate(test: &TestDatabase, killed_at: usize) -> Output {
-    recharge(Path::new("/"))
+    let folder = TempDir::new().unwrap();
+    recharge(folder.path())
         .args(["migrate", "--log", "off", "--database-url", &test.url])
         .env("RECHARGE_ABORT_AT_STATEMENT", killed_at.to_string())
         .output()
@@ -139,7 +140,7 @@ async fn a_change_that_an_older_release_left_half_made_is_named() {
     let test = TestDatabase::sqlite().await;
     // The older release had made the tables, and was killed before it recorded that.
     test.tamper("DELETE FROM seaql_migrations WHERE version LIKE '%_000009_events'").await;
-    let output = run(Path::new("/"), &["migrate", "--database-url", &test.url, "--log", "off"]);
+    let output = run_on(&test.url, &["migrate", "--log", "off"]);
     fails_with(&output, "the change m20261122_000009_events was begun by an older release");
 }
 
@@ -164,7 +165,7 @@ async fn a_sqlite_file_is_backed_up_before_its_tables_are_changed() {
     test.tamper(&format!("DELETE FROM seaql_migrations WHERE version = '{LAST}'")).await;
     test.tamper("INSERT INTO marks VALUES ('kept', 'by the backup', 0)").await;
 
-    let output = run(Path::new("/"), &["migrate", "--database-url", &test.url]);
+    let output = run_on(&test.url, &["migrate"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let made = backups(&file);
     let [backup] = made.as_slice() else { panic!("one backup: {made:?}") };
@@ -177,7 +178,7 @@ async fn a_sqlite_file_is_backed_up_before_its_tables_are_changed() {
     let mark = marks::read(old.reader(), "kept").await.unwrap();
     assert_eq!(mark.as_deref(), Some("by the backup"));
 
-    let again = run(Path::new("/"), &["migrate", "--database-url", &test.url]);
+    let again = run_on(&test.url, &["migrate"]);
     assert!(again.status.success());
     assert_eq!(backups(&file).len(), 1, "nothing is backed up where nothing changes");
 }

@@ -2,7 +2,6 @@
 //! once the older one has gone may something be taken away, and the database says so.
 
 use std::{
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -26,7 +25,7 @@ use crate::{
     api_load::Worker,
     app::TestApp,
     databases::{TestDatabase, on_both_databases},
-    program::{fails_with, free_port, run, text},
+    program::{fails_with, free_port, run_on, text},
 };
 
 on_both_databases!(
@@ -173,7 +172,7 @@ async fn tables_that_grow_under_load_fail_no_request(app: TestApp) {
     }
     assert!(logs.iter().all(|log| log.unknown.is_empty()), "a request failed: {logs:?}");
     worker.check(test, &logs).await;
-    let verified = run(Path::new("/"), &["verify", "--database-url", &test.url]);
+    let verified = run_on(&test.url, &["verify"]);
     assert!(verified.status.success(), "{}", text(&verified.stderr));
 }
 
@@ -184,9 +183,7 @@ async fn contract(test: &TestDatabase, level: &str) {
 }
 
 async fn a_release_that_the_tables_no_longer_carry_refuses_to_work(test: TestDatabase) {
-    let says = |arguments: &[&str]| {
-        run(Path::new("/"), &[&["--log", "off", "--database-url", &test.url], arguments].concat())
-    };
+    let says = |arguments: &[&str]| run_on(&test.url, &[&["--log", "off"], arguments].concat());
     contract(&test, "1").await;
     assert!(says(&["verify"]).status.success(), "its own level");
     for level in ["2", "99", "what no release of today writes"] {

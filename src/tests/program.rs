@@ -22,6 +22,12 @@ pub fn run(folder: &Path, arguments: &[&str]) -> Output {
     recharge(folder).args(arguments).output().unwrap()
 }
 
+/// The same on the database of a test, in a folder that ends with it.
+pub fn run_on(url: &str, arguments: &[&str]) -> Output {
+    let folder = TempDir::new().unwrap();
+    run(folder.path(), &[&["--database-url", url], arguments].concat())
+}
+
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
