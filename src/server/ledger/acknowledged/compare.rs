@@ -13,8 +13,8 @@ const TOGETHER: usize = 512;
 const ACCOUNTS_NAMED: usize = 5;
 const NUMBERS_NAMED: usize = 12;
 
-/// A line is there if its entry is, or if its key has led to another entry later: then somebody
-/// has carried it out again, in the same words or with the same amount.
+/// A line is there if its entry is. It is there too if somebody has carried it out again under its
+/// key: with the same amount in other words, or in the same words under another number.
 const NOT_FOUND: &str = "
     WHERE NOT EXISTS (
         SELECT 1 FROM entries
@@ -24,9 +24,9 @@ const NOT_FOUND: &str = "
     AND NOT EXISTS (
         SELECT 1 FROM entries
         WHERE entries.account_id = new.account AND entries.request_key = new.name
-          AND entries.request_key IS NOT NULL AND entries.seq <> new.number
-          AND (entries.request_digest = new.digest
-               OR entries.available_change + entries.held_change = new.available + new.held))";
+          AND entries.request_key IS NOT NULL
+          AND (entries.available_change + entries.held_change = new.available + new.held
+               OR entries.request_digest = new.digest AND entries.seq <> new.number))";
 
 /// An acknowledged command that the database has lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
