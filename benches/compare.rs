@@ -184,10 +184,10 @@ impl Build {
             .spawn()?;
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(300) {
-            if let Ok(mut connection) = self.connect().await {
-                if connection.get("/readyz", "").await.is_ok_and(|(status, ..)| status == 200) {
-                    return Ok(());
-                }
+            if let Ok(mut connection) = self.connect().await
+                && connection.get("/readyz", "").await.is_ok_and(|(status, ..)| status == 200)
+            {
+                return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
