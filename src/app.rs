@@ -25,9 +25,27 @@ use crate::pages::{
     unsubscribe::UnsubscribeRoute,
 };
 
-/// The document around every page.
+/// The document around the page at its address.
 #[must_use]
 pub fn shell(options: LeptosOptions) -> impl IntoView {
+    document(options, || view! { <App/> })
+}
+
+/// The document around the page that says that there is none. It doesn't look at the address: the
+/// router for pages reads `/./settings` as `/settings`, and would show what the gate has not let
+/// pass.
+#[must_use]
+pub fn not_found_shell(options: LeptosOptions) -> impl IntoView {
+    document(options, || {
+        provide_meta_context();
+        view! { <NotFoundPage/> }
+    })
+}
+
+fn document<V: IntoView>(
+    options: LeptosOptions,
+    page: impl FnOnce() -> V + Send + 'static,
+) -> impl IntoView {
     let style = format!("/{}/{}.css", options.site_pkg_dir, options.output_name);
     view! {
         <!DOCTYPE html>
@@ -43,7 +61,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <MetaTags/>
             </head>
             <body>
-                <App/>
+                {page()}
             </body>
         </html>
     }

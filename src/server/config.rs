@@ -5,7 +5,7 @@
 
 mod settings;
 
-use std::{fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf};
+use std::{fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use axum::http::HeaderName;
 use chrono::TimeDelta;
@@ -64,6 +64,10 @@ pub struct Config {
     pub metrics_token: Option<Secret>,
     /// How fast each program may ask.
     pub paces: Paces,
+    /// How long a connection may be without a request.
+    pub idle: Duration,
+    /// How long it goes on serving when it is asked to end.
+    pub drain: Duration,
     /// How mail goes out.
     pub mail: MailSettings,
     /// Whether webhooks may go to private addresses, and over http.
@@ -118,7 +122,11 @@ impl Config {
             .map_err(|(setting, problem)| fail(setting, problem))?;
         let direct_url = settings.database_direct_url.as_deref().filter(|url| !url.is_empty());
         let metrics_token = settings.metrics_token.as_deref().filter(|token| !token.is_empty());
+        let drain_seconds =
+            settings.drain_seconds.unwrap_or(if leptos.env == Env::PROD { 5 } else { 0 });
         Ok(Self {
+            idle: Duration::from_secs(u64::from(settings.idle_seconds)),
+            drain: Duration::from_secs(u64::from(drain_seconds)),
             mail,
             database_url: Secret::new(&settings.database_url),
             database_direct_url: direct_url.map(Secret::new),

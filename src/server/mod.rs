@@ -10,6 +10,7 @@ pub mod catalogue;
 pub mod clock;
 pub mod command_line;
 pub mod config;
+pub mod connections;
 pub mod database;
 pub mod entity;
 pub mod events;
@@ -25,6 +26,7 @@ pub mod observability;
 pub mod outbox;
 mod pages;
 pub mod payments;
+pub mod pulse;
 pub mod quotes;
 pub mod readiness;
 pub mod requests;
@@ -41,6 +43,7 @@ mod words;
 use catalogue::Catalogues;
 use clock::Clock;
 use config::Config;
+use connections::Connections;
 use database::Database;
 use http::api::Pacemaker;
 use identity::{ApiKeys, Passwords, Throttle};
@@ -49,6 +52,7 @@ use ledger::Ledger;
 use news::Newsroom;
 use notices::Notices;
 use payments::Payments;
+use pulse::Pulse;
 use quotes::Quotes;
 use readiness::Readiness;
 use webhooks::Webhooks;
@@ -88,6 +92,12 @@ pub struct AppState {
     pub job_counts: JobCounts,
     /// What speaks against sending requests to this process.
     pub readiness: Readiness,
+    /// Finds out whether the ledger can be written to.
+    pub pulse: Pulse,
+    /// How many clients are connected.
+    pub connections: Connections,
+    /// Cancelled when the program is to end soon: it still serves, but is no longer ready.
+    pub draining: CancellationToken,
     /// Cancelled when the program is asked to end: what would stay open for long ends then.
     pub shutdown: CancellationToken,
 }

@@ -28,7 +28,7 @@ use leptos_axum::{
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::{AppState, headers::SecurityHeaders, router::NO_STORE, words};
-use crate::app::{App, shell};
+use crate::app::{App, not_found_shell, shell};
 
 /// No page of ours is larger.
 const LARGEST_PAGE_BYTES: usize = 16 * 1024 * 1024;
@@ -63,7 +63,7 @@ pub fn page_not_found(state: &AppState, headers: &SecurityHeaders) -> Router {
             response.set_status(StatusCode::NOT_FOUND);
         }
     };
-    let render = render_app_async_with_context(context, move || shell(options.clone()));
+    let render = render_app_async_with_context(context, move || not_found_shell(options.clone()));
     Router::new()
         .fallback(render)
         .layer(map_response(whole))
@@ -81,6 +81,10 @@ fn allow_scripts(headers: &SecurityHeaders) {
 /// A page is sent when it is whole, or not at all: what hangs while it is rendered runs into the
 /// deadline. Leptos writes its last scripts behind the document; they belong into it.
 async fn whole(response: Response) -> Response {
+    // A method that no page knows has no page.
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        return response;
+    }
     let (mut parts, body) = response.into_parts();
     let html = to_bytes(body, LARGEST_PAGE_BYTES).await.map(|bytes| in_order(&bytes));
     let Ok(Some(html)) = html else {

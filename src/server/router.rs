@@ -1,17 +1,18 @@
 //! URL → handler: the doors for machines, and the pages for people behind their gate.
 //!
 //! # Order
-//! Outermost first. Every request: id and log → panics → security headers → compression. Those
+//! Outermost first. Every request: id and log → an address of ours → panics → security headers → compression. Those
 //! that may carry the cookie also: errors in words → deadline → same site only → body limit →
-//! session → gate. What a machine asks for passes none of these.
+//! session → gate. What a machine asks for passes none of these; `/api/v1` has its own deadline.
 
 use std::{any::Any, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    http::{HeaderValue, StatusCode, header::CACHE_CONTROL},
-    middleware::{from_fn, from_fn_with_state, map_response},
-    response::Response,
+    extract::Request,
+    http::{HeaderValue, Method, StatusCode, Uri, header::CACHE_CONTROL},
+    middleware::{Next, from_fn, from_fn_with_state, map_response},
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
 use tower_http::{
@@ -44,6 +45,23 @@ const COMPRESSION: CompressionLevel = CompressionLevel::Precise(4);
 /// What is private is in no cache, also not behind the back button of a shared machine.
 pub const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
+/// What connections are answered for which there is no room: probes learn how the process is, and
+/// everybody else when to come back.
+pub fn reserve_router(state: AppState) -> Router {
+    Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .with_state(state)
+        .fallback(no_room)
+}
+
+async fn no_room(uri: Uri) -> Response {
+    if uri.path().starts_with("/api/") {
+        return api::Problem::busy().into_response();
+    }
+    words::page(StatusCode::SERVICE_UNAVAILABLE)
+}
+
 /// Everything that the server answers.
 pub fn router(state: AppState) -> Router {
     let config = Arc::clone(&state.config);
@@ -61,7 +79,8 @@ pub fn router(state: AppState) -> Router {
         .with_state(state)
         .layer(CompressionLayer::new().quality(COMPRESSION))
         .layer(map_response(move |response| std::future::ready(headers.add_to(response))))
-        .layer(CatchPanicLayer::custom(after_panic));
+        .layer(CatchPanicLayer::custom(after_panic))
+        .layer(from_fn(only_addresses_of_ours));
     observed(router)
 }
 
@@ -102,6 +121,14 @@ fn people(state: &AppState, headers: &SecurityHeaders) -> Router<AppState> {
         .layer(CatchPanicLayer::custom(after_panic))
         .layer(from_fn(words::in_words))
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, NO_STORE))
+}
+
+/// Refuses requests that name no path: those of proxies (`CONNECT host:443`) and `OPTIONS *`.
+async fn only_addresses_of_ours(request: Request, next: Next) -> Response {
+    if request.method() == Method::CONNECT || !request.uri().path().starts_with('/') {
+        return words::page(StatusCode::BAD_REQUEST);
+    }
+    next.run(request).await
 }
 
 /// Refuses what other sites make a browser send; behind a proxy that changes `Host`, the public

@@ -1,16 +1,16 @@
 //! The life of the server: start, serve, end.
 //!
-//! Whatever is wrong at the start is one sentence. The end is asked for by SIGINT or SIGTERM:
-//! nothing new is accepted, event streams end, requests are finished, then the ledger writes what
+//! Whatever is wrong at the start is one sentence. The end is asked for by SIGINT or SIGTERM: for
+//! as long as the settings say, the program serves on and is no longer ready, so that a balancer
+//! sends its requests elsewhere; a second signal cuts that short. Then nothing new is accepted, event streams end, requests are finished, then the ledger writes what
 //! it was given; all of it in [`GRACE`].
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use sea_orm::DbErr;
 use tokio::{
-    net::TcpListener,
     signal::unix::{SignalKind, signal},
-    time::{Instant, timeout_at},
+    time::{Instant, sleep, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +22,7 @@ use super::{
     },
     clock::Clock,
     config::{Config, ConfigError},
+    connections::{self, Connections, Doors, Listeners},
     database::{Database, Limits, MigrateError},
     http::api::Pacemaker,
     identity::{ApiKeys, Passwords, Throttle},
@@ -30,9 +31,10 @@ use super::{
     news::Newsroom,
     notices::Notices,
     payments::{self, Payments},
+    pulse::Pulse,
     quotes::Quotes,
     readiness::Readiness,
-    router::router,
+    router::{reserve_router, router},
     schema::{self, SchemaError},
     secret::Secret,
     webhooks::{self, Webhooks},
@@ -46,6 +48,9 @@ const GRACE_FOR_REQUESTS: Duration = Duration::from_secs(7);
 const GRACE_FOR_JOBS: Duration = Duration::from_millis(7_500);
 /// How much of it payments may take: what they leave, the reconciler takes up.
 const GRACE_FOR_PAYMENTS: Duration = Duration::from_secs(8);
+
+/// The descriptors that a process has everywhere, where nothing is known of the limit.
+const DESCRIPTORS: u64 = 1_024;
 
 /// Why the program can't start, in one sentence.
 #[derive(Debug, thiserror::Error)]
@@ -167,29 +172,36 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     let address = config.leptos.site_addr;
     let catalogue = file::load(config.catalogue.as_deref())?;
     // The port first: a second server must not touch the database of the first.
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|source| StartError::Listen { address, source })?;
+    let listeners =
+        Listeners::open(address).await.map_err(|source| StartError::Listen { address, source })?;
+    let seats = Connections::new(connections::raise_limit());
     let database = connect_within(&config, Limits::SERVING).await?;
     refuse_risks(&config, &database).await?;
     migrate(&config, &database).await?;
     let clock = clock(&config);
-    let state = start(config, &catalogue, database, clock).await?;
+    let state = AppState {
+        connections: seats.clone(),
+        ..start(config, &catalogue, database, clock).await?
+    };
     let place = place_of_acknowledged(&state.config);
     state.ledger.keep_acknowledged(place, state.readiness.clone()).await;
     let (shutdown, ledger) = (state.shutdown.clone(), state.ledger.clone());
     let (payments, webhooks) = (state.payments.clone(), state.webhooks.clone());
-    cancel_on_signal(shutdown.clone())?;
+    let pulse = state.pulse.clone().watch(shutdown.clone());
+    end_on_signal(state.config.drain, state.draining.clone(), shutdown.clone())?;
     let watching = state.catalogues.watch(shutdown.clone());
     let (tables, readiness) = (state.database.clone(), state.readiness.clone());
     tokio::spawn(schema::watch(tables, readiness, shutdown.clone(), schema::EVERY));
     let jobs = Jobs::of(&state).start(shutdown.clone());
 
-    tracing::info!(%address, "serving at {}", state.config.public_url);
-    let app = router(state).into_make_service_with_connect_info::<SocketAddr>();
-    let server =
-        axum::serve(listener, app).with_graceful_shutdown(shutdown.clone().cancelled_owned());
-    let serving = tokio::spawn(server.into_future());
+    tracing::info!(
+        addresses = ?listeners.addresses(),
+        handed_over = listeners.is_handed_over(),
+        connections = seats.most(),
+        "serving at {}",
+        state.config.public_url
+    );
+    let serving = tokio::spawn(connections::serve(listeners, seats, doors(state)));
     shutdown.cancelled().await;
     let asked_at = Instant::now();
     tracing::info!("ending");
@@ -197,6 +209,7 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
         tracing::warn!("some requests were not finished in time");
     }
     watching.await.ok();
+    pulse.await.ok();
     if timeout_at(asked_at + GRACE_FOR_JOBS, jobs).await.is_err() {
         tracing::warn!("a job was left to the next start");
     }
@@ -211,6 +224,17 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     }
     tracing::info!("ended");
     Ok(())
+}
+
+/// What is behind the connections.
+fn doors(state: AppState) -> Doors {
+    Doors {
+        idle: state.config.idle,
+        draining: state.draining.clone(),
+        shutdown: state.shutdown.clone(),
+        reserve: reserve_router(state.clone()),
+        main: router(state),
+    }
 }
 
 /// Everything that handlers use, put together.
@@ -239,6 +263,8 @@ pub async fn start(
     let notices = Notices::new(database.clone(), catalogues.clone(), ledger.clone(), mail);
     let shutdown = CancellationToken::new();
     let news = Newsroom::new(database.clone(), clock.clone(), payments.changes(), shutdown.clone());
+    let readiness = Readiness::default();
+    let pulse = Pulse::new(database.clone(), clock.clone(), ledger.clone(), readiness.clone());
     Ok(AppState {
         webhooks,
         notices,
@@ -255,7 +281,10 @@ pub async fn start(
         passwords,
         throttle: Throttle::default(),
         job_counts: JobCounts::default(),
-        readiness: Readiness::default(),
+        readiness,
+        pulse,
+        connections: Connections::new(DESCRIPTORS),
+        draining: CancellationToken::new(),
         shutdown,
     })
 }
@@ -290,7 +319,11 @@ fn place_of_acknowledged(config: &Config) -> Place {
     Place::of(config.database_url.reveal(), config.acknowledged_folder.as_deref())
 }
 
-fn cancel_on_signal(shutdown: CancellationToken) -> Result<(), StartError> {
+fn end_on_signal(
+    drain: Duration,
+    draining: CancellationToken,
+    shutdown: CancellationToken,
+) -> Result<(), StartError> {
     let listen = |kind| {
         signal(kind)
             .map_err(|error| StartError::System(format!("No signals can be caught: {error}")))
@@ -301,6 +334,15 @@ fn cancel_on_signal(shutdown: CancellationToken) -> Result<(), StartError> {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+        }
+        draining.cancel();
+        if !drain.is_zero() {
+            tracing::info!("no longer ready; ending in {} seconds", drain.as_secs());
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                () = sleep(drain) => {}
+            }
         }
         shutdown.cancel();
     });

@@ -77,6 +77,16 @@ pub struct Settings {
     )]
     pub site_addr: String,
 
+    /// How long a connection may be without a request, or take to send the head of one; longer than
+    /// a reverse proxy in front keeps an unused connection
+    #[arg(long, env, global = true, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=600), value_name = "SECONDS")]
+    pub idle_seconds: u16,
+
+    /// How long the program goes on serving when it is asked to end, while /readyz says that it
+    /// does: so long a balancer takes to notice; 5 in PROD, else 0
+    #[arg(long, env, global = true, value_parser = clap::value_parser!(u16).range(..=600), value_name = "SECONDS")]
+    pub drain_seconds: Option<u16>,
+
     /// The folder with the browser's files: pkg/recharge.css, pkg/recharge.js, …
     #[arg(
         long = "site-root",

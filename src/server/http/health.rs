@@ -14,22 +14,22 @@ pub async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// GET /readyz: requests can be answered.
+/// GET /readyz: requests can be answered, also those that write.
 ///
 /// # Errors
-/// 503 with one sentence per trouble, if the database doesn't answer within a second, the program
-/// is ending, or a watcher has reported a trouble.
+/// 503 with one sentence per trouble, if the program is asked to end, the database doesn't answer
+/// within a second or take a write within two, or a watcher has reported a trouble.
 pub async fn readyz(State(state): State<AppState>) -> Result<&'static str, (StatusCode, String)> {
     let refuse = |words: String| Err((StatusCode::SERVICE_UNAVAILABLE, words));
-    if state.shutdown.is_cancelled() {
+    if state.draining.is_cancelled() || state.shutdown.is_cancelled() {
         return refuse("ending\n".to_owned());
     }
-    let troubles = state.readiness.all();
-    if !troubles.is_empty() {
-        return refuse(troubles.values().map(|sentence| format!("{sentence}\n")).collect());
+    let reading = tokio::time::timeout(PATIENCE, state.database.reader().ping());
+    let (reading, ()) = tokio::join!(reading, state.pulse.check());
+    let mut said: String =
+        state.readiness.all().values().map(|sentence| format!("{sentence}\n")).collect();
+    if !matches!(reading, Ok(Ok(()))) {
+        said.push_str("The database is away.\n");
     }
-    match tokio::time::timeout(PATIENCE, state.database.reader().ping()).await {
-        Ok(Ok(())) => Ok("ready\n"),
-        _ => refuse("the database is away\n".to_owned()),
-    }
+    if said.is_empty() { Ok("ready\n") } else { refuse(said) }
 }

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::server::{
     AppState, jobs,
     outbox::{self, Waiting},
+    readiness::Trouble,
 };
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -62,6 +63,7 @@ pub async fn metrics(State(state): State<AppState>, headers: HeaderMap) -> Respo
     }
     let mut figures = Figures::default();
     counted(&mut figures, &state);
+    edge(&mut figures, &state);
     let stands = standing(&mut figures, &state).await;
     // Those of this process are told even where the database is away.
     figures.one("recharge_database_up", "gauge", "Whether the database answers.", u8::from(stands));
@@ -110,6 +112,28 @@ fn counted(figures: &mut Figures, state: &AppState) {
     figures.one("recharge_mail_given_up_total", counter, help, mail.given_up());
     let help = "Whether the mail server can\u{2019}t be used just now; mail waits meanwhile.";
     figures.one("recharge_mail_server_away", "gauge", help, u8::from(mail.is_away()));
+}
+
+/// What speaks against sending requests to this process, and how many clients it has.
+fn edge(figures: &mut Figures, state: &AppState) {
+    let troubles = state.readiness.all();
+    let troubles = Trouble::ALL.map(|it| (it.id(), u8::from(troubles.contains_key(&it))));
+    let help = "Whether this process has a trouble that makes it not ready.";
+    figures.by("trouble", "recharge_trouble", "gauge", help, &troubles);
+    let (counts, gauge, counter) = (&state.connections, "gauge", "counter");
+    let help = "Connections of clients.";
+    figures.one("recharge_connections", gauge, help, counts.open());
+    let help = "Connections that this process takes at once.";
+    figures.one("recharge_connections_most", gauge, help, counts.most());
+    let help = "Connections that carry a stream of events.";
+    figures.one("recharge_connections_streams", gauge, help, counts.streams());
+    let help = "Connections without a request that gave way to new ones.";
+    figures.one("recharge_connections_gave_way_total", counter, help, counts.gave_way());
+    let help = "Connections that were sent away because all others had requests.";
+    figures.one("recharge_connections_sent_away_total", counter, help, counts.sent_away());
+    let help = "Seconds since the oldest batch was taken that is not written.";
+    let age = state.ledger.age_of_batch().unwrap_or_default().as_secs_f64();
+    figures.one("recharge_ledger_batch_age_seconds", gauge, help, age);
 }
 
 /// What stands in the database, for all processes alike; false where it is away.

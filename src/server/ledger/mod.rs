@@ -53,6 +53,8 @@ mod write;
 mod writer;
 mod writes;
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel};
@@ -199,6 +201,13 @@ impl Ledger {
     /// Where the ledger can't be reached, or there is no such account.
     pub async fn advance(&self, account: &AccountId) -> Result<(), LedgerError> {
         self.queue.advance(account).await
+    }
+
+    /// Returns how long ago the oldest batch was taken that is not committed yet, or `None` if
+    /// there is none.
+    #[must_use]
+    pub fn age_of_batch(&self) -> Option<Duration> {
+        self.queue.age_of_batch()
     }
 
     /// Writes what waits, takes nothing new, and returns when all is on disk.

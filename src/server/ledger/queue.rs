@@ -6,13 +6,15 @@
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use chrono::{DateTime, Utc};
 use tokio::{
     sync::{broadcast, mpsc, mpsc::error::TrySendError, oneshot},
     task::JoinHandle,
+    time::Instant,
 };
 
 use super::{LedgerError, Outcome, RequestKey, acknowledged::Acknowledged, writer::Writer};
@@ -62,9 +64,33 @@ pub(super) type Answer = Result<Option<Outcome>, Refusal>;
 
 pub(super) type Waiting = (Request, oneshot::Sender<Result<Option<Outcome>, LedgerError>>);
 
+/// When a writer took the batch that it is about to commit; nothing while it waits for one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Batch(Arc<Mutex<Option<Instant>>>);
+
+impl Batch {
+    pub fn begins(&self) {
+        self.set(Some(Instant::now()));
+    }
+
+    pub fn ends(&self) {
+        self.set(None);
+    }
+
+    fn set(&self, since: Option<Instant>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
+
+    fn age(&self) -> Option<Duration> {
+        let since = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        since.map(|since| since.elapsed())
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
     writers: Arc<[mpsc::Sender<Waiting>]>,
+    batches: Arc<[Batch]>,
     closing: broadcast::Sender<()>,
     tasks: Arc<Mutex<Vec<JoinHandle<()>>>>,
 }
@@ -74,14 +100,20 @@ impl Queue {
         let (closing, _) = broadcast::channel(1);
         let count = if database.is_sqlite() { 1 } else { WRITERS };
         let (mut writers, mut tasks) = (Vec::new(), Vec::new());
-        for _ in 0..count {
+        let batches: Arc<[Batch]> = (0..count).map(|_| Batch::default()).collect();
+        for batch in &*batches {
             let (sender, receiver) = mpsc::channel(WAITING);
-            let writer =
-                Writer::new(database.clone(), clock.clone(), acknowledged.clone(), receiver);
+            let writer = Writer::new(
+                database.clone(),
+                clock.clone(),
+                acknowledged.clone(),
+                receiver,
+                batch.clone(),
+            );
             writers.push(sender);
             tasks.push(tokio::spawn(writer.run(closing.subscribe())));
         }
-        Self { writers: writers.into(), closing, tasks: Arc::new(Mutex::new(tasks)) }
+        Self { writers: writers.into(), batches, closing, tasks: Arc::new(Mutex::new(tasks)) }
     }
 
     pub async fn execute(
@@ -109,6 +141,12 @@ impl Queue {
             TrySendError::Closed(_) => LedgerError::Unavailable,
         })?;
         receiver.await.map_err(|_| LedgerError::Unavailable)?
+    }
+
+    /// Returns how long ago the oldest batch was taken that is not committed, or `None` if no
+    /// writer has one.
+    pub fn age_of_batch(&self) -> Option<Duration> {
+        self.batches.iter().filter_map(Batch::age).max()
     }
 
     fn shard(&self, account: &AccountId) -> usize {

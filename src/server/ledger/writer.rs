@@ -17,7 +17,7 @@ use super::{
     blocked::{self, Blocked},
     kept::Kept,
     post::{self, Posted},
-    queue::{Answer, LARGEST_BATCH, Request, Waiting},
+    queue::{Answer, Batch, LARGEST_BATCH, Request, Waiting},
 };
 use crate::server::{
     clock::Clock,
@@ -37,6 +37,7 @@ pub(super) struct Writer {
     clock: Clock,
     acknowledged: Acknowledged,
     receiver: mpsc::Receiver<Waiting>,
+    batch: Batch,
     /// On PostgreSQL.
     line: Option<Line>,
     kept: Kept,
@@ -51,9 +52,10 @@ impl Writer {
         clock: Clock,
         acknowledged: Acknowledged,
         receiver: mpsc::Receiver<Waiting>,
+        batch: Batch,
     ) -> Self {
         let (line, kept, locked, blocked) = (None, Kept::new(), 0, Blocked::default());
-        Self { database, clock, acknowledged, receiver, line, kept, locked, blocked }
+        Self { database, clock, acknowledged, receiver, batch, line, kept, locked, blocked }
     }
 
     pub async fn run(mut self, mut closing: broadcast::Receiver<()>) {
@@ -65,7 +67,9 @@ impl Writer {
                     if count == 0 {
                         return;
                     }
+                    self.batch.begins();
                     self.commit(std::mem::take(&mut batch)).await;
+                    self.batch.ends();
                     // Who was answered may ask for more at once: then it is in the next batch.
                     tokio::task::yield_now().await;
                 }

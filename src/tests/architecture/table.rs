@@ -130,6 +130,7 @@ pub const MAY_KNOW: &[Rule] = &[
             "server::ledger",
             "server::catalogue",
             "server::quotes",
+            "server::readiness",
             "server::requests",
             "server::webhooks",
             "server::notices",

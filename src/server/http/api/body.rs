@@ -19,7 +19,7 @@ use super::problem::{Problem, sentence};
 use crate::server::{AppState, ledger::RequestKey, requests::Request as KeptRequest};
 
 /// How long a body is waited for.
-const BODY_TIME: Duration = Duration::from_secs(10);
+const BODY_TIME: Duration = Duration::from_secs(6);
 /// The longest key that a program may choose.
 const LONGEST_KEY: usize = 200;
 

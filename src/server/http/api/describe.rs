@@ -86,7 +86,7 @@ const KEY: &Causes = &[
 /// Of every route that takes a body.
 const BODY: &Causes = &[
     ("400", "No `Idempotency-Key`, or a body that is no JSON."),
-    ("408", "The body does not come within 10 seconds."),
+    ("408", "The body does not come within 6 seconds."),
     ("415", "The body is not announced as JSON."),
 ];
 /// Of every route with one thing in its body, which an `Idempotency-Key` stands for.

@@ -19,12 +19,13 @@ mod quotes;
 mod usage;
 mod webhooks;
 
-use std::any::Any;
+use std::{any::Any, time::Duration};
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
+    extract::{DefaultBodyLimit, Request},
     http::StatusCode,
+    middleware::{Next, from_fn},
     response::{IntoResponse, Response},
     routing::any,
 };
@@ -41,6 +42,10 @@ use crate::server::AppState;
 /// The longest body of one request, and of a batch.
 const LARGEST_BODY_BYTES: usize = 64 * 1024;
 const LARGEST_BATCH_BYTES: usize = 1024 * 1024;
+
+/// When an answer is given up: before common clients do, and with the advice to ask again, which
+/// keys make safe. A body has less, so that what is late in it is told.
+const DEADLINE: Duration = Duration::from_secs(10);
 
 /// The routes, with their description.
 fn described() -> OpenApiRouter<AppState> {
@@ -85,7 +90,16 @@ pub fn routes() -> Router<AppState> {
 
 /// Programs are told of what went wrong here as a problem too, not in a page for people.
 fn in_problems<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
-    routes.layer(CatchPanicLayer::custom(after_panic))
+    routes.layer(from_fn(in_time)).layer(CatchPanicLayer::custom(after_panic))
+}
+
+/// What the ledger was given is written nevertheless.
+async fn in_time(request: Request, next: Next) -> Response {
+    let answer = tokio::time::timeout(DEADLINE, next.run(request)).await;
+    answer.unwrap_or_else(|_| {
+        tracing::warn!("an answer was given up after {} seconds", DEADLINE.as_secs());
+        Problem::unavailable().into_response()
+    })
 }
 
 /// The panic is logged with its place by the panic hook.

@@ -136,6 +136,14 @@ impl Problem {
         Self { retry_after: Some(seconds), ..problem }
     }
 
+    /// More requests than can be taken at once.
+    #[must_use]
+    pub fn busy() -> Self {
+        let detail = "Too much is asked at once. Nothing was done; try again in a moment.";
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail);
+        Self { retry_after: Some(PAUSE_SECONDS), ..problem }
+    }
+
     /// An outage; whether the request was done is told by sending it again with the same key.
     #[must_use]
     pub fn unavailable() -> Self {
@@ -212,11 +220,7 @@ impl From<LedgerError> for Problem {
     fn from(error: LedgerError) -> Self {
         match error {
             LedgerError::Refused(refusal) => refusal.into(),
-            LedgerError::Busy => {
-                let detail = "Too much is asked at once. Nothing was done; try again in a moment.";
-                let busy = Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail);
-                Self { retry_after: Some(PAUSE_SECONDS), ..busy }
-            }
+            LedgerError::Busy => Self::busy(),
             LedgerError::Unavailable => Self::unavailable(),
         }
     }

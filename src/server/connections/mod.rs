@@ -1,0 +1,222 @@
+//! The connections of clients: how many there are at once, how long each may take, and which one
+//! gives way.
+//!
+//! # Shape
+//! [`Listeners`] are the sockets, opened here or handed over by the supervisor. [`serve`] accepts
+//! from them and gives each connection a seat in a [`Room`]: the main room, with every route, or
+//! the reserve, which knows only the probes and sends everybody else away. [`visit`] is the life
+//! of one connection, [`patience`] how long it may keep us waiting.
+//!
+//! # What must hold
+//! - A connection keeps its seat for as long as it has a descriptor, and there are fewer seats
+//!   than descriptors.
+//! - Where all seats are taken, a connection without a request gives its seat to the new one. A
+//!   request that has begun is finished.
+//! - `/healthz` and `/readyz` answer while every seat of the main room is taken by requests.
+
+mod descriptors;
+mod listeners;
+mod patience;
+mod room;
+mod visit;
+
+use std::{
+    io::ErrorKind,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::Router;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::sleep,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use descriptors::raise_limit;
+pub use listeners::Listeners;
+use room::{Room, Seat};
+use visit::Visit;
+
+/// Connections that are answered when the main room is full: probes, and those that are sent away.
+pub const RESERVE: usize = 32;
+/// How long a probe may take to say what it asks: a probe of a machine is one packet.
+const RESERVE_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a new connection waits for the seat of one that gives way.
+const CHANGE_OF_SEATS: Duration = Duration::from_millis(100);
+/// How long nothing is accepted after the system refused to.
+const PAUSE: Duration = Duration::from_millis(50);
+/// Sent without reading the request where even the reserve is full.
+const SENT_AWAY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\n\
+    content-length: 0\r\nconnection: close\r\n\r\n";
+
+/// How many connections there are. Clones share the counts.
+#[derive(Clone, Debug)]
+pub struct Connections(Arc<Counts>);
+
+#[derive(Debug)]
+struct Counts {
+    main: Room,
+    reserve: Room,
+    streams: Arc<tokio::sync::Semaphore>,
+    most_streams: usize,
+    sent_away: AtomicU64,
+}
+
+/// What connections are served with.
+#[derive(Clone, Debug)]
+pub struct Doors {
+    /// Answers everything.
+    pub main: Router,
+    /// Answers probes, and sends everybody else away.
+    pub reserve: Router,
+    /// How long a connection may be without a request, or take to send its head.
+    pub idle: Duration,
+    /// Cancelled when another process is about to take over: each answer then ends its connection.
+    pub draining: CancellationToken,
+    /// Cancelled when nothing more is accepted.
+    pub shutdown: CancellationToken,
+}
+
+impl Connections {
+    /// Seats for as many connections as this many descriptors allow.
+    #[must_use]
+    pub fn new(descriptors: u64) -> Self {
+        let seats = descriptors::seats(descriptors);
+        let most_streams = seats / 2;
+        Self(Arc::new(Counts {
+            main: Room::new(seats),
+            reserve: Room::new(RESERVE),
+            streams: Arc::new(tokio::sync::Semaphore::new(most_streams)),
+            most_streams,
+            sent_away: AtomicU64::new(0),
+        }))
+    }
+
+    /// How many there may be at once, without the reserve.
+    #[must_use]
+    pub fn most(&self) -> usize {
+        self.0.main.seats()
+    }
+
+    /// How many there are now, without the reserve.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.0.main.taken()
+    }
+
+    /// How many of them are streams of events.
+    #[must_use]
+    pub fn streams(&self) -> usize {
+        self.0.most_streams - self.0.streams.available_permits()
+    }
+
+    /// How many gave their seat to a new one.
+    #[must_use]
+    pub fn gave_way(&self) -> u64 {
+        self.0.main.gave_way()
+    }
+
+    /// How many found no seat.
+    #[must_use]
+    pub fn sent_away(&self) -> u64 {
+        self.0.sent_away.load(Ordering::Relaxed)
+    }
+
+    fn count_sent_away(&self) {
+        self.0.sent_away.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns a seat in the main room, or in the reserve, or `None` if both are full of requests.
+    async fn seat(&self) -> Option<(Seat, bool)> {
+        if let Some(seat) = self.0.main.seat(CHANGE_OF_SEATS).await {
+            return Some((seat, true));
+        }
+        self.count_sent_away();
+        let seat = self.0.reserve.seat(CHANGE_OF_SEATS).await?;
+        Some((seat, false))
+    }
+}
+
+/// Accepts connections until the shutdown, and returns when the last one has ended.
+pub async fn serve(listeners: Listeners, connections: Connections, doors: Doors) {
+    let visits = TaskTracker::new();
+    let accepting = TaskTracker::new();
+    for listener in listeners.into_all() {
+        let (connections, doors, visits) = (connections.clone(), doors.clone(), visits.clone());
+        accepting.spawn(async move {
+            let closed = doors.shutdown.clone();
+            tokio::select! {
+                // Connections that are not accepted yet wait for the next process, where the
+                // supervisor keeps the socket.
+                biased;
+                () = closed.cancelled() => {}
+                () = accept(listener, connections, doors, visits) => {}
+            }
+        });
+    }
+    accepting.close();
+    accepting.wait().await;
+    visits.close();
+    visits.wait().await;
+}
+
+async fn accept(
+    listener: TcpListener,
+    connections: Connections,
+    doors: Doors,
+    visits: TaskTracker,
+) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, address)) => {
+                // Nothing is accepted meanwhile: a seat is found at once, or there is none.
+                admit(stream, address, &connections, &doors, &visits).await;
+            }
+            Err(error) if is_of_one_connection(error.kind()) => {}
+            Err(error) => {
+                tracing::error!(%error, "no connection can be accepted");
+                sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn admit(
+    stream: TcpStream,
+    address: SocketAddr,
+    connections: &Connections,
+    doors: &Doors,
+    visits: &TaskTracker,
+) {
+    // Answers are written whole: there is nothing to wait for.
+    stream.set_nodelay(true).ok();
+    let Some((seat, is_main)) = connections.seat().await else {
+        // The rest of its request is not read: some clients see a reset.
+        stream.try_write(SENT_AWAY).ok();
+        return;
+    };
+    let visit = Visit {
+        router: if is_main { doors.main.clone() } else { doors.reserve.clone() },
+        address,
+        idle: if is_main { doors.idle } else { RESERVE_PATIENCE },
+        keeps_alive: is_main,
+        streams: Arc::clone(&connections.0.streams),
+        seat,
+        draining: doors.draining.clone(),
+        shutdown: doors.shutdown.clone(),
+    };
+    visits.spawn(visit.run(stream));
+}
+
+/// Whether only this one client has gone away again.
+const fn is_of_one_connection(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::ConnectionRefused | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset
+    )
+}

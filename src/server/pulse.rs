@@ -1,0 +1,140 @@
+//! Whether the ledger can be written to, found out by writing.
+//!
+//! A database that is full, can only be read, or has gone silent still answers reads. So a small
+//! write goes the way of every other write, and the batches of the ledger are watched: one that
+//! takes longer than [`PATIENCE`] holds up its accounts.
+
+use std::{sync::Arc, time::Duration};
+
+use sea_orm::{DbErr, RuntimeErr};
+use tokio::{
+    sync::Mutex,
+    task::JoinHandle,
+    time::{Instant, MissedTickBehavior, interval, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    clock::Clock,
+    database::Database,
+    ledger::Ledger,
+    marks,
+    readiness::{Readiness, Trouble},
+};
+
+/// How long a write may take, and how old a batch may become.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a write that succeeded proves that another would.
+const PROVEN: Duration = Duration::from_secs(2);
+/// How often this process tries without being asked.
+const BEAT: Duration = Duration::from_secs(5);
+/// The mark that is written.
+const MARK: &str = "pulse";
+
+/// Whether the ledger can be written to. Clones share what they find out.
+#[derive(Clone, Debug)]
+pub struct Pulse(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    database: Database,
+    clock: Clock,
+    ledger: Ledger,
+    readiness: Readiness,
+    last: Mutex<Last>,
+}
+
+/// The latest write.
+#[derive(Debug, Default)]
+struct Last {
+    /// When it was found out what became of it, and what speaks against writing.
+    found: Option<(Instant, Option<&'static str>)>,
+    /// Has not ended yet. It is never cut off: that would harm its connection.
+    running: Option<JoinHandle<Result<(), DbErr>>>,
+}
+
+impl Pulse {
+    /// Reports to `readiness` what it finds out.
+    #[must_use]
+    pub fn new(database: Database, clock: Clock, ledger: Ledger, readiness: Readiness) -> Self {
+        Self(Arc::new(Inner { database, clock, ledger, readiness, last: Mutex::default() }))
+    }
+
+    /// Tries to write, and reports or clears [`Trouble::Writing`]. Callers at the same time share
+    /// one attempt.
+    pub async fn check(&self) {
+        let asked_at = Instant::now();
+        let mut last = self.0.last.lock().await;
+        let problem = match last.found {
+            Some((at, problem)) if at >= asked_at => problem,
+            Some((at, None)) if at.elapsed() < PROVEN => None,
+            _ => self.write(&mut last).await,
+        };
+        let is_late = self.0.ledger.age_of_batch().is_some_and(|age| age > PATIENCE);
+        let late = is_late.then_some("The ledger waits for the database to take a batch.");
+        match problem.or(late) {
+            Some(sentence) => self.0.readiness.report(Trouble::Writing, sentence),
+            None => self.0.readiness.clear(Trouble::Writing),
+        }
+    }
+
+    async fn write(&self, last: &mut Last) -> Option<&'static str> {
+        let mut writing = last.running.take().unwrap_or_else(|| {
+            let (database, now) = (self.0.database.clone(), self.0.clock.now());
+            tokio::spawn(async move { marks::write(database.writer(), MARK, "", now).await })
+        });
+        let problem = match timeout(PATIENCE, &mut writing).await {
+            Ok(Ok(Ok(()))) => None,
+            Ok(Ok(Err(error))) => {
+                if !self.0.readiness.has(Trouble::Writing) {
+                    tracing::error!(%error, "a mark could not be written");
+                }
+                Some(sentence(&error))
+            }
+            Ok(Err(_)) => Some("The database could not be asked to write."),
+            Err(_) => {
+                last.running = Some(writing);
+                Some("The database has not taken a write for 2 seconds.")
+            }
+        };
+        last.found = Some((Instant::now(), problem));
+        problem
+    }
+
+    /// Checks every few seconds, so that there is an alert also where nobody asks for readiness.
+    pub fn watch(self, shutdown: CancellationToken) -> JoinHandle<()> {
+        tokio::spawn(async move {
+            let mut beats = interval(BEAT);
+            beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    _ = beats.tick() => self.check().await,
+                }
+            }
+        })
+    }
+}
+
+/// Says for the operator why nothing can be written. What the database said is in the log only:
+/// everybody may ask for readiness.
+fn sentence(error: &DbErr) -> &'static str {
+    match code(error).as_deref() {
+        Some("25006" | "8" | "264" | "520" | "776" | "1032" | "1288" | "1544") => {
+            "The database can only be read."
+        }
+        Some("53100" | "13") => "The disk of the database is full.",
+        Some("42501") => "The database does not let this user write.",
+        _ => "The database does not take writes.",
+    }
+}
+
+/// Returns how the database names the error, or `None` if it didn't answer.
+fn code(error: &DbErr) -> Option<String> {
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) =
+        error
+    else {
+        return None;
+    };
+    Some(cause.as_database_error()?.code()?.into_owned())
+}
