@@ -12,6 +12,7 @@
 //! - [`components`]: widgets that know nothing of credits.
 //! - [`server`]: what the browser never sees.
 //!   - `command_line`, `config`, `serve`: how it is started, with what, and how it ends.
+//!   - `connections`: the sockets, and how many clients there are at once, and for how long.
 //!   - `router`, with `pages`, `static_files`, `headers`, `words`: address → handler, and what
 //!     every answer carries.
 //!   - `identity`: who is asking: a person by their session, a program by its key. What it
@@ -27,8 +28,8 @@
 //!   - `payments`: sells them through Stripe; `auto_recharge` below it buys with a saved card, within
 //!     what its owner agreed to.
 //!   - `news`: tells the pages that are open what is new, whoever changed it.
-//!   - `readiness`: what speaks against sending requests to this process.
-//!   - `schema`: whether the tables still carry this release.
+//!   - `readiness`: what speaks against sending requests to this process; `pulse` finds out whether
+//!     the ledger can be written to, `schema` whether the tables still carry this release.
 //!   - `jobs`: what runs by the clock, safe with many processes.
 //!   - `http`: plain forms, files, events, and the doors for machines.
 //!   - `entity`, `database`, `clock`: rows, the two databases, the only source of `now`.

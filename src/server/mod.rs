@@ -35,6 +35,7 @@ pub mod schema;
 pub mod secret;
 pub mod seed;
 pub mod serve;
+mod signals;
 pub mod simulate_load;
 mod static_files;
 pub mod webhooks;

@@ -77,6 +77,7 @@ pub fn router(state: AppState) -> Router {
         .merge(agent::routes())
         .merge(people(&state, &headers))
         .with_state(state)
+        .layer(map_response(words::in_a_sentence))
         .layer(CompressionLayer::new().quality(COMPRESSION))
         .layer(map_response(move |response| std::future::ready(headers.add_to(response))))
         .layer(CatchPanicLayer::custom(after_panic))

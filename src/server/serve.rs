@@ -8,10 +8,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use sea_orm::DbErr;
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    time::{Instant, sleep, timeout_at},
-};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -37,6 +34,7 @@ use super::{
     router::{reserve_router, router},
     schema::{self, SchemaError},
     secret::Secret,
+    signals::end_on_signal,
     webhooks::{self, Webhooks},
 };
 
@@ -188,7 +186,8 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     let (shutdown, ledger) = (state.shutdown.clone(), state.ledger.clone());
     let (payments, webhooks) = (state.payments.clone(), state.webhooks.clone());
     let pulse = state.pulse.clone().watch(shutdown.clone());
-    end_on_signal(state.config.drain, state.draining.clone(), shutdown.clone())?;
+    end_on_signal(state.config.drain, state.draining.clone(), shutdown.clone())
+        .map_err(|error| StartError::System(format!("No signals can be caught: {error}")))?;
     let watching = state.catalogues.watch(shutdown.clone());
     let (tables, readiness) = (state.database.clone(), state.readiness.clone());
     tokio::spawn(schema::watch(tables, readiness, shutdown.clone(), schema::EVERY));
@@ -317,36 +316,6 @@ fn selling(config: &Config) -> payments::Settings {
 
 fn place_of_acknowledged(config: &Config) -> Place {
     Place::of(config.database_url.reveal(), config.acknowledged_folder.as_deref())
-}
-
-fn end_on_signal(
-    drain: Duration,
-    draining: CancellationToken,
-    shutdown: CancellationToken,
-) -> Result<(), StartError> {
-    let listen = |kind| {
-        signal(kind)
-            .map_err(|error| StartError::System(format!("No signals can be caught: {error}")))
-    };
-    let (mut interrupt, mut terminate) =
-        (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        draining.cancel();
-        if !drain.is_zero() {
-            tracing::info!("no longer ready; ending in {} seconds", drain.as_secs());
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-                () = sleep(drain) => {}
-            }
-        }
-        shutdown.cancel();
-    });
-    Ok(())
 }
 
 /// A database as it may be shown: without user, password and options.

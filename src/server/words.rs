@@ -4,10 +4,11 @@
 //! of the database, so it also stands when that is away.
 
 use axum::{
+    body::Body,
     extract::Request,
     http::{
         HeaderValue, StatusCode,
-        header::{CONTENT_TYPE, RETRY_AFTER},
+        header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER},
     },
     middleware::Next,
     response::{Html, IntoResponse, Response},
@@ -98,6 +99,20 @@ pub fn page(status: StatusCode) -> Response {
     response
 }
 
+/// Gives an error without any content a sentence, for machines, to whom pages say nothing.
+pub async fn in_a_sentence(response: Response) -> Response {
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    if !is_error || response.headers().contains_key(CONTENT_TYPE) {
+        return response;
+    }
+    let (title, what, _) = words(status);
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(CONTENT_LENGTH);
+    parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    Response::from_parts(parts, Body::from(format!("{title}. {what}\n")))
+}
+
 /// Gives every bare error its page, and leaves pages and files alone.
 pub async fn in_words(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
@@ -109,7 +124,7 @@ pub async fn in_words(request: Request, next: Next) -> Response {
     let (parts, _) = response.into_parts();
     let mut page = page(status);
     for (name, value) in &parts.headers {
-        if name != CONTENT_TYPE && name != axum::http::header::CONTENT_LENGTH {
+        if name != CONTENT_TYPE && name != CONTENT_LENGTH {
             page.headers_mut().append(name, value.clone());
         }
     }

@@ -148,16 +148,7 @@ pub async fn serve(listeners: Listeners, connections: Connections, doors: Doors)
     let accepting = TaskTracker::new();
     for listener in listeners.into_all() {
         let (connections, doors, visits) = (connections.clone(), doors.clone(), visits.clone());
-        accepting.spawn(async move {
-            let closed = doors.shutdown.clone();
-            tokio::select! {
-                // Connections that are not accepted yet wait for the next process, where the
-                // supervisor keeps the socket.
-                biased;
-                () = closed.cancelled() => {}
-                () = accept(listener, connections, doors, visits) => {}
-            }
-        });
+        accepting.spawn(accept(listener, connections, doors, visits));
     }
     accepting.close();
     accepting.wait().await;
@@ -172,7 +163,14 @@ async fn accept(
     visits: TaskTracker,
 ) {
     loop {
-        match listener.accept().await {
+        let accepted = tokio::select! {
+            // Connections that are not accepted yet wait for the next process, where the
+            // supervisor keeps the socket.
+            biased;
+            () = doors.shutdown.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
             Ok((stream, address)) => {
                 // Nothing is accepted meanwhile: a seat is found at once, or there is none.
                 admit(stream, address, &connections, &doors, &visits).await;

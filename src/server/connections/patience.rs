@@ -18,7 +18,7 @@ use tokio::{
 use super::room::Seat;
 
 /// How long a body may take from its first byte to its last. Doors that know better are stricter.
-const BODY_PATIENCE: Duration = Duration::from_secs(12);
+const BODY_PATIENCE: Duration = Duration::from_secs(8);
 /// How long a client may take nothing of what is written to it.
 const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 

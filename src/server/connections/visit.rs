@@ -76,12 +76,19 @@ impl Visit {
         let service = service_fn(move |request| Arc::clone(&visit).answer(request));
         let mut connection = pin!(builder.serve_connection(sending, service));
         let mut patience = ON_ITS_WAY;
-        tokio::select! {
+        let is_ending = tokio::select! {
             // It has ended, whether well or not: its client knows.
             _ = &mut connection => return,
-            () = seat.is_wanted() => patience = Duration::ZERO,
-            () = shutdown.cancelled() => {}
-            () = sleep(LONGEST) => {}
+            () = seat.is_wanted() => {
+                patience = Duration::ZERO;
+                false
+            }
+            () = shutdown.cancelled() => true,
+            () = sleep(LONGEST) => false,
+        };
+        // The client has connected to this process: the next one wouldn't answer it.
+        if is_ending && timeout(ON_ITS_WAY, &mut connection).await.is_ok() {
+            return;
         }
         connection.as_mut().graceful_shutdown();
         let until = Instant::now() + LAST_WORDS;
