@@ -4,8 +4,12 @@ use std::{future::ready, path::Path};
 
 use axum::{
     Router,
+    extract::{Request, State},
     http::{HeaderValue, StatusCode, header::CACHE_CONTROL},
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse, Response},
 };
+use tower::ServiceExt;
 use tower_http::{services::ServeDir, set_header::SetResponseHeader};
 
 use super::{config::Config, words};
@@ -15,28 +19,44 @@ const CHECKED: &str = "no-cache";
 /// Kept for a year: another content has another name.
 const KEPT: &str = "public, max-age=31536000, immutable";
 
-/// A service that answers with a file, or with what stands in for it.
-type Files = SetResponseHeader<ServeDir<Router>, HeaderValue>;
+/// The longest names that Linux gives to a file, and to the way to it: beyond them, asking for one
+/// is an error.
+const LONGEST_NAME_BYTES: usize = 255;
+const LONGEST_PATH_BYTES: usize = 1_024;
 
 /// The scripts and styles under `/pkg`.
-pub fn package_files(config: &Config) -> Files {
+pub fn package_files(config: &Config) -> Router {
     let not_found = Router::new().fallback(|| ready(words::page(StatusCode::NOT_FOUND)));
     let folder = Path::new(&*config.leptos.site_root).join(&*config.leptos.site_pkg_dir);
     files(&folder, if config.leptos.hash_files { KEPT } else { CHECKED }, not_found)
 }
 
 /// The other files: the icon, robots.txt; what isn't there goes to the page that says so.
-pub fn root_files(config: &Config, not_found: Router) -> Files {
+pub fn root_files(config: &Config, not_found: Router) -> Router {
     files(Path::new(&*config.leptos.site_root), CHECKED, not_found)
 }
 
 /// Compressed where a compressed file lies beside.
-fn files(folder: &Path, cache: &'static str, not_found: Router) -> Files {
+fn files(folder: &Path, cache: &'static str, not_found: Router) -> Router {
     let serve = ServeDir::new(folder)
         .append_index_html_on_directories(false)
         .call_fallback_on_method_not_allowed(true)
         .precompressed_br()
         .precompressed_gzip()
-        .fallback(not_found);
-    SetResponseHeader::if_not_present(serve, CACHE_CONTROL, HeaderValue::from_static(cache))
+        .fallback(not_found.clone());
+    let cache = HeaderValue::from_static(cache);
+    let serve = SetResponseHeader::if_not_present(serve, CACHE_CONTROL, cache);
+    Router::new().fallback_service(serve).layer(from_fn_with_state(not_found, only_names))
+}
+
+/// Asks the file system only for what can be the name of a file.
+async fn only_names(State(not_found): State<Router>, request: Request, next: Next) -> Response {
+    if can_be_file(request.uri().path()) {
+        return next.run(request).await;
+    }
+    not_found.oneshot(request).await.into_response()
+}
+
+fn can_be_file(path: &str) -> bool {
+    path.len() <= LONGEST_PATH_BYTES && path.split('/').all(|name| name.len() <= LONGEST_NAME_BYTES)
 }

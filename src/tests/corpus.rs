@@ -139,9 +139,7 @@ pub fn queries(names: &BTreeSet<String>) -> Vec<String> {
         pairs.join("&")
     };
     let mut queries: Vec<_> = VALUES.iter().map(|value| all(value)).collect();
-    for name in names {
-        queries.extend(["%00", "%ff", "-1"].map(|value| format!("{name}={value}")));
-    }
+    queries.extend(names.iter().map(|name| format!("{name}=a%00%ff")));
     queries.extend([
         "%00=%00&&&==;".to_owned(),
         "a=1&".repeat(10_000),

@@ -22,6 +22,9 @@ const MOST_MEMORY: u64 = 200 * 1024 * 1024;
 /// How long a neighbour waits at most, in 99 of 100 requests.
 const NEIGHBOURS_P99: Duration = Duration::from_millis(50);
 
+/// How long a client does something else between two requests.
+const THINKING: Duration = Duration::from_millis(500);
+
 struct Crowd {
     clients: usize,
     idle: usize,
@@ -40,6 +43,15 @@ impl Crowd {
         }
         let time = Duration::from_secs(2);
         Self { clients: 300, idle: 1_000, slow: 100, streams: 200, time, is_full: false }
+    }
+}
+
+/// The end of the crowd, also where the test fails.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -78,7 +90,10 @@ fn many(address: SocketAddr, size: usize, says: &str) -> Vec<TcpStream> {
 /// well is answered with 503 or 429 and says when to come back, or its connection gave way.
 fn client(address: SocketAddr, is_over: &AtomicBool, answered: &AtomicU32, shed: &AtomicU32) {
     while !is_over.load(Ordering::Relaxed) {
-        let Ok(mut connection) = connect(address) else { continue };
+        let Ok(mut connection) = connect(address) else {
+            sleep(THINKING);
+            continue;
+        };
         connection.set_read_timeout(Some(SOON)).unwrap();
         while let Some(head) = ask(&mut connection, "/api/v1/openapi.json") {
             let status = head.split(' ').nth(1).unwrap();
@@ -93,6 +108,7 @@ fn client(address: SocketAddr, is_over: &AtomicBool, answered: &AtomicU32, shed:
             if is_over.load(Ordering::Relaxed) {
                 return;
             }
+            sleep(THINKING);
         }
     }
 }
@@ -135,6 +151,7 @@ fn a_crowd_is_served_or_told_when_to_come_back() {
     let idle = many(address, crowd.idle, "");
     let slow = many(address, crowd.slow, "GET /healthz HTTP/1.1\r\nX-Slow: ");
     let waits = thread::scope(|scope| {
+        let _over = Over(&is_over);
         for _ in 0..crowd.clients {
             scope.spawn(|| client(address, &is_over, &answered, &shed));
         }
@@ -147,7 +164,6 @@ fn a_crowd_is_served_or_told_when_to_come_back() {
             waits.push(asked.elapsed());
             sleep(Duration::from_millis(20));
         }
-        is_over.store(true, Ordering::Relaxed);
         waits
     });
     drop((streams, idle, slow));

@@ -64,8 +64,9 @@ async fn let_write(app: &TestApp, stranger: &DatabaseConnection, may_write: bool
     }
     let is_on = if may_write { "off" } else { "on" };
     let rule = format!(
-        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = {is_on}', \
-         current_database()); END $$"
+        "BEGIN; SET TRANSACTION READ WRITE; DO $$ BEGIN EXECUTE format(\
+         'ALTER DATABASE %I SET default_transaction_read_only = {is_on}', current_database()); \
+         END $$; COMMIT"
     );
     stranger.execute_unprepared(&rule).await.unwrap();
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \

@@ -2,13 +2,13 @@
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-use super::RESERVE;
+use super::{LOBBY, RESERVE};
 
 /// More are not needed: a table of descriptors costs memory.
 const ENOUGH: u64 = 65_536;
 /// Kept for the rest of the program: 22 connections to the database with three files each on
 /// SQLite, mail, webhooks, Stripe, logs and files for browsers.
-const KEPT: u64 = 192;
+const KEPT: u64 = 160;
 /// More connections would need more memory than a small machine has.
 const MOST_SEATS: u64 = 10_000;
 const FEWEST_SEATS: u64 = 16;
@@ -33,8 +33,8 @@ pub fn raise_limit() -> u64 {
 
 /// Returns how many connections may be open at once with this many descriptors.
 pub fn seats(descriptors: u64) -> usize {
-    let reserve = u64::try_from(RESERVE).unwrap_or(0);
-    let rest = descriptors.saturating_sub(KEPT + reserve);
+    let others = u64::try_from(RESERVE + LOBBY).unwrap_or(0);
+    let rest = descriptors.saturating_sub(KEPT + others);
     usize::try_from(rest.clamp(FEWEST_SEATS, MOST_SEATS)).unwrap_or(RESERVE)
 }
 

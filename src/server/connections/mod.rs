@@ -3,7 +3,7 @@
 //!
 //! # Shape
 //! [`Listeners`] are the sockets, opened here or handed over by the supervisor. [`serve`] accepts
-//! from them and gives each connection a seat in a [`Room`]: the main room, with every route, or
+//! from them, and each connection finds a seat in a [`Room`]: the main room, with every route, or
 //! the reserve, which knows only the probes and sends everybody else away. [`visit`] is the life
 //! of one connection, [`patience`] how long it may keep us waiting.
 //!
@@ -33,6 +33,7 @@ use std::{
 use axum::Router;
 use tokio::{
     net::{TcpListener, TcpStream},
+    sync::Semaphore,
     time::sleep,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -43,9 +44,11 @@ use room::{Room, Seat};
 use visit::Visit;
 
 /// Connections that are answered when the main room is full: probes, and those that are sent away.
-pub const RESERVE: usize = 32;
+const RESERVE: usize = 32;
 /// How long a probe may take to say what it asks: a probe of a machine is one packet.
 const RESERVE_PATIENCE: Duration = Duration::from_secs(2);
+/// Connections that are accepted and look for a seat.
+const LOBBY: usize = 32;
 /// How long a new connection waits for the seat of one that gives way.
 const CHANGE_OF_SEATS: Duration = Duration::from_millis(100);
 /// How long nothing is accepted after the system refused to.
@@ -62,7 +65,8 @@ pub struct Connections(Arc<Counts>);
 struct Counts {
     main: Room,
     reserve: Room,
-    streams: Arc<tokio::sync::Semaphore>,
+    lobby: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
     most_streams: usize,
     sent_away: AtomicU64,
 }
@@ -91,7 +95,8 @@ impl Connections {
         Self(Arc::new(Counts {
             main: Room::new(seats),
             reserve: Room::new(RESERVE),
-            streams: Arc::new(tokio::sync::Semaphore::new(most_streams)),
+            lobby: Arc::new(Semaphore::new(LOBBY)),
+            streams: Arc::new(Semaphore::new(most_streams)),
             most_streams,
             sent_away: AtomicU64::new(0),
         }))
@@ -162,7 +167,8 @@ async fn accept(
     doors: Doors,
     visits: TaskTracker,
 ) {
-    loop {
+    // It closes never: the loop ends with the shutdown.
+    while let Ok(lobby) = Arc::clone(&connections.0.lobby).acquire_owned().await {
         let accepted = tokio::select! {
             // Connections that are not accepted yet wait for the next process, where the
             // supervisor keeps the socket.
@@ -172,8 +178,14 @@ async fn accept(
         };
         match accepted {
             Ok((stream, address)) => {
-                // Nothing is accepted meanwhile: a seat is found at once, or there is none.
-                admit(stream, address, &connections, &doors, &visits).await;
+                let (connections, doors) = (connections.clone(), doors.clone());
+                visits.spawn(async move {
+                    let visit = admit(&stream, address, connections, doors).await;
+                    drop(lobby);
+                    if let Some(visit) = visit {
+                        visit.run(stream).await;
+                    }
+                });
             }
             Err(error) if is_of_one_connection(error.kind()) => {}
             Err(error) => {
@@ -184,31 +196,30 @@ async fn accept(
     }
 }
 
+/// Finds a seat for a connection. Returns `None` if it was sent away.
 async fn admit(
-    stream: TcpStream,
+    stream: &TcpStream,
     address: SocketAddr,
-    connections: &Connections,
-    doors: &Doors,
-    visits: &TaskTracker,
-) {
+    connections: Connections,
+    doors: Doors,
+) -> Option<Visit> {
     // Answers are written whole: there is nothing to wait for.
     stream.set_nodelay(true).ok();
     let Some((seat, is_main)) = connections.seat().await else {
         // The rest of its request is not read: some clients see a reset.
         stream.try_write(SENT_AWAY).ok();
-        return;
+        return None;
     };
-    let visit = Visit {
-        router: if is_main { doors.main.clone() } else { doors.reserve.clone() },
+    Some(Visit {
+        router: if is_main { doors.main } else { doors.reserve },
         address,
         idle: if is_main { doors.idle } else { RESERVE_PATIENCE },
         keeps_alive: is_main,
         streams: Arc::clone(&connections.0.streams),
         seat,
-        draining: doors.draining.clone(),
-        shutdown: doors.shutdown.clone(),
-    };
-    visits.spawn(visit.run(stream));
+        draining: doors.draining,
+        shutdown: doors.shutdown,
+    })
 }
 
 /// Whether only this one client has gone away again.
