@@ -1,30 +1,145 @@
 //! What time it is: the only source of `now`, so that tests can move it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+    time::Instant,
 };
 
-use chrono::{DateTime, FixedOffset, Offset, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, FixedOffset, Offset, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-/// Tells the time in milliseconds.
-#[derive(Clone, Debug, Default)]
-pub struct Clock {
-    ahead_ms: Arc<AtomicI64>,
+/// A machine's clock that differs by more than this from what it is compared with is not believed.
+pub const TOLERANCE: TimeDelta = TimeDelta::seconds(5);
+
+/// Tells the time in milliseconds. Clones share it.
+///
+/// The machine's clock is believed as long as it goes on evenly. After a step of more than
+/// [`TOLERANCE`] the time goes on as before the step, and the clock is not trusted until
+/// [`Clock::believe`] says so: no credits are forfeited because somebody moved the hands.
+#[derive(Clone, Debug)]
+pub struct Clock(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    /// How far a rehearsal runs ahead of the machine.
+    rehearsed: TimeDelta,
+    /// How far a test has moved this clock, in milliseconds.
+    moved_ms: AtomicI64,
+    /// How far the machine's clock is taken to be off, in milliseconds; tests set it.
+    shift_ms: AtomicI64,
+    began: Instant,
+    /// The machine's clock at `began`, as it was believed last, in milliseconds.
+    base_ms: AtomicI64,
+    is_off: AtomicBool,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::ahead_by(TimeDelta::zero())
+    }
 }
 
 impl Clock {
-    /// The instant, cut to milliseconds: what the database keeps.
+    /// A clock for a rehearsal: it runs so far ahead of the machine's.
+    #[must_use]
+    pub fn ahead_by(rehearsed: TimeDelta) -> Self {
+        Self(Arc::new(Parts {
+            rehearsed,
+            moved_ms: AtomicI64::new(0),
+            shift_ms: AtomicI64::new(0),
+            began: Instant::now(),
+            base_ms: AtomicI64::new(Utc::now().timestamp_millis()),
+            is_off: AtomicBool::new(false),
+        }))
+    }
+
+    /// Returns the instant, cut to milliseconds: what the database keeps.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
-        let ahead = TimeDelta::milliseconds(self.ahead_ms.load(Ordering::SeqCst));
-        (Utc::now() + ahead).trunc_subsecs(3)
+        let (machine, expected) = self.readings();
+        let is_step = (machine - expected).abs() > TOLERANCE.num_milliseconds();
+        if is_step {
+            self.distrust();
+        }
+        from_millis(if is_step { expected } else { machine }) + self.ahead()
     }
 
     /// Moves this clock and its copies forward, or back where negative.
     pub fn advance(&self, by: TimeDelta) {
-        self.ahead_ms.fetch_add(by.num_milliseconds(), Ordering::SeqCst);
+        self.0.moved_ms.fetch_add(by.num_milliseconds(), Ordering::SeqCst);
+    }
+
+    /// Returns how far this clock is ahead of the machine's, by a rehearsal or a test.
+    #[must_use]
+    pub fn ahead(&self) -> TimeDelta {
+        self.0.rehearsed + TimeDelta::milliseconds(self.0.moved_ms.load(Ordering::SeqCst))
+    }
+
+    /// Returns an instant of this clock as those outside a rehearsal count time.
+    #[must_use]
+    pub fn outside(&self, at: DateTime<Utc>) -> DateTime<Utc> {
+        at - self.0.rehearsed
+    }
+
+    /// Returns whether what time has done may be written: nothing speaks against this clock.
+    #[must_use]
+    pub fn is_trusted(&self) -> bool {
+        !self.0.is_off.load(Ordering::Relaxed)
+    }
+
+    /// Stops trusting this clock.
+    pub fn distrust(&self) {
+        self.0.is_off.store(true, Ordering::Relaxed);
+    }
+
+    /// Trusts the machine's clock as it is now, also after a step.
+    pub fn believe(&self) {
+        let elapsed = elapsed_ms(self.0.began);
+        self.0.base_ms.store(to_millis(self.machine()) - elapsed, Ordering::SeqCst);
+        self.0.is_off.store(false, Ordering::Relaxed);
+    }
+
+    /// Returns what the machine's clock shows, whether or not it is believed.
+    #[must_use]
+    pub fn machine(&self) -> DateTime<Utc> {
+        from_millis(self.readings().0)
+    }
+
+    /// Returns how far the machine's clock has stepped since it was believed last.
+    #[must_use]
+    pub fn step(&self) -> TimeDelta {
+        let (machine, expected) = self.readings();
+        TimeDelta::milliseconds(machine - expected)
+    }
+
+    /// Takes the machine's clock to be off by so much, for tests.
+    #[cfg(debug_assertions)]
+    pub fn shift_machine(&self, by: TimeDelta) {
+        self.0.shift_ms.fetch_add(by.num_milliseconds(), Ordering::SeqCst);
+    }
+
+    /// What the machine's clock shows, and what it would show had it gone on evenly.
+    fn readings(&self) -> (i64, i64) {
+        let machine = Utc::now().timestamp_millis() + self.0.shift_ms.load(Ordering::SeqCst);
+        (machine, self.0.base_ms.load(Ordering::SeqCst) + elapsed_ms(self.0.began))
+    }
+}
+
+fn elapsed_ms(since: Instant) -> i64 {
+    i64::try_from(since.elapsed().as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Returns the SQL of the database's own time in milliseconds. Leases are judged by it: then it
+/// doesn't matter how far the clocks of two processes differ.
+#[must_use]
+pub const fn database_now(is_sqlite: bool) -> &'static str {
+    if is_sqlite {
+        "CAST(unixepoch('subsec') * 1000 AS INTEGER)"
+    } else {
+        "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
     }
 }
 

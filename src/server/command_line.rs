@@ -1,6 +1,7 @@
 //! What can be asked of the program on its command line.
 
 mod backup;
+mod books;
 mod catalogue;
 mod keys;
 mod verify;
@@ -8,7 +9,6 @@ mod webhooks;
 
 use std::io::{BufRead, IsTerminal, Write};
 
-use chrono::TimeDelta;
 use chrono_tz::Tz;
 use sea_orm::DbErr;
 use tokio_util::sync::CancellationToken;
@@ -21,12 +21,12 @@ use super::{
     jobs,
     ledger::Ledger,
     observability::start_logging,
-    payments::Away,
     seed::{self, SeedError},
     serve::{self, StartError},
     simulate_load::{Load, LoadError, simulate},
 };
 use backup::{BackupCommand, BackupCommandError};
+use books::BooksError;
 use catalogue::CatalogueCommand;
 use keys::{KeyCommand, KeyError};
 use verify::{Verify, VerifyFailed};
@@ -56,8 +56,11 @@ enum Command {
     Backup(BackupCommand),
     /// Write the demo people with a year and a half of history; everybody's password is recharge-demo
     Seed(Seed),
-    /// Compare with Stripe once, and mend what is behind
+    /// Compare with Stripe once, and mend what is behind; fails where a person must look at something
     Reconcile,
+    /// Believe this machine's clock although a SQLite database has later rows: after a clock that
+    /// was ahead was set right
+    AcceptClock,
     /// Tell how what runs by the clock stands: the last slot of each job, how long it took, what
     /// it did, what failed and how late it is
     Jobs,
@@ -137,6 +140,9 @@ pub enum CommandError {
     /// Something about backups failed.
     #[error(transparent)]
     Backup(#[from] BackupCommandError),
+    /// The books don't agree with Stripe's.
+    #[error(transparent)]
+    Books(#[from] BooksError),
     /// The demo data could not be written.
     #[error("The demo data could not be written: {0}.")]
     Seed(#[from] SeedError),
@@ -149,9 +155,6 @@ pub enum CommandError {
     /// The database is away.
     #[error("The jobs could not be read: {0}.")]
     Jobs(DbErr),
-    /// Stripe or the database is away.
-    #[error("Not reconciled: {0}.")]
-    Reconcile(#[from] Away),
     /// The load could not be driven, or the books are not as told.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -180,7 +183,12 @@ impl CommandLine {
             Command::Verify(command) => say(verify::run(&config, command).await?)?,
             Command::Backup(command) => say(backup::run(&config, command).await?)?,
             Command::Seed(Seed { number }) => seed(config, number).await?,
-            Command::Reconcile => reconcile(config).await?,
+            Command::Reconcile => {
+                let (report, agreed) = books::reconcile(config).await?;
+                say(report)?;
+                agreed?;
+            }
+            Command::AcceptClock => say(books::accept_clock(&config).await?)?,
             Command::Jobs => tell_jobs(&config).await?,
             Command::User(UserCommand::Add(new)) => add_user(&config, new).await?,
             Command::ApiKey(command) => say(keys::run(&config, command).await?)?,
@@ -224,17 +232,6 @@ async fn seed(config: Config, number: u64) -> Result<(), CommandError> {
     let seeded = seed::run(&database, &clock, &ledger, &catalogue, number).await?;
     ledger.close().await;
     say(seeded)
-}
-
-async fn reconcile(config: Config) -> Result<(), CommandError> {
-    let catalogue = file::load(config.catalogue.as_deref()).map_err(StartError::from)?;
-    let database = serve::connect(&config).await?;
-    let clock = serve::clock(&config);
-    let state = serve::start(config, &catalogue, database, clock).await?;
-    let report = state.payments.reconcile(TimeDelta::zero()).await?;
-    state.payments.close().await;
-    state.ledger.close().await;
-    say(report)
 }
 
 async fn tell_jobs(config: &Config) -> Result<(), CommandError> {

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 pub mod catalogue;
 pub mod clock;
+pub mod clock_watch;
 pub mod command_line;
 pub mod config;
 pub mod connections;
@@ -29,6 +30,7 @@ pub mod payments;
 pub mod pulse;
 pub mod quotes;
 pub mod readiness;
+pub mod rehearsal;
 pub mod requests;
 pub mod router;
 pub mod schema;

@@ -18,6 +18,7 @@ use super::{
         file::{self, CatalogueFile, CatalogueFileError},
     },
     clock::Clock,
+    clock_watch::ClockWatch,
     config::{Config, ConfigError},
     connections::{self, Connections, Doors, Listeners},
     database::{Database, Limits, MigrateError},
@@ -31,6 +32,7 @@ use super::{
     pulse::Pulse,
     quotes::Quotes,
     readiness::Readiness,
+    rehearsal::{self, RehearsalError},
     router::{reserve_router, router},
     schema::{self, SchemaError},
     secret::Secret,
@@ -38,6 +40,9 @@ use super::{
     webhooks::{self, Webhooks},
 };
 
+/// Lets tests start a process whose machine has a wrong clock; absent from what is released.
+#[cfg(debug_assertions)]
+const MACHINE_CLOCK: &str = "RECHARGE_MACHINE_CLOCK_MS";
 /// How long the end may take: less than what supervisors wait before they kill.
 const GRACE: Duration = Duration::from_secs(10);
 /// How much of it requests may take, so that the ledger has the rest.
@@ -97,6 +102,9 @@ pub enum StartError {
     /// What would be sold can't be published.
     #[error("CATALOGUE: {0}.")]
     Publish(#[from] PublishError),
+    /// The database belongs to a rehearsal.
+    #[error(transparent)]
+    Rehearsal(#[from] RehearsalError),
     /// The machine refuses.
     #[error("{0}.")]
     System(String),
@@ -157,8 +165,12 @@ pub async fn check_schema(config: &Config, database: &Database) -> Result<(), St
 /// What time it is, as the settings have it.
 #[must_use]
 pub fn clock(config: &Config) -> Clock {
-    let clock = Clock::default();
-    clock.advance(config.clock_ahead);
+    let clock = Clock::ahead_by(config.clock_ahead);
+    #[cfg(debug_assertions)]
+    if let Some(shift_ms) = std::env::var(MACHINE_CLOCK).ok().and_then(|text| text.parse().ok()) {
+        clock.shift_machine(chrono::TimeDelta::milliseconds(shift_ms));
+        clock.believe();
+    }
     clock
 }
 
@@ -188,6 +200,9 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     let pulse = state.pulse.clone().watch(shutdown.clone());
     end_on_signal(state.config.drain, state.draining.clone(), shutdown.clone())
         .map_err(|error| StartError::System(format!("No signals can be caught: {error}")))?;
+    let (readiness, clock) = (state.readiness.clone(), state.clock.clone());
+    let clock_watch = ClockWatch::begin(state.database.clone(), clock, readiness).await;
+    let watching_clock = clock_watch.start(shutdown.clone());
     let watching = state.catalogues.watch(shutdown.clone());
     let (tables, readiness) = (state.database.clone(), state.readiness.clone());
     tokio::spawn(schema::watch(tables, readiness, shutdown.clone(), schema::EVERY));
@@ -209,6 +224,7 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     }
     watching.await.ok();
     pulse.await.ok();
+    watching_clock.await.ok();
     if timeout_at(asked_at + GRACE_FOR_JOBS, jobs).await.is_err() {
         tracing::warn!("a job was left to the next start");
     }
@@ -247,6 +263,9 @@ pub async fn start(
     clock: Clock,
 ) -> Result<AppState, StartError> {
     let passwords = Passwords::new().map_err(|error| StartError::System(error.to_string()))?;
+    rehearsal::enter(&config, &database, &clock).await?;
+    let readiness = Readiness::default();
+    ClockWatch::begin(database.clone(), clock.clone(), readiness.clone()).await;
     let catalogues = Catalogues::open(database.clone(), clock.clone(), catalogue).await?;
     let ledger = Ledger::start(database.clone(), clock.clone());
     let payments = Payments::new(

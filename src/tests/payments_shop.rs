@@ -86,7 +86,12 @@ impl Given for Shop {
 impl Shop {
     /// Opens a shop whose webhooks arrive.
     pub async fn open(test: TestDatabase) -> Self {
-        let shop = Self::open_unheard(test).await;
+        Self::open_at(test, Clock::default()).await
+    }
+
+    /// Opens a shop that goes by this clock.
+    pub async fn open_at(test: TestDatabase, clock: Clock) -> Self {
+        let shop = Self::open_unheard(test, clock).await;
         let webhook = format!("http://{}/webhooks/stripe", shop.address);
         shop.stripe.add_endpoint(&webhook, WEBHOOK_SECRET).unwrap();
         shop
@@ -94,16 +99,15 @@ impl Shop {
 
     /// Opens a shop whose webhooks go to another process.
     pub async fn open_with_webhooks_to(test: TestDatabase, webhook: &str) -> Self {
-        let shop = Self::open_unheard(test).await;
+        let shop = Self::open_unheard(test, Clock::default()).await;
         shop.stripe.add_endpoint(webhook, WEBHOOK_SECRET).unwrap();
         shop
     }
 
-    async fn open_unheard(test: TestDatabase) -> Self {
+    async fn open_unheard(test: TestDatabase, clock: Clock) -> Self {
         let retry = Retry { first_wait: Duration::from_millis(100), ..Retry::default() };
         let config = Config { retry, ..Config::default() };
         let stripe = Simulator::start(config).await.unwrap();
-        let clock = Clock::default();
         let ledger = Ledger::start(test.database.clone(), clock.clone());
         let settings = settings(&stripe.base_url());
         let payments = sell(&test.database, &clock, &ledger, settings).await;

@@ -60,7 +60,7 @@ impl Ledger {
         Ok(BillingCycle {
             anchor_day: loaded.cycle_anchor_day,
             zone: loaded.zone.name().to_owned(),
-            now: in_zone(now, loaded.zone),
+            now: in_zone(now.max(loaded.account.latest_at), loaded.zone),
             available: loaded.account.available,
         })
     }

@@ -11,7 +11,7 @@ use super::{Ledger, ReadError, load, rows};
 use crate::server::database::Transaction;
 use crate::{
     credits::{Account, AccountId, CapUse, Caps, Credits, Cycle, Operation, start_of_day},
-    server::entity::account,
+    server::{clock::from_millis, entity::account},
 };
 
 /// The caps of an account, what it has used of them, and in which billing cycle.
@@ -40,6 +40,7 @@ impl Ledger {
                 let Some(mut loaded) = load::load(transaction, &id, now).await? else {
                     return Ok(None);
                 };
+                let now = now.max(loaded.account.latest_at);
                 let today = now.with_timezone(&loaded.zone).date_naive();
                 let cycle = Cycle::containing(today, loaded.cycle_anchor_day);
                 count_use(transaction, &mut loaded.account, cycle).await?;
@@ -68,7 +69,8 @@ impl Ledger {
         let found = account::Entity::find_by_id(&account.0).one(self.database.reader()).await?;
         let found = found.ok_or(ReadError::UnknownAccount)?;
         let zone: Tz = rows::parse("accounts.zone", &found.zone)?;
-        let today = self.now().with_timezone(&zone).date_naive();
+        let now = self.now().max(from_millis(found.latest_at));
+        let today = now.with_timezone(&zone).date_naive();
         let cycle = Cycle::containing(today, u32::try_from(found.cycle_anchor_day).unwrap_or(1));
         Ok(start_of_day(cycle.end, &zone))
     }

@@ -113,6 +113,7 @@ impl Books {
         for standing in accounts {
             let mut book = Book::from(standing);
             if book.account.caps.caps.is_any() {
+                let now = now.max(book.account.latest_at);
                 let today = now.with_timezone(&book.zone).date_naive();
                 let cycle = Cycle::containing(today, book.cycle_anchor_day);
                 caps::count_use(connection, &mut book.account, cycle).await?;

@@ -89,6 +89,7 @@ impl Batch {
 
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
+    clock: Clock,
     writers: Arc<[mpsc::Sender<Waiting>]>,
     batches: Arc<[Batch]>,
     closing: broadcast::Sender<()>,
@@ -113,7 +114,13 @@ impl Queue {
             writers.push(sender);
             tasks.push(tokio::spawn(writer.run(closing.subscribe())));
         }
-        Self { writers: writers.into(), batches, closing, tasks: Arc::new(Mutex::new(tasks)) }
+        Self {
+            clock: clock.clone(),
+            writers: writers.into(),
+            batches,
+            closing,
+            tasks: Arc::new(Mutex::new(tasks)),
+        }
     }
 
     pub async fn execute(
@@ -133,7 +140,12 @@ impl Queue {
         self.ask(request).await.map(|_| ())
     }
 
+    /// By a clock that is not trusted nothing is carried out: each command also writes what time
+    /// has done, and credits that were forfeited don't come back.
     async fn ask(&self, request: Request) -> Result<Option<Outcome>, LedgerError> {
+        if !self.clock.is_trusted() {
+            return Err(LedgerError::Unavailable);
+        }
         let (sender, receiver) = oneshot::channel();
         let writer = &self.writers[self.shard(&request.account)];
         writer.try_send((request, sender)).map_err(|error| match error {

@@ -27,6 +27,7 @@ pub(super) struct Replay {
     pub(super) spent: i64,
     pub(super) expired: i64,
     pub(super) at: i64,
+    latest: i64,
     /// When a hold last gave something back.
     pub(super) given_back_at: Option<i64>,
     pub(super) lots: BTreeMap<i64, ReplayedLot>,
@@ -46,7 +47,8 @@ pub(super) struct ReplayedLot {
 }
 
 impl Replay {
-    pub fn new(account: &account::Model) -> Result<Self, Mismatch> {
+    /// Nothing yet. An entry may not be later than `latest`.
+    pub fn new(account: &account::Model, latest: i64) -> Result<Self, Mismatch> {
         let zone = account.zone.parse::<Tz>().map_err(|_| {
             mismatch("accounts", &account.id, format!("unknown zone {:?}", account.zone))
         })?;
@@ -60,6 +62,7 @@ impl Replay {
             spent: 0,
             expired: 0,
             at: account.created_at,
+            latest,
             given_back_at: None,
             lots: BTreeMap::new(),
             holds: BTreeMap::new(),
@@ -120,6 +123,9 @@ impl Replay {
         equal(place, "held_after", (entry.held_after, self.held))?;
         if entry.at < self.at {
             return Err(mismatch("entries", row, "it is dated before the entry before it"));
+        }
+        if entry.at > self.latest {
+            return Err(mismatch("entries", row, "it is dated in the future"));
         }
         self.at = entry.at;
         let change = entry.available_change + entry.held_change;

@@ -4,14 +4,21 @@
 //! and roll-up. The first row that disagrees is named. Each account is read in one snapshot, so
 //! a ledger at work can be verified too.
 
-use std::fmt;
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    Statement,
+};
 
 use super::{Ledger, mismatch::Mismatch, replay::Replay};
-use crate::server::database::Transaction;
-use crate::server::entity::{
-    account, allocation, entry, hold, hold_allocation, lot, purchase, usage_daily,
+use crate::server::{
+    clock::{TOLERANCE, database_now},
+    database::Transaction,
+    entity::{account, allocation, entry, hold, hold_allocation, lot, purchase, usage_daily},
 };
 
 /// Accounts and entries that are read at a time.
@@ -62,7 +69,7 @@ impl Ledger {
     /// The first row that disagrees, or that the database can't be read.
     pub async fn verify(&self) -> Result<Verified, VerifyError> {
         let mut verified = Verified::default();
-        let mut after = String::new();
+        let (mut after, (start, began)) = (String::new(), (self.latest().await?, Instant::now()));
         loop {
             let ids: Vec<String> = account::Entity::find()
                 .select_only()
@@ -79,7 +86,9 @@ impl Ledger {
             for id in ids {
                 let read = self.database.snapshot(move |transaction| {
                     let id = id.clone();
-                    Box::pin(async move { verify_account(transaction, &id).await })
+                    // What is written while this runs is later than its start.
+                    let latest = start.saturating_add(millis(began.elapsed()));
+                    Box::pin(async move { verify_account(transaction, &id, latest).await })
                 });
                 let one = read.await??;
                 verified.accounts += 1;
@@ -91,16 +100,33 @@ impl Ledger {
             after = last;
         }
     }
+
+    /// The latest instant that an entry may have: what is later was written by a clock that ran
+    /// ahead. The database's clock decides; a rehearsal and a test are ahead of it.
+    async fn latest(&self) -> Result<i64, DbErr> {
+        let sql = format!("SELECT {} AS at", database_now(self.database.is_sqlite()));
+        let reader = self.database.reader();
+        let asked = Statement::from_string(reader.get_database_backend(), sql);
+        let row = reader.query_one_raw(asked).await?;
+        let now: i64 = row.map_or(Ok(i64::MAX), |row| row.try_get_by("at"))?;
+        let tolerated = self.clock.ahead() + TOLERANCE;
+        Ok(now.saturating_add(tolerated.num_milliseconds()))
+    }
+}
+
+fn millis(elapsed: Duration) -> i64 {
+    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
 }
 
 async fn verify_account(
     transaction: &Transaction,
     id: &str,
+    latest: i64,
 ) -> Result<Result<Verified, Mismatch>, DbErr> {
     let Some(account) = account::Entity::find_by_id(id).one(transaction).await? else {
         return Ok(Ok(Verified::default()));
     };
-    let mut replay = match Replay::new(&account) {
+    let mut replay = match Replay::new(&account, latest) {
         Ok(replay) => replay,
         Err(mismatch) => return Ok(Err(mismatch)),
     };

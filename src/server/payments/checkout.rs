@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     credits::{AmountError, Catalogue, Credits, Purchase, PurchaseState},
-    server::clock::to_millis,
+    server::clock::{from_millis, to_millis},
 };
 
 /// How long a checkout can be paid.
@@ -166,6 +166,7 @@ impl Payments {
     }
 
     fn session_request(&self, row: &Row, email: &str) -> NewSession {
+        let ends_at = from_millis(row.checkout_ends_at.unwrap_or_default());
         NewSession {
             purchase: row.id.clone(),
             name: rows::goods(row),
@@ -173,7 +174,7 @@ impl Payments {
             total: row.total,
             currency: row.currency.clone(),
             email: (!email.is_empty()).then(|| email.to_owned()),
-            ends_at: row.checkout_ends_at.unwrap_or_default() / 1_000,
+            ends_at: self.clock.outside(ends_at).timestamp(),
             page: self.settings.purchase_page(&row.id),
             asks_for_consent: self.settings.terms_url.is_some(),
         }

@@ -3,8 +3,13 @@
 //! Everything goes through `fulfil` and `take`, so running it twice, or in many processes at
 //! once, does nothing twice.
 
+use std::time::{Duration, Instant};
+
 use chrono::TimeDelta;
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, IntoActiveModel};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect,
+};
 
 use super::{
     Away, Fulfilment, Payments,
@@ -20,6 +25,9 @@ use crate::{
 
 /// Purchases and events that one run looks after: the next run goes on.
 const BATCH: u64 = 100;
+/// How long one run asks for purchases by name: the next reads first what was paid meanwhile, and
+/// goes on.
+const LOOKS_FOR: Duration = Duration::from_secs(5);
 /// Where the last run had read up to: an instant in seconds.
 const MARK: &str = "stripe_events";
 /// How far the first run looks back. Stripe keeps events for 30 days.
@@ -85,7 +93,7 @@ impl Payments {
             // An event that can't be handled must not keep purchases waiting.
             let waiting = this.handle_waiting(&mut report).await;
             let before = this.clock.now() - older_than;
-            let mut failures = Failures::default();
+            let (mut failures, began) = (Failures::default(), Instant::now());
             let (reader, openable) = (this.database.reader(), this.earliest_end());
             for row in rows::waiting(reader, before, openable, BATCH).await? {
                 report.purchases += 1;
@@ -95,10 +103,26 @@ impl Payments {
                     this.looked_after(row).await.ok();
                 }
                 failures.pass(outcome, &mut report)?;
+                if began.elapsed() > LOOKS_FOR {
+                    break;
+                }
             }
             waiting.map(|()| report)
         })
         .await
+    }
+
+    /// Returns the ids of all purchases that a person must look at.
+    ///
+    /// # Errors
+    /// See [`Away`].
+    pub async fn in_review(&self) -> Result<Vec<String>, Away> {
+        let found = purchase::Entity::find()
+            .select_only()
+            .column(purchase::Column::Id)
+            .filter(purchase::Column::State.eq(PurchaseState::NeedsReview.id()))
+            .order_by_asc(purchase::Column::Id);
+        Ok(found.into_tuple().all(self.database.reader()).await?)
     }
 
     /// Reads the events since the last run, and keeps those that never came.
@@ -194,7 +218,7 @@ impl Payments {
 
     async fn mark(&self) -> Result<i64, Away> {
         let kept = marks::read(self.database.reader(), MARK).await?;
-        let first = self.clock.now().timestamp() - FIRST_LOOK;
+        let first = self.clock.outside(self.clock.now()).timestamp() - FIRST_LOOK;
         Ok(kept.and_then(|kept| kept.parse().ok()).unwrap_or(first))
     }
 

@@ -4,6 +4,9 @@ use std::fmt;
 
 use super::Fulfilment;
 
+/// Ids that a sentence names of each kind.
+const SHOWN: usize = 5;
+
 /// What a run found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
@@ -32,6 +35,28 @@ impl Report {
     #[must_use]
     pub const fn is_clean(&self) -> bool {
         self.reviews.is_empty() && self.unknown_here.is_empty() && self.unknown_there.is_empty()
+    }
+
+    /// Returns in words what a person must look at, of what this run found and of the purchases
+    /// that are in review since earlier. Returns `None` if there is nothing.
+    #[must_use]
+    pub fn open(&self, in_review: &[String]) -> Option<String> {
+        let groups = [
+            ("purchases in review", in_review),
+            ("paid sessions unknown here", &self.unknown_here),
+            ("purchases unknown at Stripe", &self.unknown_there),
+        ];
+        let groups = groups.iter().filter(|(_, ids)| !ids.is_empty());
+        let words: Vec<_> = groups
+            .map(|(what, ids)| {
+                let shown = ids[..ids.len().min(SHOWN)].join(", ");
+                match ids.len().saturating_sub(SHOWN) {
+                    0 => format!("{what}: {shown}"),
+                    more => format!("{what}: {shown} and {more} more"),
+                }
+            })
+            .collect();
+        (!words.is_empty()).then(|| words.join("; "))
     }
 
     pub(super) fn add(&mut self, fulfilment: Fulfilment) {

@@ -119,7 +119,8 @@ impl Payments {
 
     /// The payment that was made for a purchase, where Stripe has one.
     async fn payment_of(&self, row: &PurchaseRow, claim: &Claim) -> Result<Option<String>, Away> {
-        let since = claim.claimed_at / 1_000 - SKEW;
+        let claimed_at = self.clock.outside(from_millis(claim.claimed_at));
+        let since = claimed_at.timestamp() - SKEW;
         let payments = self.stripe()?.payments_since(&claim.customer, since).await?;
         let found = payments.into_iter().find(|payment| payment.purchase() == Some(&row.id));
         Ok(found.map(|payment| payment.id))

@@ -1,0 +1,187 @@
+//! Compares this machine's clock with others at the start and every ten seconds.
+//!
+//! On PostgreSQL the other clock is the database's. SQLite has the same clock as this process: there
+//! a step is noticed against the time that the machine has run, and a clock that was set back
+//! against the latest sign of life in the table of jobs.
+//!
+//! A clock that is off by more than [`TOLERANCE`] is not trusted, and the process is not ready: it
+//! writes no expiry, lapses no hold, runs no job, and refuses commands.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use tokio::{task::JoinHandle, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    clock::{Clock, TOLERANCE, database_now, from_millis},
+    database::Database,
+    readiness::{Readiness, Trouble},
+};
+
+/// How often the clocks are compared.
+const EVERY: Duration = Duration::from_secs(10);
+/// How often while the clock is not trusted: to be ready soon after it is right.
+const EVERY_OFF: Duration = Duration::from_secs(1);
+
+/// Watches the clock of one process.
+#[derive(Debug)]
+pub struct ClockWatch {
+    database: Database,
+    clock: Clock,
+    readiness: Readiness,
+    /// When the machine started, by its clock as it was believed last, if the machine tells.
+    started: Option<DateTime<Utc>>,
+}
+
+/// What a comparison has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Verdict {
+    Right,
+    /// In one sentence for the operator.
+    Off(String),
+    /// The answer took too long to tell.
+    Unclear,
+}
+
+impl ClockWatch {
+    /// Compares for the first time.
+    pub async fn begin(database: Database, clock: Clock, readiness: Readiness) -> Self {
+        let started = machine_started(&clock).await;
+        let mut watch = Self { database, clock, readiness, started };
+        watch.compare().await;
+        watch
+    }
+
+    /// Goes on comparing until the token ends it.
+    #[must_use]
+    pub fn start(mut self, ending: CancellationToken) -> JoinHandle<()> {
+        tokio::spawn(async move {
+            loop {
+                let pause = if self.clock.is_trusted() { EVERY } else { EVERY_OFF };
+                tokio::select! {
+                    () = ending.cancelled() => return,
+                    () = tokio::time::sleep(pause) => self.compare().await,
+                }
+            }
+        })
+    }
+
+    /// Compares, and says what it has found to the clock and to those who ask whether this process
+    /// is ready.
+    pub async fn compare(&mut self) {
+        let verdict = if self.database.is_sqlite() {
+            self.compare_with_machine().await
+        } else {
+            self.compare_with_database().await
+        };
+        match verdict {
+            Ok(Verdict::Right) => {
+                self.started = machine_started(&self.clock).await;
+                self.clock.believe();
+                self.readiness.clear(Trouble::Clock);
+            }
+            Ok(Verdict::Off(sentence)) => {
+                self.clock.distrust();
+                self.readiness.report(Trouble::Clock, sentence);
+            }
+            // The last verdict stands. A step that nobody could look at since is a trouble.
+            Ok(Verdict::Unclear) => self.report_step("the database took too long to answer"),
+            Err(error) => self.report_step(&error.to_string()),
+        }
+    }
+
+    fn report_step(&self, why: &str) {
+        let has_stepped = self.clock.step().abs() > TOLERANCE;
+        if has_stepped && !self.readiness.has(Trouble::Clock) {
+            self.clock.distrust();
+            let sentence = format!(
+                "The clock of this machine has stepped by {} s, and can't be compared with the \
+                 database's: {why}.",
+                self.clock.step().num_seconds()
+            );
+            self.readiness.report(Trouble::Clock, sentence);
+        }
+    }
+
+    async fn compare_with_database(&self) -> Result<Verdict, DbErr> {
+        let (asked, began) = (self.clock.machine(), Instant::now());
+        let sql = format!("SELECT {} AS at", database_now(false));
+        let theirs = from_millis(number(&self.database, &sql).await?.unwrap_or_default());
+        let took = TimeDelta::from_std(began.elapsed()).unwrap_or(TimeDelta::MAX);
+        // The database has read its clock at some moment of the question.
+        let off = asked + took / 2 - theirs;
+        let doubt = took / 2;
+        Ok(if off.abs() - doubt > TOLERANCE {
+            Verdict::Off(format!(
+                "The clock of this machine is {} s {} the database's: set the wrong one right. \
+                 Until then nothing expires here and commands are refused.",
+                off.num_seconds().abs(),
+                if off > TimeDelta::zero() { "ahead of" } else { "behind" },
+            ))
+        } else if off.abs() + doubt <= TOLERANCE {
+            Verdict::Right
+        } else {
+            Verdict::Unclear
+        })
+    }
+
+    async fn compare_with_machine(&self) -> Result<Verdict, DbErr> {
+        let step = self.clock.step();
+        if step.abs() > TOLERANCE && !self.has_slept().await {
+            return Ok(Verdict::Off(format!(
+                "The clock of this machine has stepped by {} s: set it right, or restart the \
+                 process if it is right now. Until then nothing expires and commands are refused.",
+                step.num_seconds()
+            )));
+        }
+        let latest = from_millis(latest_sign_of_life(&self.database).await?.unwrap_or_default());
+        let behind = latest - self.clock.machine();
+        if behind > TOLERANCE {
+            return Ok(Verdict::Off(format!(
+                "The clock of this machine is {} s behind the latest row of the database, of \
+                 {latest}: set it right. If it is right and was ahead before, stop the server, \
+                 run `recharge accept-clock`, and start it again.",
+                behind.num_seconds()
+            )));
+        }
+        Ok(Verdict::Right)
+    }
+
+    /// Returns whether the machine slept, and its clock went on rightly meanwhile: the time that a
+    /// process measures stands still then.
+    async fn has_slept(&self) -> bool {
+        let before_and_now = self.started.zip(machine_started(&self.clock).await);
+        before_and_now.is_some_and(|(before, now)| (now - before).abs() <= TOLERANCE)
+    }
+}
+
+/// Forgets, on SQLite, signs of life of a future that the machine's clock was set back from.
+///
+/// # Errors
+/// Database errors.
+pub async fn accept(database: &Database) -> Result<(), DbErr> {
+    let now = database_now(database.is_sqlite());
+    let sql = format!("UPDATE jobs SET seen_at = {now} WHERE seen_at > {now}");
+    database.writer().execute_unprepared(&sql).await.map(drop)
+}
+
+/// When a process that runs jobs was last seen, by the clock of the machine.
+async fn latest_sign_of_life(database: &Database) -> Result<Option<i64>, DbErr> {
+    number(database, "SELECT MAX(seen_at) AS at FROM jobs").await
+}
+
+async fn number(database: &Database, sql: &str) -> Result<Option<i64>, DbErr> {
+    let backend = if database.is_sqlite() { DbBackend::Sqlite } else { DbBackend::Postgres };
+    let row = database.reader().query_one_raw(Statement::from_string(backend, sql)).await?;
+    row.map_or(Ok(None), |row| row.try_get_by("at"))
+}
+
+/// When the machine started, by its clock. Returns `None` where it doesn't tell how long it has
+/// run, its sleep included.
+async fn machine_started(clock: &Clock) -> Option<DateTime<Utc>> {
+    let text = tokio::fs::read_to_string("/proc/uptime").await.ok()?;
+    let seconds: f64 = text.split_whitespace().next()?.parse().ok()?;
+    Some(clock.machine() - TimeDelta::from_std(Duration::try_from_secs_f64(seconds).ok()?).ok()?)
+}
