@@ -1,7 +1,9 @@
 //! What is to be sent out: written with its event, leased by one sender at a time, tried again
 //! with growing pauses, given up in the end.
 //!
-//! A lease is a due time in the future: whoever dies while sending leaves nothing to clean up.
+//! A lease is a due time in the future: whoever dies while sending leaves nothing to clean up. It
+//! is short, and its sender renews it: see [`keep`]. It goes by the clocks of processes, which
+//! differ by less than a lease: one whose clock is off sends nothing.
 
 use std::time::Duration;
 
@@ -10,6 +12,8 @@ use sea_orm::{
     ColumnTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
     QuerySelect, Statement, Value, sea_query::Expr,
 };
+use tokio::time::Instant;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     clock::to_millis,
@@ -17,8 +21,10 @@ use super::{
     entity::{columns, event, outbox},
 };
 
-/// How long one sender may take before another one tries.
-pub const LEASE: TimeDelta = TimeDelta::minutes(2);
+/// How long after its sender was last seen a message is sent by another one.
+pub const LEASE: TimeDelta = TimeDelta::seconds(20);
+/// How often a sender says that it lives: several times in a lease.
+const RENEWAL: Duration = Duration::from_secs(5);
 
 /// The ways out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +145,37 @@ async fn take(
         Some((message, event))
     };
     Ok(taken.into_iter().filter_map(with_event).collect())
+}
+
+/// Keeps the lease of these messages until the guard is dropped. What was settled meanwhile, or
+/// taken by somebody else, has another due time and stays as it is.
+#[must_use]
+pub fn keep(database: &Database, messages: &[Message]) -> DropGuard {
+    let (ended, database) = (CancellationToken::new(), database.clone());
+    let ids: Vec<_> = messages.iter().map(|(message, _)| message.id.clone()).collect();
+    let first = messages.first().map_or(0, |(message, _)| message.due_at);
+    let (token, leased_at) = (ended.clone(), Instant::now());
+    tokio::spawn(async move {
+        let mut due_at = first;
+        while token.run_until_cancelled(tokio::time::sleep(RENEWAL)).await.is_some() {
+            let next = first.saturating_add(millis(leased_at.elapsed()));
+            match renew(&database, &ids, due_at, next).await {
+                Ok(()) => due_at = next,
+                Err(error) => tracing::warn!(%error, "the lease of messages was not renewed"),
+            }
+        }
+    });
+    ended.drop_guard()
+}
+
+async fn renew(database: &Database, ids: &[String], from: i64, to: i64) -> Result<(), DbErr> {
+    use outbox::Column;
+    let renewed = outbox::Entity::update_many()
+        .col_expr(Column::DueAt, Expr::value(to))
+        .filter(Column::Id.is_in(ids))
+        .filter(Column::State.eq("waiting"))
+        .filter(Column::DueAt.eq(from));
+    renewed.exec(database.writer()).await.map(|_| ())
 }
 
 /// What waits to be sent by one channel.

@@ -49,6 +49,7 @@ mod failover;
 mod identity;
 mod inbox;
 mod jobs;
+mod leases;
 mod ledger_concurrency;
 mod ledger_corruption;
 mod ledger_crowd;

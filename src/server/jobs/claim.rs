@@ -1,21 +1,24 @@
 //! Of many processes one does each slot: its row, inserted first, is the claim.
+//!
+//! A claim lives for a [`LEASE`] after its process was last seen, by the clock of the database: the
+//! clocks of two processes may differ, and tests move them. Slots go by the clocks of processes.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, Statement, Value,
-    sea_query::Expr,
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExprTrait, QueryFilter, Statement,
+    Value, sea_query::Expr,
 };
 
 use super::{Done, JobError};
 use crate::server::{
-    clock::to_millis,
+    clock::{database_now, to_millis},
     database::{Database, Transaction},
     entity::job::{Column, Entity},
 };
 
-/// A claim whose process hasn't been seen for this long may be taken over. Longer than the clocks
-/// of two processes may differ.
-pub(super) const LEASE: TimeDelta = TimeDelta::minutes(3);
+/// A claim whose process was not seen for so long may be taken over: three renewals, so that one
+/// which is late or lost costs nothing.
+const LEASE: TimeDelta = TimeDelta::seconds(15);
 /// Slots of a job that are kept for those who look after it.
 const KEPT: i64 = 100;
 
@@ -42,16 +45,18 @@ pub(super) struct Claim {
 /// A job at a time has one process: a claim that lives holds off those of later slots.
 const INSERT: &str = "
     INSERT INTO jobs (name, slot, next_slot, claim, claimed_at, seen_at, done)
-    SELECT $1, $2, $3, $4, $5, $5, 0
+    SELECT $1, $2, $3, $4, $5, {now}, 0
     WHERE NOT EXISTS (SELECT 1 FROM jobs
-                      WHERE name = $1 AND finished_at IS NULL AND seen_at > $6 AND seen_at < $7)
+                      WHERE name = $1 AND finished_at IS NULL
+                            AND seen_at > {now} - $6 AND seen_at < {now} + $6)
     ON CONFLICT (name, slot) DO NOTHING";
 
-/// A claim lives while its process is seen; one that was seen in a future which a clock has
-/// stepped back from doesn't.
+/// A claim lives while its process is seen. One that was seen in a future which the database's
+/// clock has stepped back from doesn't live.
 const TAKE_OVER: &str = "
-    UPDATE jobs SET claim = $3, claimed_at = $4, seen_at = $4
-    WHERE name = $1 AND slot = $2 AND finished_at IS NULL AND NOT (seen_at > $5 AND seen_at < $6)";
+    UPDATE jobs SET claim = $3, claimed_at = $4, seen_at = {now}
+    WHERE name = $1 AND slot = $2 AND finished_at IS NULL
+          AND NOT (seen_at > {now} - $5 AND seen_at < {now} + $5)";
 
 /// Claims a slot. Nothing is written where it was done before.
 pub(super) async fn claim(
@@ -89,32 +94,26 @@ async fn insert(
     token: &str,
     now: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
-    let (dead, strange) = (to_millis(now - LEASE), to_millis(now + LEASE));
-    let now = to_millis(now);
+    let (now, lease) = (to_millis(now), LEASE.num_milliseconds());
     let backend = transaction.get_database_backend();
-    let values: [Value; 7] = [
-        name.into(),
-        slot.into(),
-        next_slot.into(),
-        token.into(),
-        now.into(),
-        dead.into(),
-        strange.into(),
-    ];
-    let inserted = Statement::from_sql_and_values(backend, INSERT, values);
-    if transaction.execute_raw(inserted).await?.rows_affected() == 1 {
+    let database_now = database_now(backend == DbBackend::Sqlite);
+    let statement = |sql: &str, values: Vec<Value>| {
+        Statement::from_sql_and_values(backend, sql.replace("{now}", database_now), values)
+    };
+    let values =
+        vec![name.into(), slot.into(), next_slot.into(), token.into(), now.into(), lease.into()];
+    if transaction.execute_raw(statement(INSERT, values)).await?.rows_affected() == 1 {
         return Ok(true);
     }
-    let values: [Value; 6] =
-        [name.into(), slot.into(), token.into(), now.into(), dead.into(), strange.into()];
-    let taken = Statement::from_sql_and_values(backend, TAKE_OVER, values);
-    Ok(transaction.execute_raw(taken).await?.rows_affected() == 1)
+    let values = vec![name.into(), slot.into(), token.into(), now.into(), lease.into()];
+    Ok(transaction.execute_raw(statement(TAKE_OVER, values)).await?.rows_affected() == 1)
 }
 
 impl Claim {
     /// Says that its process lives. What has been taken over meanwhile stays so.
-    pub async fn renew(&self, now: DateTime<Utc>) -> Result<(), DbErr> {
-        self.set(vec![(Column::SeenAt, Expr::val(to_millis(now)))]).await
+    pub async fn renew(&self) -> Result<(), DbErr> {
+        let now = database_now(self.database.is_sqlite());
+        self.set(vec![(Column::SeenAt, Expr::cust(now))]).await
     }
 
     /// Writes down what came of it.

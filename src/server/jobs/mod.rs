@@ -10,6 +10,7 @@
 //!   made up for once.
 //! - A claim saves work and proves nothing: all work is safe to run twice and resumable, because a
 //!   process may die anywhere, and its claim is then taken over.
+//! - A process whose clock is not trusted does nothing: its "now" might end what has not ended.
 //! - Nothing that is promised depends on a job having run in time: what time has done is true
 //!   before the sweep writes it down.
 
@@ -43,9 +44,13 @@ use super::{
 use claim::{Claim, Claimed};
 
 /// How often a process that works says that it lives: several times in a lease.
-const RENEWAL: Duration = Duration::from_secs(45);
-/// How often is looked again, at least, whether a slot that somebody else had is still to be done.
-const LOOK: Duration = Duration::from_secs(30);
+const RENEWAL: Duration = Duration::from_secs(5);
+/// How often a process looks again, at least, whether a slot that somebody else had is still to be
+/// done. A slot whose process died is taken over within a lease and this.
+const LOOK: Duration = Duration::from_secs(5);
+/// How much later than others a process looks that has failed: it may be the only one that can't
+/// do the work, and must not win each slot to fail again.
+const HANDICAP: Duration = Duration::from_secs(2);
 
 /// What one process has run since it started. Clones share the numbers.
 #[derive(Clone, Debug, Default)]
@@ -145,6 +150,9 @@ impl Jobs {
     /// # Errors
     /// What its work failed with, or that there is no such job.
     pub async fn run(&self, name: &str) -> Result<Done, JobError> {
+        if !self.clock.is_trusted() {
+            return Err(JobError::new("the clock of this machine is not trusted"));
+        }
         let job = self.jobs.iter().find(|job| job.name == name);
         let job = job.ok_or_else(|| JobError::new(format!("there is no job {name}")))?;
         self.count(job, job.run(self.clock.now()).await)
@@ -157,18 +165,22 @@ impl Jobs {
 
     async fn claim(&self, job: &Job) -> Result<Claimed, DbErr> {
         let now = self.clock.now();
+        if !self.clock.is_trusted() {
+            return Ok(Claimed::Busy);
+        }
         claim::claim(&self.database, job.name, job.slots(to_millis(now)), now).await
     }
 
     async fn keep_running(self, index: usize, ending: CancellationToken) {
         let job = &self.jobs[index];
-        let (mut done, mut is_away) = (None, false);
+        let (mut done, mut is_away, mut handicap) = (None, false, Duration::ZERO);
         while !ending.is_cancelled() {
             let slot = job.slots(to_millis(self.clock.now())).0;
             if done != Some(slot) {
                 match self.claim(job).await {
                     Ok(Claimed::Ours(claim)) => {
-                        self.run_claimed(job, claim).await;
+                        let is_well = self.run_claimed(job, claim).await;
+                        handicap = if is_well { Duration::ZERO } else { HANDICAP };
                         (done, is_away) = (Some(slot), false);
                     }
                     Ok(Claimed::Done) => (done, is_away) = (Some(slot), false),
@@ -183,7 +195,7 @@ impl Jobs {
             }
             tokio::select! {
                 () = ending.cancelled() => {}
-                () = tokio::time::sleep(self.pause(job)) => {}
+                () = tokio::time::sleep(self.pause(job) + handicap) => {}
             }
         }
     }
@@ -195,14 +207,15 @@ impl Jobs {
         Duration::from_millis(until_next).min(LOOK)
     }
 
-    /// Does the work of a slot and says every now and then that this process lives.
-    async fn run_claimed(&self, job: &Job, claim: Claim) {
+    /// Does the work of a slot and says every now and then that this process lives. Returns whether
+    /// the work came to its end.
+    async fn run_claimed(&self, job: &Job, claim: Claim) -> bool {
         let mut work = std::pin::pin!(job.run(self.clock.now()));
         let outcome = loop {
             tokio::select! {
                 outcome = &mut work => break outcome,
                 () = tokio::time::sleep(RENEWAL) => {
-                    if let Err(error) = claim.renew(self.clock.now()).await {
+                    if let Err(error) = claim.renew().await {
                         tracing::warn!(%error, job = job.name, "a claim was not renewed");
                     }
                 }
@@ -219,6 +232,7 @@ impl Jobs {
         if let Err(error) = written {
             tracing::warn!(%error, job = job.name, "what came of a slot was not written down");
         }
+        outcome.is_ok()
     }
 
     /// Counts a run, and logs what is worth it, once.

@@ -18,8 +18,13 @@ const MOMENT: Duration = Duration::from_secs(5);
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 
-/// How long a purchase may be without news before it is looked after.
-const NEWS_WITHIN: TimeDelta = TimeDelta::minutes(1);
+/// How often the books are compared with Stripe's. A process that dies at it costs a lease and a
+/// look (20 s), and the next run reads all that Stripe tells of: what was paid is credited within
+/// a minute whatever one process suffers.
+const RECONCILED_WITHIN: Duration = Duration::from_secs(10);
+/// How long a purchase may be without news before Stripe is asked for it by name. With the two
+/// above that is less than a minute too, for what Stripe tells nobody of.
+const NEWS_WITHIN: TimeDelta = TimeDelta::seconds(20);
 
 /// How soon a balance that fell too low is recharged.
 const RECHARGED_WITHIN: Duration = Duration::from_secs(15);
@@ -37,7 +42,7 @@ pub(super) fn all(state: &AppState) -> Vec<Job> {
         Job::new("price-changes", MINUTE, state.notices.clone(), find_price_changes),
     ];
     if state.payments.is_on() {
-        jobs.push(Job::new("reconcile", MINUTE, state.payments.clone(), reconcile));
+        jobs.push(Job::new("reconcile", RECONCILED_WITHIN, state.payments.clone(), reconcile));
         jobs.push(Job::new("recharge", RECHARGED_WITHIN, state.payments.clone(), recharge));
     }
     jobs

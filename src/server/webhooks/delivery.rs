@@ -28,11 +28,10 @@ use crate::server::{
     clock::{from_millis, to_millis},
     entity::{external_account, outbox},
     events,
-    outbox::{Attempt, Channel, Message, lease_to, settle},
+    outbox::{Attempt, Channel, Message, keep, lease_to, settle},
 };
 
 /// How many messages are sent to one endpoint at a time; those of one account one after the other.
-/// All of them together end well within their lease, also where nobody answers.
 const AT_ONCE: u32 = 8;
 /// How long a run waits for its endpoints. Who is slower is served on beside the next runs.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -137,6 +136,7 @@ impl Webhooks {
             if batch.is_empty() {
                 break;
             }
+            let _kept = keep(&self.database, &batch);
             let sent = self.send_all(&endpoint, batch).await?;
             delivered = delivered + sent;
             if sent.taken == 0 {

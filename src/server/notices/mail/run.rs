@@ -14,13 +14,13 @@ use sea_orm::DbErr;
 use super::{Way, after, letter::Letter, prepare::Prepared, smtp::Failure};
 use crate::server::{
     notices::Notices,
-    outbox::{Attempt, Channel, Message, lease, settle},
+    outbox::{Attempt, Channel, Message, keep, lease, settle},
 };
 
 /// Messages that are taken at a time.
 const BATCH: u32 = 10;
-/// What was taken is sent in this time or left to the next: with the longest patience for one more
-/// message that is less than a lease.
+/// What was taken is sent in this time or left to the next run, so that a slow server doesn't keep
+/// a run at work for ever. The lease is kept meanwhile.
 const PATIENCE: Duration = Duration::from_secs(45);
 
 /// What one run has done.
@@ -81,6 +81,7 @@ impl Notices {
     /// Sends what was taken; false where that took too long.
     async fn send_some(&self, taken: Vec<Message>, run: &mut Run) -> Result<bool, DbErr> {
         let began = Instant::now();
+        let _kept = keep(&self.database, &taken);
         for (message, event) in taken {
             if run.away.is_none() && began.elapsed() > PATIENCE {
                 return Ok(false);

@@ -1,0 +1,236 @@
+//! A process that dies at work stops nobody for long: what was paid is credited within a minute,
+//! whatever one process suffers.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use chrono::TimeDelta;
+use recharge::{
+    credits::{Credits, PurchaseState},
+    server::{
+        clock::Clock,
+        entity::{job, outbox},
+        jobs::{Job, JobError, Jobs},
+        outbox::{Attempt, Channel, keep, lease, settle},
+    },
+};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use serde_json::json;
+use stripe_simulator::{Fault, WebhookPolicy};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    app::TestApp,
+    beside::Beside,
+    databases::on_both_databases,
+    jobs::{MINUTE, counting, die_at_work, dying, is_at_work, to_next_minute},
+    mail::waiting,
+    payments_shop::{SECRET_KEY, SOON, Shop, WEBHOOK_SECRET, session},
+    program::{fails_with, run, text},
+};
+
+on_both_databases!(
+    a_message_is_sent_by_another_when_its_sender_is_silent_for_a_lease,
+    reconcile_fails_where_a_person_must_look_at_something,
+    the_slot_of_a_process_that_died_is_taken_over_when_its_lease_has_ended,
+    a_process_whose_clock_is_ahead_takes_over_nothing_that_lives,
+    a_process_that_works_for_long_says_again_and_again_that_it_lives,
+    who_has_failed_leaves_the_next_slot_to_others,
+    a_job_at_work_holds_off_its_next_slot,
+    a_process_that_is_killed_at_reconciling_delays_a_paid_purchase_by_less_than_half_a_minute,
+);
+
+/// A lease and a look, and what a busy machine takes besides.
+const TAKEN_OVER: Duration = Duration::from_secs(28);
+
+async fn the_slot_of_a_process_that_died_is_taken_over_when_its_lease_has_ended(app: TestApp) {
+    let day = Duration::from_hours(24);
+    die_at_work(&app, day).await;
+    let (jobs, _) = counting(day);
+    let jobs = Jobs::new(&app.state, jobs);
+    assert!(jobs.run_due().await.unwrap().is_empty(), "nobody knows yet that it died");
+    let seen_long_ago = "UPDATE jobs SET seen_at = seen_at - 14000";
+    app.home.tamper(seen_long_ago).await;
+    assert!(jobs.run_due().await.unwrap().is_empty(), "it may just be late");
+    app.home.tamper("UPDATE jobs SET seen_at = seen_at - 1001").await;
+    assert_eq!(jobs.run_due().await.unwrap(), ["count"]);
+    assert!(jobs.run_due().await.unwrap().is_empty());
+}
+
+async fn a_process_whose_clock_is_ahead_takes_over_nothing_that_lives(app: TestApp) {
+    to_next_minute(&app);
+    die_at_work(&app, MINUTE).await;
+    let mut ahead = app.state.clone();
+    ahead.clock = Clock::default();
+    ahead.clock.advance(TimeDelta::hours(1));
+    let (jobs, _) = counting(MINUTE);
+    assert!(Jobs::new(&ahead, jobs).run_due().await.unwrap().is_empty());
+}
+
+async fn a_process_that_works_for_long_says_again_and_again_that_it_lives(app: TestApp) {
+    let day = Duration::from_hours(24);
+    let jobs = Jobs::new(&app.state, dying(day));
+    let working = tokio::spawn(async move { jobs.run_due().await.map(|_| ()) });
+    while !is_at_work(&app, app.clock.now()).await {
+        tokio::task::yield_now().await;
+    }
+    // Its lease is about to end when it says so for the first time, after five seconds.
+    app.home.tamper("UPDATE jobs SET seen_at = seen_at - 8000").await;
+    let (other, _) = counting(day);
+    let other = Jobs::new(&app.state, other);
+    for _ in 0..9 {
+        assert!(other.run_due().await.unwrap().is_empty(), "it lives");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    working.abort();
+}
+
+async fn who_has_failed_leaves_the_next_slot_to_others(app: TestApp) {
+    let every = Duration::from_secs(3);
+    let failures = Arc::new(AtomicU64::new(0));
+    let failing = Job::new("count", every, Arc::clone(&failures), |failures, _| async move {
+        failures.fetch_add(1, Ordering::SeqCst);
+        Err(JobError::new("its network is broken"))
+    });
+    let (jobs, runs) = counting(every);
+    let ending = CancellationToken::new();
+    let first = Jobs::new(&app.state, vec![failing]).start(ending.clone());
+    while failures.load(Ordering::SeqCst) == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let second = Jobs::new(&app.state, jobs).start(ending.clone());
+    while runs.load(Ordering::SeqCst) == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(failures.load(Ordering::SeqCst), 1);
+    ending.cancel();
+    (first.await.unwrap(), second.await.unwrap());
+}
+
+async fn a_job_at_work_holds_off_its_next_slot(app: TestApp) {
+    to_next_minute(&app);
+    die_at_work(&app, MINUTE).await;
+    let (jobs, _) = counting(MINUTE);
+    let jobs = Jobs::new(&app.state, jobs);
+    app.clock.advance(TimeDelta::minutes(1));
+    assert!(jobs.run_due().await.unwrap().is_empty(), "it may still be at the slot before");
+    app.home.tamper("UPDATE jobs SET seen_at = seen_at - 15001").await;
+    assert_eq!(jobs.run_due().await.unwrap(), ["count"]);
+    // A claim from a future that the database's clock has stepped back from holds nothing off.
+    app.clock.advance(TimeDelta::minutes(1));
+    die_at_work(&app, MINUTE).await;
+    app.home.tamper("UPDATE jobs SET seen_at = seen_at + 86400000").await;
+    app.clock.advance(TimeDelta::minutes(1));
+    assert_eq!(jobs.run_due().await.unwrap(), ["count"]);
+}
+
+async fn a_message_is_sent_by_another_when_its_sender_is_silent_for_a_lease(app: TestApp) {
+    let account = app.customer().await.account.unwrap();
+    for cause in ["one", "two"] {
+        waiting(&app, &account, cause).await;
+    }
+    let lease = async || lease(&app.database, Channel::Mail, 10, app.clock.now()).await.unwrap();
+    let taken = lease().await;
+    assert_eq!(taken.len(), 2);
+    let kept = keep(&app.database, &taken);
+    let failed = Attempt::Failed { error: "away".to_owned(), again_after: Some(SOON) };
+    settle(&app.database, &taken[1].0, &failed, app.clock.now()).await.unwrap();
+    let end = Instant::now() + SOON;
+    let due = async || {
+        let rows = outbox::Entity::find().order_by_asc(outbox::Column::Id);
+        let rows = rows.all(app.database.reader()).await.unwrap();
+        [rows[0].due_at, rows[1].due_at]
+    };
+    let before = due().await;
+    while due().await[0] < before[0] + 5_000 {
+        assert!(Instant::now() < end, "the lease is not renewed");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(due().await[1], before[1], "what was settled stays as it is");
+    drop(kept);
+    app.clock.advance(TimeDelta::seconds(10));
+    assert!(lease().await.iter().all(|(message, _)| message.id != taken[0].0.id), "it lives");
+    app.clock.advance(TimeDelta::seconds(20));
+    assert!(lease().await.iter().any(|(message, _)| message.id == taken[0].0.id));
+}
+
+async fn reconcile_fails_where_a_person_must_look_at_something(shop: Shop) {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [
+        format!("--database-url={}", shop.test.url),
+        format!("--stripe-api-base={}", shop.stripe.base_url()),
+        format!("--stripe-secret-key={SECRET_KEY}"),
+        format!("--stripe-webhook-secret={WEBHOOK_SECRET}"),
+        "--log=off".to_owned(),
+        "reconcile".to_owned(),
+    ];
+    let arguments: Vec<_> = settings.iter().map(String::as_str).collect();
+    let reconcile = || tokio::task::block_in_place(|| run(folder.path(), &arguments));
+    shop.stripe.webhooks(WebhookPolicy::drop_all());
+    let buyer = shop.customer().await;
+    let right = shop.order(&buyer).await;
+    shop.pay(&right);
+    let output = reconcile();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let wrong = shop.order(&buyer).await;
+    shop.stripe.alter(session(&wrong), json!({"amount_total": 1})).unwrap();
+    shop.pay(&wrong);
+    // Also the second time, when the review is an old one.
+    for _ in 0..2 {
+        let output = reconcile();
+        let said = format!("a person must look at purchases in review: {}", wrong.id);
+        fails_with(&output, &said);
+        assert!(text(&output.stdout).contains("purchases and"), "the report is printed too");
+    }
+    assert_eq!(shop.look(&right).await.state, PurchaseState::Credited);
+}
+
+async fn process(shop: &Shop) -> Beside {
+    let stripe = shop.stripe.base_url();
+    let settings = [
+        ("STRIPE_API_BASE", stripe.as_str()),
+        ("STRIPE_SECRET_KEY", SECRET_KEY),
+        ("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET),
+    ];
+    Beside::start(&shop.test.url, &settings).await
+}
+
+async fn is_reconciling(shop: &Shop) -> bool {
+    let at_work = job::Entity::find()
+        .filter(job::Column::Name.eq("reconcile"))
+        .filter(job::Column::FinishedAt.is_null());
+    at_work.one(shop.test.database.reader()).await.unwrap().is_some()
+}
+
+async fn a_process_that_is_killed_at_reconciling_delays_a_paid_purchase_by_less_than_half_a_minute(
+    shop: Shop,
+) {
+    shop.stripe.webhooks(WebhookPolicy::drop_all());
+    let buyer = shop.customer().await;
+    let purchase = shop.order(&buyer).await;
+    shop.stripe.fault(Fault::on("GET", "/v1/events").delay(Duration::from_mins(2)));
+    let mut dying = process(&shop).await;
+    let end = Instant::now() + SOON;
+    while !is_reconciling(&shop).await {
+        assert!(Instant::now() < end, "nobody reconciles");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    dying.kill();
+    shop.stripe.clear_faults();
+    shop.pay(&purchase);
+    let paid_at = Instant::now();
+    let _healthy = process(&shop).await;
+    while shop.look(&purchase).await.state != PurchaseState::Credited {
+        assert!(paid_at.elapsed() < TAKEN_OVER, "paid, and not credited");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(shop.lots(&purchase).await, 1);
+    assert_eq!(shop.available(&buyer).await, Credits::from_thousandths(5_000_000));
+    shop.books_agree().await;
+}
