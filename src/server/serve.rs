@@ -2,42 +2,47 @@
 //!
 //! Whatever is wrong at the start is one sentence. The end is asked for by SIGINT or SIGTERM: for
 //! as long as the settings say, the program serves on and is no longer ready, so that a balancer
-//! sends its requests elsewhere; a second signal cuts that short. Then nothing new is accepted, event streams end, requests are finished, then the ledger writes what
-//! it was given; all of it in [`GRACE`].
+//! sends its requests elsewhere; a second signal cuts that short. Then nothing new is accepted,
+//! event streams end, requests are finished, and the ledger writes what it was given; all of it in
+//! [`GRACE`].
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use sea_orm::DbErr;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     AppState,
     catalogue::{
-        Catalogues, PublishError,
-        file::{self, CatalogueFile, CatalogueFileError},
+        Catalogues,
+        file::{self, CatalogueFile},
     },
     clock::Clock,
     clock_watch::ClockWatch,
-    config::{Config, ConfigError},
+    config::Config,
     connections::{self, Connections, Doors, Listeners},
-    database::{Database, Limits, MigrateError},
+    database::{Database, Limits},
     http::api::Pacemaker,
     identity::{ApiKeys, Passwords, Throttle},
     jobs::{JobCounts, Jobs},
     ledger::{Ledger, Place},
     news::Newsroom,
     notices::Notices,
+    opening::{connect_within, refuse_risks},
     payments::{self, Payments},
     pulse::Pulse,
     quotes::Quotes,
     readiness::Readiness,
-    rehearsal::{self, RehearsalError},
+    rehearsal,
     router::{reserve_router, router},
-    schema::{self, SchemaError},
-    secret::Secret,
+    schema,
     signals::end_on_signal,
     webhooks::{self, Webhooks},
+};
+
+pub use super::{
+    opening::{check_schema, connect, migrate},
+    start_error::StartError,
 };
 
 /// Lets tests start a process whose machine has a wrong clock; absent from what is released.
@@ -54,113 +59,6 @@ const GRACE_FOR_PAYMENTS: Duration = Duration::from_secs(8);
 
 /// The descriptors that a process has everywhere, where nothing is known of the limit.
 const DESCRIPTORS: u64 = 1_024;
-
-/// Why the program can't start, in one sentence.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// A setting can't be used.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The database can't be opened.
-    #[error("DATABASE_URL: {place} can't be opened: {source}.")]
-    Database {
-        /// The database, without user and password.
-        place: String,
-        /// What it said.
-        source: DbErr,
-    },
-    /// The tables can't be brought up to date.
-    #[error("The tables of {place} can't be brought up to date: {source}.")]
-    Migration {
-        /// The database, without user and password.
-        place: String,
-        /// The reason.
-        source: MigrateError,
-    },
-    /// What the database acknowledges may be lost.
-    #[error("{0}. In PROD the server does not start like this.")]
-    Risk(String),
-    /// The tables are not those that this release works with.
-    #[error("{place}: {source}.")]
-    Schema {
-        /// The database, without user and password.
-        place: String,
-        /// The reason.
-        source: SchemaError,
-    },
-    /// The address can't be listened on.
-    #[error("LEPTOS_SITE_ADDR: {address} can't be listened on: {source}.")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// What the system said: mostly that the port is taken.
-        source: std::io::Error,
-    },
-    /// Nothing could be sold.
-    #[error("CATALOGUE: {0}.")]
-    Catalogue(#[from] CatalogueFileError),
-    /// What would be sold can't be published.
-    #[error("CATALOGUE: {0}.")]
-    Publish(#[from] PublishError),
-    /// The database belongs to a rehearsal.
-    #[error(transparent)]
-    Rehearsal(#[from] RehearsalError),
-    /// The machine refuses.
-    #[error("{0}.")]
-    System(String),
-}
-
-/// Opens the database that the settings name, without touching its tables, for a command that may
-/// read or write much of it.
-///
-/// # Errors
-/// If it can't be reached.
-pub async fn connect(config: &Config) -> Result<Database, StartError> {
-    connect_within(config, Limits::PATIENT).await
-}
-
-async fn connect_within(config: &Config, limits: Limits) -> Result<Database, StartError> {
-    let url = config.database_url.reveal();
-    let direct = config.database_direct_url.as_ref().map(Secret::reveal);
-    Database::connect_with(url, direct, limits)
-        .await
-        .map_err(|source| StartError::Database { place: place_of(url), source })
-}
-
-/// Refuses in production a database that may lose what it acknowledges; elsewhere warns of it.
-async fn refuse_risks(config: &Config, database: &Database) -> Result<(), StartError> {
-    let place = || place_of(config.database_url.reveal());
-    let risks = database.risks().await;
-    let risks = risks.map_err(|source| StartError::Database { place: place(), source })?;
-    match risks.into_iter().next() {
-        Some(risk) if config.is_production() => Err(StartError::Risk(risk)),
-        Some(risk) => {
-            tracing::warn!("{risk}.");
-            Ok(())
-        }
-        None => Ok(()),
-    }
-}
-
-/// Brings the tables up to date, and checks that they still carry this release.
-///
-/// # Errors
-/// Where a statement fails, or a newer release needs a newer program.
-pub async fn migrate(config: &Config, database: &Database) -> Result<(), StartError> {
-    let place = || place_of(config.database_url.reveal());
-    database.migrate().await.map_err(|source| StartError::Migration { place: place(), source })?;
-    let carries = schema::carries_this_release(database).await;
-    carries.map_err(|source| StartError::Schema { place: place(), source })
-}
-
-/// Checks that this release can work with the tables, and leaves them as they are.
-///
-/// # Errors
-/// Where they are older or newer than this release.
-pub async fn check_schema(config: &Config, database: &Database) -> Result<(), StartError> {
-    let place = place_of(config.database_url.reveal());
-    schema::fits(database).await.map_err(|source| StartError::Schema { place, source })
-}
 
 /// What time it is, as the settings have it.
 #[must_use]
@@ -335,17 +233,4 @@ fn selling(config: &Config) -> payments::Settings {
 
 fn place_of_acknowledged(config: &Config) -> Place {
     Place::of(config.database_url.reveal(), config.acknowledged_folder.as_deref())
-}
-
-/// A database as it may be shown: without user, password and options.
-fn place_of(database_url: &str) -> String {
-    match url::Url::parse(database_url) {
-        Ok(url) if url.has_host() && !url.scheme().starts_with("sqlite") => {
-            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-            let host = url.host_str().unwrap_or_default();
-            format!("{}://{host}{port}{}", url.scheme(), url.path())
-        }
-        _ if database_url.starts_with("sqlite:") => database_url.to_owned(),
-        _ => "what it names".to_owned(),
-    }
 }
