@@ -1,7 +1,7 @@
 //! What connections that do nothing, or next to nothing, do to others: nothing.
 
 use std::{
-    io::Write,
+    io::{Read, Write},
     net::TcpStream,
     time::{Duration, Instant},
 };
@@ -16,7 +16,10 @@ const SOON: Duration = Duration::from_secs(2);
 const HALF_A_HEAD: &str = "GET /sign-in HTTP/1.1\r\nHost: recharge.test\r\nX-Half: ";
 /// A form of which nothing follows: its connection is busy until it counts as late.
 const HALF_A_FORM: &str = "POST /sign-in HTTP/1.1\r\nHost: recharge.test\r\nContent-Length: 100\r\n\
-                           Content-Type: application/x-www-form-urlencoded\r\n\r\nemail=";
+                           Content-Type: application/x-www-form-urlencoded\r\n\
+                           Expect: 100-continue\r\n\r\n";
+
+const CONTINUE: &str = "HTTP/1.1 100 Continue\r\n\r\n";
 
 fn crowd(process: &Process, size: usize, says: &str) -> Vec<TcpStream> {
     connections::raise_limit();
@@ -68,7 +71,12 @@ fn half_a_head_is_not_waited_for() {
 fn where_all_are_busy_one_more_is_sent_away_and_probes_are_answered() {
     let folder = TempDir::new().unwrap();
     let process = Process::start(folder.path(), 256, &[]);
-    let busy = crowd(&process, 32, HALF_A_FORM);
+    let mut busy = crowd(&process, 32, HALF_A_FORM);
+    for connection in &mut busy {
+        // The server has begun with this request: it asks for the rest.
+        connection.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        connection.read_exact(&mut [0; CONTINUE.len()]).unwrap();
+    }
     let begun = Instant::now();
     let page = process.get("/sign-in", SOON).unwrap();
     assert!(page.status == 503 && page.text.contains("\r\nretry-after: "), "{}", page.text);
