@@ -23,6 +23,7 @@ use axum::{
     body::Body,
     extract::ConnectInfo,
     http::{HeaderMap, Method, Request, StatusCode, header},
+    response::Response,
 };
 use clap::Parser;
 use http_body_util::BodyExt;
@@ -242,7 +243,18 @@ impl Visitor {
     }
 
     /// Sends any request, with the cookies, and keeps those that come back.
-    pub async fn send(&mut self, mut request: Request<Body>) -> Answer {
+    pub async fn send(&mut self, request: Request<Body>) -> Answer {
+        let response = self.begin(request).await;
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let body = String::from_utf8_lossy(&body).into_owned();
+        let answer = Answer { status: parts.status, headers: parts.headers, body };
+        self.keep_cookies(&answer);
+        answer
+    }
+
+    /// Sends any request, with the cookies, and returns when the answer begins.
+    pub async fn begin(&self, mut request: Request<Body>) -> Response {
         let cookies: Vec<_> =
             self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let headers = request.headers_mut();
@@ -251,13 +263,7 @@ impl Visitor {
             headers.insert(header::COOKIE, cookies.join("; ").parse().unwrap());
         }
         request.extensions_mut().insert(ConnectInfo(self.address));
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        let body = String::from_utf8_lossy(&body).into_owned();
-        let answer = Answer { status: parts.status, headers: parts.headers, body };
-        self.keep_cookies(&answer);
-        answer
+        self.router.clone().oneshot(request).await.unwrap()
     }
 
     fn keep_cookies(&mut self, answer: &Answer) {

@@ -50,7 +50,6 @@ fn idle_connections_shut_nobody_out() {
     let metrics = process.get("/metrics", SOON).unwrap().text;
     assert!(metrics.contains("\nrecharge_connections_most 800\n"), "{metrics}");
     assert!(!metrics.contains("\nrecharge_connections_gave_way_total 0\n"), "{metrics}");
-    assert!(metrics.contains("\nrecharge_connections_sent_away_total 0\n"), "{metrics}");
 }
 
 #[test]

@@ -50,7 +50,7 @@ const RESERVE_PATIENCE: Duration = Duration::from_secs(2);
 /// Connections that are accepted and look for a seat.
 const LOBBY: usize = 32;
 /// How long a new connection waits for the seat of one that gives way.
-const CHANGE_OF_SEATS: Duration = Duration::from_millis(100);
+const CHANGE_OF_SEATS: Duration = Duration::from_millis(500);
 /// How long nothing is accepted after the system refused to.
 const PAUSE: Duration = Duration::from_millis(50);
 /// Sent without reading the request where even the reserve is full.
