@@ -52,7 +52,8 @@ impl Drop for Build {
 
 /// Compares the programs that are named on the command line.
 pub async fn compare(given: &[String]) -> Answer<()> {
-    let [old, new] = given else {
+    // Cargo says behind them that this is a bench.
+    let [old, new, ..] = given else {
         return Err("name the old and the new program".into());
     };
     let (old, new) = (PathBuf::from(old), PathBuf::from(new));

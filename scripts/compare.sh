@@ -10,21 +10,23 @@ place="$root/target/compare"
 
 get_valgrind() { apt-get update && apt-get install --yes --no-install-recommends valgrind; }
 
-# In a folder of its own: in one folder cargo would take what was built from the other tree as fresh. What both
-# share is copied instead of compiled.
-build_old() {
-  local part
+# With a target folder of its own: in one folder cargo would take what was built from the other tree as fresh. What
+# both share is copied instead of compiled. The sources stand elsewhere: below ours, our flags would be added to theirs.
+build_old() (
+  local part tree
+  tree="$(mktemp -d "${TMPDIR:-/tmp}/recharge-compare.XXXXXX")"
+  # shellcheck disable=SC2064 # this tree, whatever the variable is by then
+  trap "rm -rf '$tree'" EXIT
   mkdir -p "$place/target/$folder"
   for part in .fingerprint build deps; do
     [[ -d "$place/target/$folder/$part" || ! -d "target/$folder/$part" ]] ||
       cp -a "target/$folder/$part" "$place/target/$folder/$part"
   done
-  rm -rf "$place/tree"
-  mkdir "$place/tree"
   # -m: written now. Files as old as their commit would be taken for what was built last.
-  git archive "$old" | tar -x -m -C "$place/tree"
-  (cd "$place/tree" && CARGO_TARGET_DIR="$place/target" cargo build --bin recharge --profile "$profile")
-}
+  git archive "$old" | tar -x -m -C "$tree" || exit 1
+  cd "$tree" || exit 1
+  CARGO_TARGET_DIR="$place/target" cargo build --bin recharge --profile "$profile"
+)
 
 folder="$([[ "$profile" == dev ]] && echo debug || echo "$profile")"
 has valgrind || step compare-valgrind "install valgrind" get_valgrind

@@ -14,6 +14,10 @@ use chrono_tz::Tz;
 /// A machine's clock that differs by more than this from what it is compared with is not believed.
 pub const TOLERANCE: TimeDelta = TimeDelta::seconds(5);
 
+/// So many readings in a row must show a step before it is taken for one: a thread may be stopped
+/// between the two halves of a reading.
+const READINGS: usize = 3;
+
 /// Tells the time in milliseconds. Clones share it.
 ///
 /// The machine's clock is believed as long as it goes on evenly. After a step of more than
@@ -60,11 +64,14 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         let (machine, expected) = self.readings();
-        let is_step = (machine - expected).abs() > TOLERANCE.num_milliseconds();
-        if is_step {
+        let is_even = (machine - expected).abs() <= TOLERANCE.num_milliseconds();
+        let at = if is_even || self.step().abs() <= TOLERANCE {
+            machine
+        } else {
             self.distrust();
-        }
-        from_millis(if is_step { expected } else { machine }) + self.ahead()
+            expected
+        };
+        from_millis(at) + self.ahead()
     }
 
     /// Moves this clock and its copies forward, or back where negative.
@@ -111,8 +118,9 @@ impl Clock {
     /// Returns how far the machine's clock has stepped since it was believed last.
     #[must_use]
     pub fn step(&self) -> TimeDelta {
-        let (machine, expected) = self.readings();
-        TimeDelta::milliseconds(machine - expected)
+        let steps = std::iter::repeat_with(|| self.readings()).take(READINGS);
+        let steps = steps.map(|(machine, expected)| machine - expected);
+        TimeDelta::milliseconds(steps.min_by_key(|step| step.abs()).unwrap_or(0))
     }
 
     /// Takes the machine's clock to be off by so much, for tests.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
-use tokio::{task::JoinHandle, time::Instant};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -54,18 +54,18 @@ impl ClockWatch {
         watch
     }
 
-    /// Goes on comparing until the token ends it.
-    #[must_use]
-    pub fn start(mut self, ending: CancellationToken) -> JoinHandle<()> {
+    /// Goes on comparing until the token ends it. Nobody waits for its end: it writes nothing.
+    pub fn start(mut self, ending: CancellationToken) {
         tokio::spawn(async move {
-            loop {
-                let pause = if self.clock.is_trusted() { EVERY } else { EVERY_OFF };
-                tokio::select! {
-                    () = ending.cancelled() => return,
-                    () = tokio::time::sleep(pause) => self.compare().await,
+            let mut compared_at = Instant::now();
+            let pause = || ending.run_until_cancelled(tokio::time::sleep(EVERY_OFF));
+            while pause().await.is_some() {
+                if compared_at.elapsed() >= EVERY || !self.clock.is_trusted() {
+                    self.compare().await;
+                    compared_at = Instant::now();
                 }
             }
-        })
+        });
     }
 
     /// Compares, and says what it has found to the clock and to those who ask whether this process

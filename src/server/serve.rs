@@ -100,7 +100,7 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
         .map_err(|error| StartError::System(format!("No signals can be caught: {error}")))?;
     let (readiness, clock) = (state.readiness.clone(), state.clock.clone());
     let clock_watch = ClockWatch::begin(state.database.clone(), clock, readiness).await;
-    let watching_clock = clock_watch.start(shutdown.clone());
+    clock_watch.start(shutdown.clone());
     let watching = state.catalogues.watch(shutdown.clone());
     let (tables, readiness) = (state.database.clone(), state.readiness.clone());
     tokio::spawn(schema::watch(tables, readiness, shutdown.clone(), schema::EVERY));
@@ -122,7 +122,6 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     }
     watching.await.ok();
     pulse.await.ok();
-    watching_clock.await.ok();
     if timeout_at(asked_at + GRACE_FOR_JOBS, jobs).await.is_err() {
         tracing::warn!("a job was left to the next start");
     }

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::{
     api_crash::Served,
     api_load::Worker,
-    databases::{TestDatabase, seed},
+    databases::TestDatabase,
     program::{fails_with, run_on, text},
 };
 
@@ -161,15 +161,16 @@ async fn nothing_is_restored_over_a_database_or_from_what_is_no_sound_backup() {
     let restored = folder.path().join("restored.db");
     fails_with(&restore(&folder.path().join("nowhere.db"), folder.path()), "nowhere.db");
     assert!(!restored.exists());
-    // In each a page is not as it was written: the first of the tables that the schema names.
-    let mut bytes = fs::read(&path).unwrap();
-    let damaged = folder.path().join("damaged.db");
-    let page = 4_096 * (1 + usize::try_from(seed()).unwrap() % 20);
-    bytes[page..page + 64].fill(0xff);
-    fs::write(&damaged, bytes).unwrap();
-    fails_with(&restore(&damaged, folder.path()), "damaged.db");
+    let (sound, damaged) = (fs::read(&path).unwrap(), folder.path().join("damaged.db"));
+    // The first is the header of the file, the others those of pages with tables and indexes.
+    for page in [0, 1, 2, 5, 11] {
+        let mut bytes = sound.clone();
+        bytes[4_096 * page..][..64].fill(0xff);
+        fs::write(&damaged, bytes).unwrap();
+        fails_with(&restore(&damaged, folder.path()), "damaged.db is damaged");
+    }
     fs::write(&damaged, "this is no database").unwrap();
-    fails_with(&restore(&damaged, folder.path()), "damaged.db");
+    fails_with(&restore(&damaged, folder.path()), "damaged.db is damaged");
     assert!(!restored.exists(), "what is damaged is not put in place");
 
     assert!(restore(&path, folder.path()).status.success());

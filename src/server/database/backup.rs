@@ -126,8 +126,12 @@ pub async fn restore_file(backup: &Path, database: &Path) -> Result<(), BackupEr
 
 /// Takes up the log of a SQLite file and has SQLite look at every page.
 async fn check(file: &Path, named: &Path) -> Result<(), BackupError> {
-    let damaged = |finding| BackupError::Damaged { path: named.to_owned(), finding };
-    let failed = |error: sea_orm::sqlx::Error| damaged(error.to_string());
+    // SQLite's findings have several lines.
+    let damaged = |finding: &str| BackupError::Damaged {
+        path: named.to_owned(),
+        finding: finding.lines().collect::<Vec<_>>().join(" "),
+    };
+    let failed = |error: sea_orm::sqlx::Error| damaged(&error.to_string());
     let options = SqliteConnectOptions::new().filename(file);
     let mut connection = SqliteConnection::connect_with(&options).await.map_err(failed)?;
     let checkpoint = raw_sql(AssertSqlSafe("PRAGMA wal_checkpoint(TRUNCATE)".to_owned()));
@@ -136,7 +140,7 @@ async fn check(file: &Path, named: &Path) -> Result<(), BackupError> {
     let found = integrity.fetch_one(&mut connection).await.map_err(failed)?;
     let finding: String = found.try_get(0).map_err(failed)?;
     connection.close().await.map_err(failed)?;
-    if finding == "ok" { Ok(()) } else { Err(damaged(finding)) }
+    if finding == "ok" { Ok(()) } else { Err(damaged(&finding)) }
 }
 
 /// Gives a complete file its name, if nobody has taken the name meanwhile, and has it on disk.
