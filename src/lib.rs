@@ -13,7 +13,7 @@
 //! - [`server`]: what the browser never sees.
 //!   - `command_line`, `config`, `serve`: how it is started, with what, and how it ends.
 //!   - `connections`: the sockets, and how many clients there are at once, and for how long.
-//!   - `router`, with `pages`, `static_files`, `headers`, `words`: address → handler, and what
+//!   - `router`, with `pages`, `static_files`, `headers`, `words`, `nul`: address → handler, and what
 //!     every answer carries.
 //!   - `identity`: who is asking: a person by their session, a program by its key. What it
 //!     returns is the proof.

@@ -23,6 +23,7 @@ pub mod ledger;
 pub mod marks;
 pub mod news;
 pub mod notices;
+mod nul;
 pub mod observability;
 mod opening;
 pub mod outbox;

@@ -3,7 +3,7 @@
 //! # Order
 //! Outermost first. Every request: id and log → an address of ours → panics → security headers → compression. Those
 //! that may carry the cookie also: errors in words → deadline → same site only → body limit →
-//! session → gate. What a machine asks for passes none of these; `/api/v1` has its own deadline.
+//! no NUL → session → gate. What a machine asks for passes none of these; `/api/v1` has its own deadline.
 
 use std::{any::Any, sync::Arc, time::Duration};
 
@@ -29,6 +29,7 @@ use super::{
         metrics, notices, notifications, spend_caps, stripe_webhook, unsubscribe,
     },
     identity::{self, Gate, Sessions},
+    nul::without_nul,
     observability::observed,
     pages::{page_not_found, pages},
     static_files::{package_files, root_files},
@@ -116,6 +117,7 @@ fn people(state: &AppState, headers: &SecurityHeaders) -> Router<AppState> {
         .layer(from_fn_with_state(gate, identity::gate))
         .layer(identity::session_layer(config, sessions))
         .layer(from_fn_with_state(config.is_https(), identity::removable_cookie))
+        .layer(from_fn(without_nul))
         .layer(RequestBodyLimitLayer::new(LARGEST_FORM_BYTES))
         .layer(same_site_only(config))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, DEADLINE))

@@ -35,6 +35,11 @@ const fn words(status: StatusCode) -> (&'static str, &'static str, &'static str)
             "This address can’t be used in that way. Nothing was changed.",
             "Go back and use the buttons on the page.",
         ),
+        408 => (
+            "That took too long to arrive",
+            "The connection was too slow for what was sent. Nothing was changed.",
+            "Go back and try again.",
+        ),
         413 => (
             "That was too much at once",
             "What was sent is larger than any form here. Nothing was changed.",

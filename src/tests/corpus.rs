@@ -139,7 +139,11 @@ pub fn queries(names: &BTreeSet<String>) -> Vec<String> {
         pairs.join("&")
     };
     let mut queries: Vec<_> = VALUES.iter().map(|value| all(value)).collect();
-    queries.extend(names.iter().map(|name| format!("{name}=a%00%ff")));
+    // Some at a time: one that is refused hides the others.
+    for part in 0..5 {
+        let pairs = names.iter().skip(part).step_by(5).map(|name| format!("{name}=a%00%ff"));
+        queries.push(pairs.collect::<Vec<_>>().join("&"));
+    }
     queries.extend([
         "%00=%00&&&==;".to_owned(),
         "a=1&".repeat(10_000),
