@@ -3,7 +3,7 @@
 //! Addresses and forms are read in many places, each with its own fields. So it is replaced here,
 //! before any of them reads it, as decoders replace bytes that are no text.
 
-use std::error::Error as _;
+use std::{error::Error, io, iter::successors};
 
 use axum::{
     body::{Body, to_bytes},
@@ -18,13 +18,15 @@ use axum::{
 };
 
 const FORM: &[u8] = b"application/x-www-form-urlencoded";
+/// NUL, and NUL for those that decode twice, as the router of pages does.
+const NULS: [&str; 2] = ["%00", "%2500"];
 /// The replacement character, as it stands in an address or a form.
 const REPLACEMENT: &str = "%EF%BF%BD";
 
 /// Replaces NUL in the query and in forms. A form is limited by a layer outside of this one.
 pub async fn without_nul(request: Request, next: Next) -> Response {
     let (mut parts, mut body) = request.into_parts();
-    if parts.uri.query().is_some_and(|query| query.contains("%00")) {
+    if parts.uri.query().is_some_and(has_nul) {
         match replaced_in_query(&parts.uri) {
             Some(uri) => parts.uri = uri,
             None => return StatusCode::URI_TOO_LONG.into_response(),
@@ -44,9 +46,17 @@ pub async fn without_nul(request: Request, next: Next) -> Response {
     next.run(Request::from_parts(parts, body)).await
 }
 
+fn has_nul(text: &str) -> bool {
+    NULS.iter().any(|nul| text.contains(nul)) || text.contains('\0')
+}
+
+fn replaced(text: &str) -> String {
+    NULS.iter().fold(text.replace('\0', REPLACEMENT), |text, nul| text.replace(nul, REPLACEMENT))
+}
+
 /// Returns `None` if the address would be longer than one can be.
 fn replaced_in_query(uri: &Uri) -> Option<Uri> {
-    let query = uri.query().unwrap_or_default().replace("%00", REPLACEMENT);
+    let query = replaced(uri.query().unwrap_or_default());
     let mut parts = uri.clone().into_parts();
     let asked = format!("{}?{query}", uri.path());
     parts.path_and_query = Some(PathAndQuery::try_from(asked).ok()?);
@@ -56,19 +66,22 @@ fn replaced_in_query(uri: &Uri) -> Option<Uri> {
 /// Returns `None` if there is none.
 fn replaced_in_form(form: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(form);
-    if !text.contains("%00") && !text.contains('\0') {
-        return None;
-    }
-    Some(text.replace("%00", REPLACEMENT).replace('\0', REPLACEMENT))
+    has_nul(&text).then(|| replaced(&text))
 }
 
-fn unread(error: &axum::Error) -> StatusCode {
-    match error.source() {
-        Some(cause) if cause.is::<http_body_util::LengthLimitError>() => {
-            StatusCode::PAYLOAD_TOO_LARGE
-        }
-        Some(cause) if cause.is::<std::io::Error>() => StatusCode::REQUEST_TIMEOUT,
-        _ => StatusCode::BAD_REQUEST,
+/// The layers around a body put its error into theirs.
+fn unread(error: &(dyn Error + 'static)) -> StatusCode {
+    let is_late = |cause: &&(dyn Error + 'static)| {
+        let cause = cause.downcast_ref::<io::Error>();
+        cause.is_some_and(|cause| cause.kind() == io::ErrorKind::TimedOut)
+    };
+    let causes = || successors(Some(error), |error| error.source());
+    if causes().any(|cause| cause.is::<http_body_util::LengthLimitError>()) {
+        StatusCode::PAYLOAD_TOO_LARGE
+    } else if causes().any(|cause| is_late(&cause)) {
+        StatusCode::REQUEST_TIMEOUT
+    } else {
+        StatusCode::BAD_REQUEST
     }
 }
 
@@ -78,9 +91,9 @@ mod tests {
 
     #[test]
     fn nul_becomes_the_replacement_character() {
-        let uri = Uri::from_static("http://recharge.test/a?b=%00c&d=%2500");
+        let uri = Uri::from_static("http://recharge.test/a?b=%00c&d=%2500&e=%2501");
         let replaced = replaced_in_query(&uri).unwrap().to_string();
-        assert_eq!(replaced, "http://recharge.test/a?b=%EF%BF%BDc&d=%2500");
+        assert_eq!(replaced, "http://recharge.test/a?b=%EF%BF%BDc&d=%EF%BF%BD&e=%2501");
         assert_eq!(replaced_in_form(b"a=%00&b=\0").unwrap(), "a=%EF%BF%BD&b=%EF%BF%BD");
         assert_eq!(replaced_in_form(b"a=%EF"), None);
     }

@@ -1,9 +1,10 @@
 //! URL → handler: the doors for machines, and the pages for people behind their gate.
 //!
 //! # Order
-//! Outermost first. Every request: id and log → an address of ours → panics → security headers → compression. Those
-//! that may carry the cookie also: errors in words → deadline → same site only → body limit →
-//! no NUL → session → gate. What a machine asks for passes none of these; `/api/v1` has its own deadline.
+//! Outermost first. Every request: id and log → an address of ours → panics → security headers →
+//! compression → errors in a sentence. Those that may carry the cookie also: errors in words →
+//! deadline → same site only → body limit → no NUL → session → gate. What a machine asks for passes
+//! none of these; `/api/v1` has its own deadline.
 
 use std::{any::Any, sync::Arc, time::Duration};
 
