@@ -28,9 +28,6 @@ pub const COMPARE: &str = "--compare";
 
 const ACCOUNTS: usize = 64;
 const CALLGRIND: [&str; 3] = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"];
-/// Debits of which the instructions are counted; a half of them first, for the difference.
-const COUNTED: usize = 1_280;
-
 /// Debits that are sent together: one, or a batch that the ledger commits at once.
 const TOGETHER: [usize; 2] = [1, 64];
 
@@ -88,10 +85,11 @@ pub async fn compare(given: &[String]) -> Answer<()> {
     }
     drop_in_cluster("bench_old").await?;
     drop_in_cluster("bench_new").await?;
+    let debits = usize::try_from(number("COMPARE_DEBITS", 640)?)?;
     for together in TOGETHER {
         let counts = [
-            instructions_per_debit(&old, together).await?,
-            instructions_per_debit(&new, together).await?,
+            instructions_per_debit(&old, together, debits).await?,
+            instructions_per_debit(&new, together, debits).await?,
         ];
         print("instructions", "sqlite", together, counts, counts[1] / counts[0]);
     }
@@ -107,9 +105,9 @@ fn number(name: &str, otherwise: u64) -> Answer<u64> {
 }
 
 /// What one debit takes, by callgrind: of a run with twice as many debits the other half.
-async fn instructions_per_debit(program: &Path, together: usize) -> Answer<f64> {
+async fn instructions_per_debit(program: &Path, together: usize, debits: usize) -> Answer<f64> {
     let mut counts = Vec::new();
-    for debits in [COUNTED, 2 * COUNTED] {
+    for debits in [debits, 2 * debits] {
         let mut build = Build::set_up(program, "sqlite", "counted").await?;
         build.serve(&[&CALLGRIND[..], &[&program.display().to_string()]].concat()).await?;
         let mut connection = build.connect().await?;
@@ -119,7 +117,7 @@ async fn instructions_per_debit(program: &Path, together: usize) -> Answer<f64> 
         counts.push(build.end()?);
     }
     #[expect(clippy::cast_precision_loss, reason = "counts need no more than 53 bits")]
-    let [half, all, debits] = [counts[0], counts[1], COUNTED as u64].map(|count| count as f64);
+    let [half, all, debits] = [counts[0], counts[1], debits as u64].map(|count| count as f64);
     Ok((all - half) / debits)
 }
 

@@ -222,7 +222,10 @@ async fn operators_are_told_what_is_forgotten_and_by_whom_it_was_asked() {
     assert_eq!(listed[1]["key"], "api:batch\u{1f}0");
     assert!(listed[1].get("idempotency_key").is_none(), "no header can carry it");
 
-    let missing = program::run(folder, &["verify", "--acknowledged", "nothing.log"]);
+    let missing = program::run(
+        folder,
+        &["verify", &format!("--database-url={}", test.url), "--acknowledged", "nothing.log"],
+    );
     program::fails_with(&missing, "nothing.log can't be read");
 
     let served = program::Served::start_with(folder, &["--database-url", &test.url]);

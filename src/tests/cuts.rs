@@ -23,7 +23,11 @@ async fn cut_at_any_moment_nothing_is_lost_and_nothing_happens_twice() {
     let database = Database::connect(&proxy.url(&test.url)).await.unwrap();
     let ledger = Ledger::start(database, Clock::default());
     let charges = Charges::begin(ledger, &test.database).await;
-    for round in 0..rounds() {
+    // A cut may meet nobody, and the last answer that is lost may still be on its way.
+    for round in 0.. {
+        if proxy.cuts() >= rounds() {
+            break;
+        }
         // Work has been taken up again since the last cut.
         charges.until_acknowledged(1).await;
         // Each round meets another moment of a commit.
@@ -31,8 +35,6 @@ async fn cut_at_any_moment_nothing_is_lost_and_nothing_happens_twice() {
         proxy.strike(if round % 2 == 0 { Fault::Cut } else { Fault::CutAnswer });
     }
     let (all, unknown) = charges.end(&test.database).await;
-    // The last answer that is lost may still be on its way.
-    assert!(proxy.cuts() + 1 >= rounds(), "only {} connections were cut", proxy.cuts());
     assert!(unknown > 0, "no cut met a charge");
     println!("{} cuts, {all} charges, {unknown} unknown", proxy.cuts());
 }

@@ -60,7 +60,8 @@ impl Place {
     /// Returns a pattern that a shell finds all files with.
     #[must_use]
     pub fn pattern(&self) -> String {
-        self.folder.join(format!("{}.acknowledged.*", self.name)).display().to_string()
+        let name = [&*self.name, "acknowledged", "*"].join(".");
+        self.folder.join(name).display().to_string()
     }
 
     fn file(&self, slot: usize, end: &str) -> PathBuf {
