@@ -13,7 +13,7 @@ use recharge::{
     credits::{AccountId, Command, Credits, Note, Source, Validity},
     server::ledger::{Outcome, open_account},
 };
-use sea_orm::{DbErr, FromQueryResult, Statement};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
 
 use crate::{Answer, store::Store};
 

@@ -75,7 +75,7 @@ fn unread(error: &(dyn Error + 'static)) -> StatusCode {
         let cause = cause.downcast_ref::<io::Error>();
         cause.is_some_and(|cause| cause.kind() == io::ErrorKind::TimedOut)
     };
-    let causes = || successors(Some(error), |error| error.source());
+    let causes = || successors(Some(error), |&error| error.source());
     if causes().any(|cause| cause.is::<http_body_util::LengthLimitError>()) {
         StatusCode::PAYLOAD_TOO_LARGE
     } else if causes().any(|cause| is_late(&cause)) {

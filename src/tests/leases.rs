@@ -110,7 +110,8 @@ async fn who_has_failed_leaves_the_next_slot_to_others(app: TestApp) {
     }
     assert_eq!(failures.load(Ordering::SeqCst), 1);
     ending.cancel();
-    (first.await.unwrap(), second.await.unwrap());
+    first.await.unwrap();
+    second.await.unwrap();
 }
 
 async fn a_job_at_work_holds_off_its_next_slot(app: TestApp) {

@@ -33,7 +33,7 @@ const HOST: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) enum Opening {
     /// A file.
-    Sqlite(SqliteConnectOptions),
+    Sqlite(Box<SqliteConnectOptions>),
     /// One of several hosts: the one that can be written to.
     Postgres {
         /// The hosts, in the order in which they are tried.

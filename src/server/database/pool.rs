@@ -164,8 +164,7 @@ pub(super) struct Lent {
 
 impl Lent {
     pub fn session(&mut self) -> Result<&mut Session, DbErr> {
-        let session = self.session.as_mut().map(|session| &mut **session);
-        session.ok_or_else(|| closed(ConnAcquireErr::ConnectionClosed))
+        self.session.as_deref_mut().ok_or_else(|| closed(ConnAcquireErr::ConnectionClosed))
     }
 
     /// Returns whether somebody has used it before: then it may have broken meanwhile.

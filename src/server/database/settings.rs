@@ -32,7 +32,7 @@ const IDLE_IN_TRANSACTION: &str = "5s";
 /// Returns how connections are opened that write, or that only read.
 pub(super) fn opening(address: &Address, limits: Limits, writes: bool) -> Opening {
     match address {
-        Address::Sqlite(path) => Opening::Sqlite(sqlite_options(path, writes)),
+        Address::Sqlite(path) => Opening::Sqlite(Box::new(sqlite_options(path, writes))),
         Address::Postgres { hosts, is_pooled } => Opening::Postgres {
             hosts: hosts.clone(),
             settings: postgres_settings(limits, writes, *is_pooled).into(),
