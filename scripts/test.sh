@@ -4,7 +4,7 @@
 source "$(dirname "$0")/checks.sh"
 
 check_format
-beside scripts/e2e-tools.sh
+beside scripts/test-tools.sh
 lint_server
 build_tests
 join_beside

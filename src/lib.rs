@@ -11,7 +11,8 @@
 //!   to date.
 //! - [`components`]: widgets that know nothing of credits.
 //! - [`server`]: what the browser never sees.
-//!   - `command_line`, `config`, `serve`: how it is started, with what, and how it ends.
+//!   - `command_line`, `config`, `opening`, `serve`, `signals`: how it is started, with what, and how
+//!     it ends; `start_error` is why it can't start.
 //!   - `connections`: the sockets, and how many clients there are at once, and for how long.
 //!   - `router`, with `pages`, `static_files`, `headers`, `words`, `nul`: address → handler, and what
 //!     every answer carries.
@@ -32,7 +33,9 @@
 //!     the ledger can be written to, `schema` whether the tables still carry this release.
 //!   - `jobs`: what runs by the clock, safe with many processes.
 //!   - `http`: plain forms, files, events, and the doors for machines.
-//!   - `entity`, `database`, `clock`: rows, the two databases, the only source of `now`.
+//!   - `entity`, `database`: rows, and the two databases, of which no connection is used after a doubt.
+//!   - `clock`: the only source of `now`; `clock_watch` compares it with the database's, `rehearsal`
+//!     marks a database whose time ran ahead.
 //!   - `seed`: demo data; it writes a past that no customer could.
 //!   - `simulate_load`: a platform that spends through the public API, and checks the books.
 //! - `tests/`: the promises, one test each, on both databases; `tests/architecture.rs` holds what
@@ -58,6 +61,7 @@
 //! captured or released; what outlasts its hold lapses by the clock.
 //!
 //! # What must always hold
+//! - What was acknowledged is committed; what the database forgets is found and said.
 //! - A balance never changes without an entry that says why, written in the same transaction;
 //!   entries are never changed. `recharge verify` proves it, row by row.
 //! - Paid means credited, once, whoever reports it first and however often.

@@ -188,7 +188,7 @@ async fn in_own_task<T: Send + 'static>(
                 Err(error)
                     if is_conflict(&error)
                         && attempt < ATTEMPTS
-                        && begun.elapsed() < pool.limits().statement =>
+                        && begun.elapsed() < pool.limits().lock =>
                 {
                     let spread = Duration::from_millis(rand::random_range(0..=10));
                     tokio::time::sleep(spread * attempt).await;

@@ -1,11 +1,14 @@
 //! A fresh database for each test: a SQLite file, or a database in the test cluster.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use recharge::server::database::Database;
+use recharge::server::database::{Database, is_conflict};
 use sea_orm::ConnectionTrait;
 use tempfile::TempDir;
 use uuid::Uuid;
+
+/// How long a change behind the product's back waits for a process at work.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A fresh, migrated database, removed at the end.
 pub struct TestDatabase {
@@ -131,7 +134,15 @@ impl TestDatabase {
 
     /// Changes rows behind the product's back.
     pub async fn tamper(&self, sql: &str) -> u64 {
-        self.database.writer().execute_unprepared(sql).await.unwrap().rows_affected()
+        // On SQLite a process at work may not let us in at once.
+        let begun = Instant::now();
+        loop {
+            match self.database.writer().execute_unprepared(sql).await {
+                Ok(done) => return done.rows_affected(),
+                Err(error) if is_conflict(&error) && begun.elapsed() < PATIENCE => {}
+                Err(error) => panic!("{sql}: {error}"),
+            }
+        }
     }
 }
 

@@ -109,5 +109,5 @@ async fn with_a_disk_that_is_full_now_and_then_all_that_was_acknowledged_is_ther
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn with_flushes_that_fail_all_that_was_acknowledged_is_there() {
-    loses_nothing("enable_random name=posix/io/sync/fsync,probability=0.02,failinfo=5").await;
+    loses_nothing("enable_random name=posix/io/sync/*,probability=0.05,failinfo=5").await;
 }

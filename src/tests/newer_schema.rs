@@ -132,18 +132,16 @@ async fn tables(database: &Database) -> Vec<String> {
 
 /// Does what a newer release does when it starts.
 async fn expand(test: &TestDatabase) {
-    let later = test.another_process().await;
-    let writer = later.writer();
-    for table in tables(&later).await {
+    for table in tables(&test.database).await {
         for column in ["added_later TEXT", "added_too BIGINT NOT NULL DEFAULT 0"] {
             let add = format!("ALTER TABLE {table} ADD COLUMN {column}");
-            writer.execute_unprepared(&add).await.unwrap();
+            test.tamper(&add).await;
         }
     }
     let table = "CREATE TABLE later (id TEXT NOT NULL PRIMARY KEY)";
-    writer.execute_unprepared(table).await.unwrap();
+    test.tamper(table).await;
     let record = "INSERT INTO seaql_migrations VALUES ('m20990101_000001_later', 0)";
-    writer.execute_unprepared(record).await.unwrap();
+    test.tamper(record).await;
 }
 
 async fn tables_that_grow_under_load_fail_no_request(app: TestApp) {

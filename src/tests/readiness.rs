@@ -5,7 +5,8 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use recharge::server::{marks, readiness::Trouble};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, EntityTrait, TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, Statement,
+    TransactionTrait,
 };
 use tokio::time::sleep;
 
@@ -59,7 +60,9 @@ async fn stranger(app: &TestApp) -> DatabaseConnection {
 async fn let_write(app: &TestApp, stranger: &DatabaseConnection, may_write: bool) {
     if app.database.is_sqlite() {
         let pragma = format!("PRAGMA query_only = {}", if may_write { "off" } else { "on" });
-        app.database.writer().execute_unprepared(&pragma).await.unwrap();
+        // Prepared: after other statements the connection is closed, and the next one may write.
+        let pragma = Statement::from_string(DbBackend::Sqlite, pragma);
+        app.database.writer().execute_raw(pragma).await.unwrap();
         return;
     }
     let is_on = if may_write { "off" } else { "on" };
@@ -112,7 +115,13 @@ async fn a_ledger_that_waits_is_not_ready(app: TestApp) {
     let account = account_with(&app, 100).await;
     assert_eq!(ready(&app).await.status, StatusCode::OK);
     let stranger = stranger(&app).await;
-    let held = hold(&stranger, "UPDATE accounts SET seq = seq").await;
+    // On PostgreSQL a lock of one account refuses its commands and keeps nobody waiting.
+    let all = if app.database.is_sqlite() {
+        "UPDATE accounts SET seq = seq"
+    } else {
+        "LOCK TABLE entries IN ACCESS EXCLUSIVE MODE"
+    };
+    let held = hold(&stranger, all).await;
     let (ledger, spender) = (app.state.ledger.clone(), account.clone());
     let spending = tokio::spawn(async move { ledger.execute(&spender, "waits", spend(1)).await });
     let words = if app.database.is_sqlite() { "write" } else { "waits for the database" };

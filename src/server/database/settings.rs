@@ -11,7 +11,7 @@ use sea_orm::sqlx::{
 use super::{address::Address, connector::Opening, limits::Limits};
 
 /// How long SQLite waits for another process that writes. Shorter than a statement may take.
-const BUSY: Duration = Duration::from_secs(2);
+const BUSY: Duration = Duration::from_secs(4);
 /// SQLite: kB of pages that a connection keeps at most, as a negative number; pages of the log
 /// after which it is moved into the database; statements that a connection keeps prepared.
 const SQLITE_CACHE: &str = "-16000";
