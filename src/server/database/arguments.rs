@@ -24,32 +24,30 @@ pub(super) fn for_postgres(values: Option<Values>) -> Result<PgArguments, DbErr>
     Ok(arguments)
 }
 
+/// Adds a value in the ways that both drivers know; `$more` are the arms for what only one knows.
+macro_rules! add {
+    ($arguments:expr, $value:expr, $($more:tt)*) => {
+        match $value {
+            Value::String(text) => $arguments.add(text),
+            Value::BigInt(number) => $arguments.add(number),
+            Value::Int(number) => $arguments.add(number),
+            Value::SmallInt(number) => $arguments.add(number),
+            Value::Unsigned(number) => $arguments.add(number.map(i64::from)),
+            Value::BigUnsigned(number) => $arguments.add(number.map(i64::try_from).transpose()?),
+            Value::Bool(truth) => $arguments.add(truth),
+            Value::Double(number) => $arguments.add(number),
+            Value::Bytes(bytes) => $arguments.add(bytes),
+            $($more)*
+        }
+    };
+}
+
 fn add_to_sqlite(arguments: &mut SqliteArguments, value: Value) -> Result<(), BoxDynError> {
-    match value {
-        Value::String(text) => arguments.add(text),
-        Value::BigInt(number) => arguments.add(number),
-        Value::Int(number) => arguments.add(number),
-        Value::SmallInt(number) => arguments.add(number),
-        Value::Unsigned(number) => arguments.add(number.map(i64::from)),
-        Value::BigUnsigned(number) => arguments.add(number.map(i64::try_from).transpose()?),
-        Value::Bool(truth) => arguments.add(truth),
-        Value::Double(number) => arguments.add(number),
-        Value::Bytes(bytes) => arguments.add(bytes),
-        other => Err(no_way_for(&other)),
-    }
+    add!(arguments, value, other => Err(no_way_for(&other)))
 }
 
 fn add_to_postgres(arguments: &mut PgArguments, value: Value) -> Result<(), BoxDynError> {
-    match value {
-        Value::String(text) => arguments.add(text),
-        Value::BigInt(number) => arguments.add(number),
-        Value::Int(number) => arguments.add(number),
-        Value::SmallInt(number) => arguments.add(number),
-        Value::Unsigned(number) => arguments.add(number.map(i64::from)),
-        Value::BigUnsigned(number) => arguments.add(number.map(i64::try_from).transpose()?),
-        Value::Bool(truth) => arguments.add(truth),
-        Value::Double(number) => arguments.add(number),
-        Value::Bytes(bytes) => arguments.add(bytes),
+    add!(arguments, value,
         Value::Array(ArrayType::String, Some(values)) => {
             let text = |value| if let Value::String(text) = value { text } else { None };
             arguments.add(values.into_iter().map(text).collect::<Vec<_>>())
@@ -62,8 +60,8 @@ fn add_to_postgres(arguments: &mut PgArguments, value: Value) -> Result<(), BoxD
             let truth = |value| if let Value::Bool(truth) = value { truth } else { None };
             arguments.add(values.into_iter().map(truth).collect::<Vec<_>>())
         }
-        other => Err(no_way_for(&other)),
-    }
+        other => Err(no_way_for(&other))
+    )
 }
 
 fn no_way_for(value: &Value) -> BoxDynError {
