@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use recharge::server::database::{Database, is_conflict};
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, Statement};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -134,10 +134,17 @@ impl TestDatabase {
 
     /// Changes rows behind the product's back.
     pub async fn tamper(&self, sql: &str) -> u64 {
+        let (writer, begun) = (self.database.writer(), Instant::now());
         // On SQLite a process at work may not let us in at once.
-        let begun = Instant::now();
         loop {
-            match self.database.writer().execute_unprepared(sql).await {
+            // Prepared where it can be: other statements end their connection.
+            let done = if sql.contains(';') {
+                writer.execute_unprepared(sql).await
+            } else {
+                let sql = Statement::from_string(writer.get_database_backend(), sql);
+                writer.execute_raw(sql).await
+            };
+            match done {
                 Ok(done) => return done.rows_affected(),
                 Err(error) if is_conflict(&error) && begun.elapsed() < PATIENCE => {}
                 Err(error) => panic!("{sql}: {error}"),
