@@ -67,7 +67,7 @@ pub async fn compare(given: &[String]) -> Answer<()> {
             let mut ratios = Vec::new();
             for pair in 0..=pairs {
                 let mut found = [0.0, 0.0];
-                // Who begins changes from pair to pair.
+                // The old and the new one begin in turns.
                 for turn in 0..2 {
                     let index = usize::try_from((pair + turn) % 2)?;
                     found[index] = both[index].debits_per_second(together, slot).await?;
@@ -104,7 +104,8 @@ fn number(name: &str, otherwise: u64) -> Answer<u64> {
     std::env::var(name).map_or(Ok(otherwise), |text| Ok(text.parse()?))
 }
 
-/// What one debit takes, by callgrind: of a run with twice as many debits the other half.
+/// Counts the instructions of one debit with callgrind: a run with twice as many debits minus a run
+/// with as many.
 async fn instructions_per_debit(program: &Path, together: usize, debits: usize) -> Answer<f64> {
     let mut counts = Vec::new();
     for debits in [debits, 2 * debits] {

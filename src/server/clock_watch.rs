@@ -35,7 +35,7 @@ pub struct ClockWatch {
     started: Option<DateTime<Utc>>,
 }
 
-/// What a comparison has found.
+/// The result of a comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Verdict {
     Right,

@@ -42,7 +42,7 @@ use session::Purpose;
 use settings::opening;
 
 pub use backup::{BackupError, restore_file};
-pub use errors::{is_conflict, is_locked, is_outage, is_overtaken, is_silent, is_taken};
+pub use errors::{code, is_conflict, is_locked, is_outage, is_overtaken, is_silent, is_taken};
 pub use limits::Limits;
 pub use line::Line;
 pub use migrate::MigrateError;

@@ -6,7 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sea_orm::{DbErr, RuntimeErr};
+use sea_orm::DbErr;
 use tokio::{
     sync::Mutex,
     task::JoinHandle,
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     clock::Clock,
-    database::Database,
+    database::{Database, code},
     ledger::Ledger,
     marks,
     readiness::{Readiness, Trouble},
@@ -127,14 +127,4 @@ fn sentence(error: &DbErr) -> &'static str {
         Some("42501") => "The database does not let this user write.",
         _ => "The database does not take writes.",
     }
-}
-
-/// Returns how the database names the error, or `None` if it didn't answer.
-fn code(error: &DbErr) -> Option<String> {
-    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) =
-        error
-    else {
-        return None;
-    };
-    Some(cause.as_database_error()?.code()?.into_owned())
 }

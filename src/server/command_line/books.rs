@@ -1,4 +1,4 @@
-//! Whether the books agree with Stripe's, and by which clock.
+//! Compares the books with Stripe's, and accepts the clock that they are kept by.
 
 use chrono::TimeDelta;
 

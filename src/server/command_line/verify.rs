@@ -25,7 +25,7 @@ pub enum VerifyFailed {
     /// It could not start.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// Whether the database was used for a rehearsal can't be read.
+    /// The mark of a rehearsal can't be read.
     #[error(transparent)]
     Rehearsal(#[from] RehearsalError),
     /// Something doesn't add up.
@@ -41,7 +41,7 @@ pub enum VerifyFailed {
         count: usize,
         /// How many were acknowledged.
         lines: usize,
-        /// What else there is to say.
+        /// The damaged lines, in words; empty if there are none.
         damaged: String,
     },
     /// Nobody listens.
@@ -52,7 +52,7 @@ pub enum VerifyFailed {
 /// Verifies, and returns what is to be said.
 ///
 /// # Errors
-/// What doesn't add up or was forgotten, or what can't be read.
+/// Fails if something doesn't add up, was forgotten, or can't be read.
 pub async fn run(config: &Config, command: Verify) -> Result<String, VerifyFailed> {
     let database = serve::connect(config).await?;
     serve::check_schema(config, &database).await?;

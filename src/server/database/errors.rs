@@ -131,8 +131,9 @@ fn sqlite_code(error: &DbErr) -> Option<i32> {
     if code.len() == 5 { None } else { code.parse::<i32>().ok().map(|code| code & 0xff) }
 }
 
-/// Returns what the database calls an error.
-fn code(error: &DbErr) -> Option<Cow<'_, str>> {
+/// Returns what the database calls an error, or `None` if it didn't answer.
+#[must_use]
+pub fn code(error: &DbErr) -> Option<Cow<'_, str>> {
     let (DbErr::Exec(RuntimeErr::SqlxError(cause))
     | DbErr::Query(RuntimeErr::SqlxError(cause))
     | DbErr::Conn(RuntimeErr::SqlxError(cause))) = error
