@@ -99,12 +99,14 @@ impl Database {
         };
         let applied = applied(&mut connection).await?;
         let pending = pending(&applied);
-        if let (Some(file), Some(last), false) = (&file, applied.last(), pending.is_empty()) {
-            let backup = backup_name(file, last);
-            self.back_up(&backup).await?;
-            tracing::info!(path = %backup.display(), "made a backup before the tables are changed");
+        if let (Some(last), false) = (applied.last(), pending.is_empty()) {
+            if let Some(file) = &file {
+                let backup = backup_name(file, last);
+                self.back_up(&backup).await?;
+                tracing::info!(path = %backup.display(), "made a backup before the tables change");
+            }
+            tracing::info!(changes = pending.len(), "changing the tables");
         }
-        tracing::info!(changes = pending.len(), "changing the tables");
         for migration in pending {
             connection = self.apply_patiently(connection, migration).await?;
         }
