@@ -20,6 +20,7 @@ mod backup;
 mod connector;
 mod durability;
 mod errors;
+mod faults;
 mod limits;
 mod line;
 mod migrate;
@@ -43,6 +44,9 @@ use settings::opening;
 
 pub use backup::{BackupError, restore_file};
 pub use errors::{code, is_conflict, is_locked, is_outage, is_overtaken, is_silent, is_taken};
+pub use faults::Faults;
+#[cfg(debug_assertions)]
+pub use faults::{Fate, Fates, Fault, writes};
 pub use limits::Limits;
 pub use line::Line;
 pub use migrate::MigrateError;
@@ -88,6 +92,19 @@ impl Database {
         direct: Option<&str>,
         limits: Limits,
     ) -> Result<Self, DbErr> {
+        Self::connect_with_faults(url, direct, limits, &Faults::of_environment()).await
+    }
+
+    /// Connects so that a test decides what goes wrong.
+    ///
+    /// # Errors
+    /// If a URL is of neither kind or the database can't be reached.
+    pub async fn connect_with_faults(
+        url: &str,
+        direct: Option<&str>,
+        limits: Limits,
+        faults: &Faults,
+    ) -> Result<Self, DbErr> {
         let address = Address::parse(url)?;
         let direct = direct.map_or_else(|| Ok(address.clone()), Address::parse)?;
         if let Address::Sqlite(path) = &address
@@ -98,9 +115,9 @@ impl Database {
         }
         let most = if matches!(address, Address::Sqlite(_)) { 1 } else { WRITERS };
         // The writer first: it makes the file of SQLite and switches it to WAL.
-        let writers = Pool::new(opening(&address, limits, true), limits, most, false)?;
+        let writers = Pool::new(opening(&address, limits, true), limits, most, false, faults)?;
         writers.ping().await?;
-        let readers = Pool::new(opening(&address, limits, false), limits, READERS, true)?;
+        let readers = Pool::new(opening(&address, limits, false), limits, READERS, true, faults)?;
         readers.ping().await?;
         let lookups = if writers.backend() == DbBackend::Sqlite {
             readers.clone()

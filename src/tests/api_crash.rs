@@ -58,9 +58,15 @@ impl Served {
 
     /// Starts it, and tells how long it took until it was ready.
     pub async fn start(&mut self) -> Duration {
+        self.start_with(&[]).await.expect("it ended before it was ready")
+    }
+
+    /// The same with settings; `None` if it ended before it was ready.
+    pub async fn start_with(&mut self, settings: &[(&str, &str)]) -> Option<Duration> {
         let started = Instant::now();
         let process = Command::new(env!("CARGO_BIN_EXE_recharge"))
             .env_clear()
+            .envs(settings.iter().copied())
             .current_dir(self.folder.path())
             .args(["--database-url", &self.url, "--site-addr", &self.address])
             .args(["--log", "off"])
@@ -72,9 +78,21 @@ impl Served {
         loop {
             let answer = client.get(&ready).send().await;
             if answer.is_ok_and(|answer| answer.status() == 200) {
-                return started.elapsed();
+                return Some(started.elapsed());
+            }
+            if self.process.as_mut()?.try_wait().unwrap().is_some() {
+                return None;
             }
             assert!(started.elapsed() < Duration::from_secs(20), "it does not start");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Waits until the process has ended by itself.
+    pub async fn has_ended(&mut self) {
+        let begun = Instant::now();
+        while self.process.as_mut().unwrap().try_wait().unwrap().is_none() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "it goes on");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

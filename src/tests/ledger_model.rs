@@ -132,6 +132,7 @@ async fn live(
         let (word, is_expected) = reference.expect(&command, now);
         seen.push(word);
         let entries = reference.entries;
+        let after = (reference.available(), reference.held());
         // What returned to a lot that has expired is gone at once.
         seen.extend(reference.pass(now));
         let outcome = ledger.execute_at(&account, &key, command.clone(), now).await;
@@ -140,11 +141,15 @@ async fn live(
         let Ok(outcome) = outcome else { continue };
         if word != "settled before" {
             assert_eq!(outcome.seq, entries, "{step}");
+            let told = (outcome.available_after, outcome.held_after);
+            assert_eq!((told.0.thousandths(), told.1.thousandths()), after, "{step}");
             last = Some((key, command));
         }
-        let (available, held) = ledger.balance_at(&account, now).await.unwrap();
-        let found = (available.thousandths(), held.thousandths());
-        assert_eq!(found, (reference.available(), reference.held()), "{step}");
+        if random.random_range(0..4) == 0 {
+            let (available, held) = ledger.balance_at(&account, now).await.unwrap();
+            let found = (available.thousandths(), held.thousandths());
+            assert_eq!(found, (reference.available(), reference.held()), "{step}");
+        }
         if random.random_range(0..8) == 0 {
             assert_eq!(lots(&database, &account).await, reference.left(), "{step}");
         }

@@ -14,6 +14,14 @@ pub(super) enum Ask {
 }
 
 impl Ask {
+    /// Returns the statement.
+    pub fn sql(&self) -> &str {
+        match self {
+            Self::Execute(statement) | Self::Query(statement) => &statement.sql,
+            Self::Plain(sql) => sql,
+        }
+    }
+
     /// Returns the statement, unless it is sent without being prepared.
     pub fn prepared(&self) -> Option<&str> {
         match self {

@@ -18,7 +18,7 @@ use sea_orm::{
 };
 use tokio::time::timeout;
 
-use super::{limits::Limits, session::Session};
+use super::{faults::Faults, limits::Limits, session::Session};
 
 /// A connection that rested for this long is asked whether it still lives.
 const RESTED: Duration = Duration::from_secs(1);
@@ -52,11 +52,12 @@ pub(super) struct Connector {
     pub limits: Limits,
     /// The host that was writable last.
     host: AtomicUsize,
+    faults: Faults,
 }
 
 impl Connector {
-    pub fn new(opening: Opening, limits: Limits) -> Self {
-        Self { opening, limits, host: AtomicUsize::new(0) }
+    pub fn new(opening: Opening, limits: Limits, faults: Faults) -> Self {
+        Self { opening, limits, host: AtomicUsize::new(0), faults }
     }
 
     /// Returns whether it opens SQLite.
@@ -125,7 +126,12 @@ impl Manager for Connector {
     type Error = DbErr;
 
     async fn create(&self) -> Result<Session, DbErr> {
-        self.open().await.map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(error.into())))
+        let number = self.faults.next_connection();
+        let opened = async {
+            self.open().await.map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(error.into())))
+        };
+        let session = self.faults.around(number, "open", opened).await?;
+        Ok(session.with_faults(self.faults.clone(), number))
     }
 
     async fn recycle(&self, session: &mut Session, metrics: &Metrics) -> RecycleResult<DbErr> {

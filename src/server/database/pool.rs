@@ -12,6 +12,7 @@ use super::{
     ask::{Ask, Told, connection_by_asking},
     connector::{Connector, Opening},
     errors::{is_broken, is_stale_plan},
+    faults::Faults,
     limits::Limits,
     session::{Purpose, Session},
     transaction::Transaction,
@@ -42,9 +43,10 @@ impl Pool {
         limits: Limits,
         most: usize,
         only_reads: bool,
+        faults: &Faults,
     ) -> Result<Self, DbErr> {
         let patience = Some(limits.connection);
-        let sessions = Sessions::builder(Connector::new(opening, limits))
+        let sessions = Sessions::builder(Connector::new(opening, limits, faults.clone()))
             .max_size(most)
             .timeouts(Timeouts { wait: patience, create: patience, recycle: patience })
             .runtime(Runtime::Tokio1)
@@ -88,6 +90,8 @@ impl Pool {
         let begun = lent.session()?.begin(purpose).await;
         match begun {
             Err(error) if lent.was_used() && is_broken(&error) => {
+                // Given back first: SQLite has one connection that writes.
+                drop(lent);
                 self.forget_idle();
                 lent = self.lend().await?;
                 lent.session()?.begin(purpose).await?;

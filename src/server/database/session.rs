@@ -31,6 +31,7 @@ use super::{
     arguments,
     ask::{Ask, Told},
     errors,
+    faults::Faults,
 };
 
 /// What a transaction is for.
@@ -67,6 +68,8 @@ pub(super) struct Session {
     commits: Arc<AtomicU64>,
     commits_before: u64,
     pub last_used: Instant,
+    faults: Faults,
+    number: u64,
 }
 
 impl Session {
@@ -98,7 +101,14 @@ impl Session {
             commits: Arc::default(),
             commits_before: 0,
             last_used: Instant::now(),
+            faults: Faults::default(),
+            number: 0,
         }
+    }
+
+    /// Lets a test decide what goes wrong with it.
+    pub fn with_faults(self, faults: Faults, number: u64) -> Self {
+        Self { faults, number, ..self }
     }
 
     /// Returns whether it may be lent again.
@@ -179,6 +189,15 @@ impl Session {
         self.end("ROLLBACK").await
     }
 
+    /// Closes the connection, and returns when it is closed: then SQLite has removed its log.
+    pub async fn close(self) -> Result<(), DbErr> {
+        match self.raw {
+            Raw::Sqlite(raw) => raw.close().await,
+            Raw::Postgres(raw) => raw.close().await,
+        }
+        .map_err(failed)
+    }
+
     async fn end(&mut self, how: &str) -> Result<(), DbErr> {
         let ended = self.ask_as_is(Ask::Plain(how.to_owned())).await;
         match ended {
@@ -194,8 +213,10 @@ impl Session {
         }
         // If the caller goes away while it waits, this stays.
         self.is_doubtful = true;
-        let is_named = self.prologue.is_none();
-        let answer = timeout(self.deadline, self.raw.ask(ask, is_named)).await;
+        let sql = if Faults::EXIST { ask.sql().to_owned() } else { String::new() };
+        let asking = self.raw.ask(ask, self.prologue.is_none());
+        let asking = self.faults.around(self.number, &sql, asking);
+        let answer = timeout(self.deadline, asking).await;
         self.last_used = Instant::now();
         let error = match answer {
             Err(_) => return Err(silent(self.deadline)),

@@ -24,10 +24,12 @@ mod timetable;
 use std::{
     collections::BTreeMap,
     fmt,
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use futures::FutureExt;
 use sea_orm::DbErr;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -118,6 +120,14 @@ impl Jobs {
         }
     }
 
+    /// These jobs of a process that has nothing else.
+    #[must_use]
+    pub fn on(database: &Database, clock: &Clock, jobs: Vec<Job>) -> Self {
+        let (database, clock) = (database.clone(), clock.clone());
+        let (counts, ending) = (JobCounts::default(), CancellationToken::new());
+        Self { jobs: jobs.into(), database, clock, counts, ending }
+    }
+
     /// Runs them when they are due, until the token ends it; returns when what was begun has ended.
     #[must_use]
     pub fn start(self, ending: CancellationToken) -> JoinHandle<()> {
@@ -168,7 +178,7 @@ impl Jobs {
         if !self.clock.is_trusted() {
             return Ok(Claimed::Busy);
         }
-        claim::claim(&self.database, job.name, job.slots(to_millis(now)), now).await
+        unbroken(claim::claim(&self.database, job.name, job.slots(to_millis(now)), now)).await
     }
 
     async fn keep_running(self, index: usize, ending: CancellationToken) {
@@ -215,7 +225,7 @@ impl Jobs {
             tokio::select! {
                 outcome = &mut work => break outcome,
                 () = tokio::time::sleep(RENEWAL) => {
-                    if let Err(error) = claim.renew().await {
+                    if let Err(error) = unbroken(claim.renew()).await {
                         tracing::warn!(%error, job = job.name, "a claim was not renewed");
                     }
                 }
@@ -225,9 +235,9 @@ impl Jobs {
         let is_cut_off = outcome.is_err() && self.ending.is_cancelled();
         let outcome = self.count(job, outcome);
         let written = if is_cut_off {
-            claim.give_back().await
+            unbroken(claim.give_back()).await
         } else {
-            claim.finish(&outcome, self.clock.now()).await
+            unbroken(claim.finish(&outcome, self.clock.now())).await
         };
         if let Err(error) = written {
             tracing::warn!(%error, job = job.name, "what came of a slot was not written down");
@@ -245,4 +255,10 @@ impl Jobs {
         }
         outcome
     }
+}
+
+/// Turns a panic into an error: it must not end the loop that runs a job.
+async fn unbroken<T>(work: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
+    let done = AssertUnwindSafe(work).catch_unwind().await;
+    done.unwrap_or_else(|_| Err(DbErr::Custom("it broke".to_owned())))
 }

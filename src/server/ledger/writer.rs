@@ -6,8 +6,9 @@
 //! the first reads. Where another process is quicker in between, the batch is carried out again
 //! with its accounts locked. On SQLite a batch is a transaction of the one connection that writes.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use futures::FutureExt;
 use sea_orm::DbErr;
 use tokio::sync::{broadcast, mpsc};
 
@@ -126,7 +127,13 @@ impl Writer {
         let requests: Arc<[Request]> = requests.into();
         let mut races = 0;
         loop {
-            match self.post(&requests).await {
+            let posted = AssertUnwindSafe(self.post(&requests)).catch_unwind().await;
+            // A panic fails the batch, and must not end its writer.
+            let posted = posted.unwrap_or_else(|_| {
+                self.kept.clear();
+                Err(DbErr::Custom("a batch broke".to_owned()))
+            });
+            match posted {
                 Ok(answers) => {
                     self.acknowledged.remember(&requests, &answers);
                     for (answer, sender) in answers.into_iter().zip(senders) {

@@ -1,0 +1,172 @@
+//! What tests let go wrong around a statement. A release build has none of it.
+//!
+//! Every statement of every connection, and the opening of each connection, passes here. A test
+//! decides what happens before the database gets the statement, and what happens after it has
+//! carried the statement out and before anybody knows. `FAULT_AT=17:before` ends the process before
+//! its 17th statement that writes, `17:after` after it.
+
+#[cfg(debug_assertions)]
+use std::sync::{
+    Arc, LazyLock,
+    atomic::{AtomicU64, Ordering},
+};
+
+#[cfg(debug_assertions)]
+use futures::future::BoxFuture;
+use sea_orm::DbErr;
+#[cfg(debug_assertions)]
+use sea_orm::{RuntimeErr, sqlx::Error};
+
+#[cfg(debug_assertions)]
+use super::errors::SILENCE;
+
+/// What goes wrong with the connections of a database: nothing, unless a test says otherwise.
+#[derive(Clone, Default)]
+pub struct Faults {
+    #[cfg(debug_assertions)]
+    fates: Option<Arc<dyn Fates>>,
+    #[cfg(debug_assertions)]
+    connections: Arc<AtomicU64>,
+}
+
+impl std::fmt::Debug for Faults {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Faults").finish_non_exhaustive()
+    }
+}
+
+/// Decides what happens to each statement.
+#[cfg(debug_assertions)]
+pub trait Fates: Send + Sync {
+    /// Returns the fate of a statement, or of the opening of a connection (`"open"`), once it may
+    /// go on. Connections of one database have different numbers.
+    fn decide(&self, connection: u64, statement: &str) -> BoxFuture<'static, Fate>;
+}
+
+/// What happens around one statement.
+#[cfg(debug_assertions)]
+#[derive(Default)]
+pub struct Fate {
+    /// The database doesn't get the statement.
+    pub before: Option<Fault>,
+    /// The database has carried the statement out.
+    pub after: Option<Fault>,
+    /// Dropped when the statement has ended, well or not.
+    pub until_it_ends: Option<Box<dyn Send + Sync>>,
+}
+
+/// What goes wrong.
+#[cfg(debug_assertions)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// The connection breaks.
+    Breaks,
+    /// No answer comes for as long as we wait, which takes a test no time.
+    Hushes,
+    /// The task panics.
+    Panics,
+    /// The process ends.
+    Aborts,
+}
+
+impl Faults {
+    /// Whether this build has any.
+    pub(super) const EXIST: bool = cfg!(debug_assertions);
+
+    /// Lets these decide.
+    #[cfg(debug_assertions)]
+    #[must_use]
+    pub fn new(fates: Arc<dyn Fates>) -> Self {
+        Self { fates: Some(fates), ..Self::default() }
+    }
+
+    /// What the environment asks for.
+    pub(super) fn of_environment() -> Self {
+        #[cfg(debug_assertions)]
+        if let Some(end) = &*END {
+            return Self::new(Arc::clone(end) as Arc<dyn Fates>);
+        }
+        Self::default()
+    }
+
+    /// Returns the number of the next connection.
+    #[cfg_attr(not(debug_assertions), expect(clippy::unused_self, reason = "there are none"))]
+    pub(super) fn next_connection(&self) -> u64 {
+        #[cfg(debug_assertions)]
+        return self.connections.fetch_add(1, Ordering::Relaxed);
+        #[cfg(not(debug_assertions))]
+        0
+    }
+
+    /// Carries out a statement with what a test lets happen around it.
+    #[cfg_attr(not(debug_assertions), expect(clippy::unused_self, reason = "there are none"))]
+    pub(super) async fn around<T>(
+        &self,
+        connection: u64,
+        statement: &str,
+        work: impl Future<Output = Result<T, DbErr>>,
+    ) -> Result<T, DbErr> {
+        #[cfg(debug_assertions)]
+        if let Some(fates) = &self.fates {
+            let fate = fates.decide(connection, statement).await;
+            happen(fate.before)?;
+            let done = work.await?;
+            happen(fate.after)?;
+            return Ok(done);
+        }
+        let _ = (connection, statement);
+        work.await
+    }
+}
+
+#[cfg(debug_assertions)]
+fn happen(fault: Option<Fault>) -> Result<(), DbErr> {
+    match fault {
+        None => Ok(()),
+        Some(Fault::Breaks) => {
+            let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+            Err(DbErr::Conn(RuntimeErr::SqlxError(Error::Io(reset).into())))
+        }
+        Some(Fault::Hushes) => Err(DbErr::Conn(RuntimeErr::Internal(format!("{SILENCE} a test")))),
+        Some(Fault::Panics) => std::panic::resume_unwind(Box::new("a test wants a panic")),
+        Some(Fault::Aborts) => std::process::abort(),
+    }
+}
+
+/// Ends the process at one of its statements that write.
+#[cfg(debug_assertions)]
+struct EndOfProcess {
+    at: u64,
+    is_before: bool,
+    seen: AtomicU64,
+}
+
+#[cfg(debug_assertions)]
+static END: LazyLock<Option<Arc<EndOfProcess>>> = LazyLock::new(|| {
+    let asked = std::env::var("FAULT_AT").ok()?;
+    let (at, when) = asked.split_once(':')?;
+    let seen = AtomicU64::new(0);
+    Some(Arc::new(EndOfProcess { at: at.parse().ok()?, is_before: when == "before", seen }))
+});
+
+#[cfg(debug_assertions)]
+impl Fates for EndOfProcess {
+    fn decide(&self, _: u64, statement: &str) -> BoxFuture<'static, Fate> {
+        let mut fate = Fate::default();
+        if writes(statement) && self.seen.fetch_add(1, Ordering::SeqCst) + 1 == self.at {
+            let end = if self.is_before { &mut fate.before } else { &mut fate.after };
+            *end = Some(Fault::Aborts);
+        }
+        Box::pin(std::future::ready(fate))
+    }
+}
+
+/// Returns whether a statement changes rows, prepares SQLite for that, or keeps what others have
+/// changed.
+#[cfg(debug_assertions)]
+#[must_use]
+pub fn writes(statement: &str) -> bool {
+    let word = statement.split_whitespace().next().unwrap_or_default();
+    statement.starts_with("BEGIN IMMEDIATE")
+        || ["INSERT", "UPDATE", "DELETE", "WITH", "COMMIT"].contains(&word)
+}

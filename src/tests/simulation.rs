@@ -1,0 +1,169 @@
+//! R23: a seed decides in which order statements and clients go, what fails, and who dies. The
+//! queue, the writer and the claims of jobs are the product's own. At the end every command has one
+//! outcome, the plain reference agrees, and who came later has the later entry.
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+};
+
+use chrono::{DateTime, Utc};
+use recharge::server::{clock::from_millis, entity::entry, ledger::Ledger};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+
+use crate::{
+    databases::seed,
+    ledger_reference::Reference,
+    simulation_scheduler::Scheduler,
+    simulation_world::{Asked, Told, World},
+};
+
+/// Commands in one world, and all commands; `TEST_OPERATIONS` asks for more.
+const IN_A_WORLD: usize = 1_000;
+const ALL: usize = 10_000;
+
+/// What was seen in a world.
+#[derive(Debug)]
+struct Seen {
+    course: u64,
+    steps: u64,
+    faults: u64,
+    unknown: usize,
+    slots: usize,
+}
+
+#[test]
+fn whatever_fails_in_whichever_order_every_command_has_one_outcome() {
+    let asked = std::env::var("TEST_OPERATIONS").ok().map(|text| text.parse().unwrap());
+    let worlds = (asked.unwrap_or(ALL) / IN_A_WORLD).max(1) as u64;
+    let (seed, next) = (seed(), AtomicU64::new(0));
+    let [steps, faults, unknown, slots] = [const { AtomicU64::new(0) }; 4];
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                loop {
+                    let world = next.fetch_add(1, Ordering::SeqCst);
+                    if world >= worlds {
+                        break;
+                    }
+                    println!("TEST_SEED={} TEST_OPERATIONS={IN_A_WORLD}", seed + world);
+                    let seen = live(seed + world, IN_A_WORLD);
+                    steps.fetch_add(seen.steps, Ordering::SeqCst);
+                    faults.fetch_add(seen.faults, Ordering::SeqCst);
+                    unknown.fetch_add(seen.unknown as u64, Ordering::SeqCst);
+                    slots.fetch_add(seen.slots as u64, Ordering::SeqCst);
+                }
+            });
+        }
+    });
+    println!(
+        "{worlds} worlds: {steps:?} steps, {faults:?} faults, {unknown:?} unknown, {slots:?} slots"
+    );
+    for (what, count, least) in
+        [("faults", &faults, 10), ("unknown", &unknown, 3), ("slots", &slots, 2)]
+    {
+        assert!(count.load(Ordering::SeqCst) >= least * worlds, "only {count:?} {what}");
+    }
+}
+
+#[test]
+fn the_same_seed_takes_the_same_course() {
+    let seed = seed();
+    assert_eq!(live(seed, 200).course, live(seed, 200).course);
+}
+
+/// Lives a world of its own in this thread, and holds it against the reference.
+fn live(seed: u64, asked: usize) -> Seen {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let scheduler = Scheduler::new(seed);
+        let beginning = {
+            let scheduler = scheduler.clone();
+            tokio::spawn(async move { World::begin(&scheduler).await })
+        };
+        scheduler.run(|| beginning.is_finished()).await;
+        let world = beginning.await.unwrap();
+        let living = tokio::spawn(world.clone().live(asked));
+        scheduler.run(|| living.is_finished()).await;
+        let course = scheduler.course();
+        living.await.unwrap();
+        holds(&world).await;
+        let (unknown, slots) =
+            (world.unknown.load(Ordering::SeqCst), world.slots.load(Ordering::SeqCst));
+        Seen { course, steps: scheduler.now(), faults: scheduler.faults(), unknown, slots }
+    })
+}
+
+/// Holds what must hold at the end.
+async fn holds(world: &World) {
+    let log = world.log.lock().unwrap().clone();
+    let ledger = Ledger::start(world.database.clone(), world.clock.clone());
+    for account in &*world.accounts {
+        ledger.advance(account).await.unwrap();
+        let rows = entry::Entity::find()
+            .filter(entry::Column::AccountId.eq(&account.0))
+            .order_by_asc(entry::Column::Seq);
+        let rows = rows.all(world.database.reader()).await.unwrap();
+        let own: BTreeMap<_, _> =
+            log.iter().filter(|(_, asked)| asked.account == *account).collect();
+        have_one_outcome(&rows, &own);
+        are_in_order(&rows, &own);
+        let balance = ledger.balance(account).await.unwrap();
+        let expected = by_the_reference(&rows, &own, world.clock.now());
+        assert_eq!((balance.0.thousandths(), balance.1.thousandths()), expected);
+    }
+    ledger.verify().await.unwrap();
+    ledger.close().await;
+}
+
+/// Each key has one entry at most, and that of which its client was told.
+fn have_one_outcome(rows: &[entry::Model], log: &BTreeMap<&String, &Asked>) {
+    let mut found = BTreeMap::new();
+    for (key, row) in rows.iter().filter_map(|row| Some((row.request_key.as_ref()?, row))) {
+        assert!(log.contains_key(key), "nobody has asked for {key}");
+        assert_eq!(found.insert(key, row.seq), None, "{key} is there twice");
+    }
+    for (key, asked) in log {
+        match (&asked.told, found.get(key)) {
+            (Some(Told::Done(seq)), Some(entry)) => assert_eq!(seq, entry, "{key}"),
+            // A hold that had been settled so before.
+            (Some(Told::Done(seq)), None) => {
+                let row = rows.iter().find(|row| row.seq == *seq).expect(key);
+                assert_eq!(row.hold, asked.command.hold(), "{key}");
+            }
+            (Some(Told::Refused), entry) => assert_eq!(entry, None, "{key} was refused"),
+            (None, _) => panic!("{key} has no outcome"),
+        }
+    }
+}
+
+/// What had ended before something else began has the earlier entry.
+fn are_in_order(rows: &[entry::Model], log: &BTreeMap<&String, &Asked>) {
+    let mut latest = 0;
+    for key in rows.iter().filter_map(|row| row.request_key.as_ref()) {
+        assert!(log[key].ended >= latest, "{key} has an entry after one that began later");
+        latest = latest.max(log[key].begun);
+    }
+}
+
+/// What can be spent and what is held, as the reference has it after the same commands.
+fn by_the_reference(
+    rows: &[entry::Model],
+    log: &BTreeMap<&String, &Asked>,
+    now: DateTime<Utc>,
+) -> (i64, i64) {
+    let mut reference = Reference::default();
+    for row in rows {
+        let Some(key) = &row.request_key else { continue };
+        let at = from_millis(row.at);
+        reference.pass(at);
+        let (word, is_expected) = reference.expect(&log[key].command, at);
+        assert!(is_expected, "{key}: {word}");
+        assert_eq!(reference.entries, row.seq, "{key}: {word}");
+        reference.pass(at);
+    }
+    reference.pass(now);
+    assert_eq!(reference.entries, rows.last().map_or(0, |row| row.seq));
+    (reference.available(), reference.held())
+}
