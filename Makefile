@@ -1,6 +1,6 @@
 # The commands of the README. What they need and the machine lacks, they install (into .tools, which git ignores).
 
-.PHONY: help run test check soak e2e build bench compare
+.PHONY: help run test check soak fuzz mutants e2e build bench compare
 
 help: ## What there is
 	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1	/p' Makefile
@@ -16,6 +16,12 @@ check: ## The fast part of it: no browser
 
 soak: ## The long forms of the tests of what must survive, in turn, for SOAK_MINUTES (60); go on by asking again
 	@exec scripts/soak.sh
+
+fuzz: ## Spoiled input for all that parses what comes from outside, FUZZ_SECONDS (60) for each kind
+	@exec scripts/fuzz.sh
+
+mutants: ## How many small changes of src/credits its tests notice, in MUTANTS_MINUTES (60); go on by asking again
+	@exec scripts/mutants.sh
 
 e2e: ## The browser tests (ARGS are Playwright's: make e2e ARGS="buy --headed")
 	@exec scripts/e2e.sh $(ARGS)

@@ -52,6 +52,38 @@ fn prices_in_a_line_differ_where_anything_shown_differs() {
 }
 
 #[test]
+fn a_schedule_that_cannot_be_counted_is_refused() {
+    let with = |maximum, up_to, price_milli| PriceSchedule {
+        maximum,
+        steps: vec![PriceStep { up_to, price_milli }],
+        ..schedule()
+    };
+    for (schedule, table) in [
+        (with(i64::MAX, i64::MAX, 0), "minimum"),
+        (with(1_000_000_000_001, 1_000_000_000_001, 0), "minimum"),
+        (with(1_000, i64::MAX, 1), "price"),
+        (with(1_000, 1_001, 1), "price"),
+        (with(1_000, 1_000, i64::MAX), "price"),
+        (with(1_000, 1_000, i64::MAX / 2_000_000 + 1), "price"),
+        (with(1_000, 1_000, i64::MIN), "price"),
+    ] {
+        assert_eq!(schedule.validate().unwrap_err().table, table, "{schedule:?}");
+    }
+    assert_eq!(with(1_000, 1_000, 0).validate(), Ok(()), "credits may be free");
+    let one_amount = PriceSchedule { minimum: 1_000, ..with(1_000, 1_000, 1) };
+    assert_eq!(one_amount.validate(), Ok(()), "one amount alone may be sold");
+    for schedule in [
+        with(1_000_000_000_000, 1_000_000_000_000, 4_000),
+        with(1_000, 1_000, i64::MAX / 2_000_000),
+    ] {
+        assert_eq!(schedule.validate(), Ok(()));
+        let offer = schedule.offer(schedule.maximum);
+        assert!(offer.per_credit_hundredths() > 0 && offer.saving_permille() == 0);
+        assert_eq!(schedule.most_for_the_same(schedule.maximum), None);
+    }
+}
+
+#[test]
 fn each_credit_costs_what_its_step_says() {
     let offer = schedule().offer(20_000);
     let lines: Vec<_> = offer.lines.iter().map(|line| (line.credits, line.total.minor)).collect();

@@ -63,3 +63,11 @@ pub use statement::{
     RowHold, RowSource,
 };
 pub use topic::{Topic, Ways};
+
+#[cfg(test)]
+#[path = "limits_tests.rs"]
+mod limits;
+
+#[cfg(test)]
+#[path = "names_tests.rs"]
+mod names;

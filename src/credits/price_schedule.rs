@@ -12,6 +12,10 @@ use super::{
 
 /// Thousandths in one minor unit: the unit of prices per credit.
 const MILLI: i64 = 1_000;
+/// The most credits that can be sold at once: in thousandths they still have 15 digits.
+const LARGEST_PURCHASE: i64 = 1_000_000_000_000;
+/// The most that they may cost: offers compute with 2,000 times as much.
+const MOST_MILLI: i64 = i64::MAX / 2_000;
 /// What is had for nothing is worth a word from this part of the purchase on: a hundredth.
 const WORTH_A_WORD: i64 = 100;
 
@@ -187,8 +191,20 @@ impl PriceSchedule {
                 format!("minimum {minimum} and maximum {maximum} must be 1 or more and in order");
             return Err(CatalogueError { table: "minimum", index: 0, message });
         }
+        if self.maximum > LARGEST_PURCHASE {
+            let message = format!("maximum {} can't be above {LARGEST_PURCHASE}", self.maximum);
+            return Err(CatalogueError { table: "minimum", index: 0, message });
+        }
         let mut previous = 0;
         for (index, step) in self.steps.iter().enumerate() {
+            if step.up_to > self.maximum {
+                let message = format!("up_to = {} is above maximum {}", step.up_to, self.maximum);
+                return fail(index, message);
+            }
+            let most = step.price_milli.checked_mul(self.maximum);
+            if most.is_none_or(|most| most > MOST_MILLI) {
+                return fail(index, "this price is more than can be counted".to_owned());
+            }
             if step.up_to <= previous {
                 return fail(
                     index,

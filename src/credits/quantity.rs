@@ -164,14 +164,19 @@ impl Number {
     }
 }
 
-/// Numbers stay numbers.
+/// The longest decimal that every reader of JSON reads exactly: 15 digits and a point.
+const EXACT: usize = 16;
+
+/// Numbers stay numbers where they are read as the same text again: "007" and "-0" stay text.
 impl Serialize for Quantity {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if let Ok(number) = self.0.parse::<i64>() {
+        let number = self.0.parse::<i64>().ok();
+        if let Some(number) = number.filter(|number| number.to_string() == self.0) {
             return serializer.serialize_i64(number);
         }
+        let is_exact = |number: &f64| self.0.len() <= EXACT && number.to_string() == self.0;
         let number = self.0.parse::<f64>().ok().filter(|number| number.is_finite());
-        if let Some(number) = number.filter(|number| number.to_string() == self.0) {
+        if let Some(number) = number.filter(is_exact) {
             return serializer.serialize_f64(number);
         }
         serializer.serialize_str(&self.0)

@@ -113,6 +113,9 @@ fn the_row_says_what_was_priced() {
     assert_eq!(detail("66000", "16000"), "66k tokens in, 16k out, Standard class");
     assert_eq!(detail("66512", "1"), "66,512 tokens in, 1 out, Standard class");
     assert_eq!(detail("1", "1500"), "1 token in, 1.5k out, Standard class");
+    assert_eq!(detail("1000", "999"), "1k tokens in, 999 out, Standard class");
+    assert_eq!(detail("1050", "900"), "1,050 tokens in, 900 out, Standard class");
+    assert_eq!(detail("0", "1200000"), "0 tokens in, 1,200k out, Standard class");
 }
 
 #[test]
@@ -129,6 +132,12 @@ fn the_rates_are_told_as_they_are_for_what_was_chosen() {
     limited.maximum = Some(Credits::from_thousandths(5_000_000));
     let limits = limited.rates_in_words(&limited.known(&given(&bars)).unwrap());
     assert_eq!(limits, "1.25 credits per asset × year, at least 0.5, at most 5,000");
+    limited.base = 2_000_000_000;
+    limited.maximum = None;
+    let with_base = limited.rates_in_words(&limited.known(&given(&bars)).unwrap());
+    assert_eq!(with_base, "2 credits each and 1.25 per asset × year, at least 0.5");
+    assert_eq!(nano_credits(1_250_000_000_000), "1,250");
+    assert_eq!(nano_credits(1_000_500_000_000), "1,000.5");
     let tokens = [("input_tokens", "1"), ("output_tokens", "1"), ("model", "fast")];
     let expected = "0.01 credits per 1k tokens in and 0.04 per 1k out";
     assert_eq!(told(Operation::Inference, &tokens), expected);
@@ -184,6 +193,8 @@ fn whatever_comes_as_json_is_priced_or_named() {
     let written = serde_json::to_string(&kept).unwrap();
     assert_eq!(written, r#"{"assets":20,"resolution":"hourly","years":0.5}"#);
     assert_eq!(read(&written), kept);
+    let odd = read(r#"{"assets": "007", "model": 5.415180360558208e-160, "years": "-0"}"#);
+    assert_eq!(read(&serde_json::to_string(&odd).unwrap()), odd);
 }
 
 fn refused(change: impl Fn(&mut RateCard)) -> String {
@@ -216,4 +227,69 @@ fn a_card_that_could_not_price_is_refused() {
     assert!(range.contains("in order"), "{range}");
     let limits = refused(|card| card.operations[3].maximum = Some(Credits::from_thousandths(-1)));
     assert!(limits.contains("below the minimum"), "{limits}");
+}
+
+#[test]
+fn a_card_that_could_not_be_told_is_refused() {
+    let of = |change: &dyn Fn(&mut OperationRates)| refused(|card| change(&mut card.operations[2]));
+    fn number_of(rates: &mut OperationRates) -> &mut Number {
+        let QuantityKind::Number(number) = &mut rates.quantities[0].kind else { unreachable!() };
+        number
+    }
+    fn options_of(rates: &mut OperationRates) -> &mut Vec<Choosable> {
+        let QuantityKind::Choice(options) = &mut rates.quantities[2].kind else { unreachable!() };
+        options
+    }
+    let twice = of(&|rates| rates.quantities[1].id = "assets".to_owned());
+    assert!(twice.contains("\"assets\" is there twice"), "{twice}");
+    for id in ["", "Assets", "as sets", "assets1"] {
+        let told = of(&|rates| rates.quantities[0].id = id.to_owned());
+        assert!(told.contains("small letters and underscores"), "{id}: {told}");
+    }
+    for name in ["", " ", "two\nlines"] {
+        let told = of(&|rates| rates.quantities[0].name = name.to_owned());
+        assert!(told.contains("must have a name of one line"), "{told}");
+        let told = of(&|rates| number_of(rates).one = name.to_owned());
+        assert!(told.contains("its unit in one and many"), "{told}");
+        let told = of(&|rates| number_of(rates).many = name.to_owned());
+        assert!(told.contains("its unit in one and many"), "{told}");
+        let told = of(&|rates| options_of(rates)[0].name = name.to_owned());
+        assert!(told.contains("name and words of one line"), "{told}");
+        let told = of(&|rates| options_of(rates)[0].words = name.to_owned());
+        assert!(told.contains("name and words of one line"), "{told}");
+    }
+    let decimals = of(&|rates| number_of(rates).decimals = 4);
+    assert!(decimals.contains("3 decimals at most"), "{decimals}");
+    let below = of(&|rates| number_of(rates).minimum = -1);
+    assert!(below.contains("0 or more and in order"), "{below}");
+    let none = of(&|rates| options_of(rates).clear());
+    assert!(none.contains("must have options"), "{none}");
+    let twice = of(&|rates| options_of(rates)[1].id = "daily".to_owned());
+    assert!(twice.contains("ids of their own"), "{twice}");
+    let factor = of(&|rates| options_of(rates)[0].factor = -1);
+    assert!(factor.contains("negative factor"), "{factor}");
+    let nothing = of(&|rates| rates.rates.push(rate(1, &[])));
+    assert!(nothing.contains("must name the numbers"), "{nothing}");
+    let again =
+        of(&|rates| rates.rates[0].of = vec!["assets".into(), "years".into(), "assets".into()]);
+    assert!(again.contains("\"assets\" twice"), "{again}");
+    for negative in
+        [of(&|rates| rates.base = -1), of(&|rates| rates.minimum = Credits::from_thousandths(-1))]
+    {
+        assert!(negative.contains("base and minimum can't be negative"), "{negative}");
+    }
+}
+
+#[test]
+fn what_costs_nothing_and_what_has_one_price_only_is_no_fault() {
+    let mut card = rate_card();
+    let rates = &mut card.operations[2];
+    rates.rates[0].price = 0;
+    rates.maximum = Some(rates.minimum);
+    let QuantityKind::Choice(options) = &mut rates.quantities[2].kind else { unreachable!() };
+    options[0].factor = 0;
+    let QuantityKind::Number(number) = &mut rates.quantities[0].kind else { unreachable!() };
+    number.maximum = number.minimum;
+    number.decimals = 3;
+    assert_eq!(card.validate(), Ok(()));
 }

@@ -12,7 +12,10 @@ const MOST_DECIMALS: u32 = 3;
 
 impl RateCard {
     /// Checks that every operation has a price, whatever its quantities are.
-    pub(super) fn validate(&self) -> Result<(), CatalogueError> {
+    ///
+    /// # Errors
+    /// The first operation that is wrong, and why.
+    pub fn validate(&self) -> Result<(), CatalogueError> {
         for (index, rates) in self.operations.iter().enumerate() {
             let fail = |message: String| CatalogueError { table: "operation", index, message };
             let before = &self.operations[..index];

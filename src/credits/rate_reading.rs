@@ -100,6 +100,15 @@ mod tests {
     }
 
     #[test]
+    fn the_words_of_each_quantity_stand_beside_its_id() {
+        let card = rate_card();
+        let given = quantities(&[("iterations", "1"), ("model", "fast")]);
+        let words = card.rates(Operation::Strategy).unwrap().words(&given).unwrap();
+        let words: Vec<_> = words.iter().map(|(id, words)| format!("{id}: {words}")).collect();
+        assert_eq!(words, ["iterations: 1 iteration", "model: Fast class"]);
+    }
+
+    #[test]
     fn other_words_are_not_taken_for_quantities() {
         for words in ["", "20 assets", "20 assets × 1 year, daily bars and more", "all of it", "1"]
         {

@@ -112,6 +112,19 @@ fn a_hold_that_lapses_as_its_lot_expires_gives_back_first() {
 }
 
 #[test]
+fn what_time_does_is_written_in_the_order_of_its_instants() {
+    let mut account = with_two_lots();
+    let made = after(10) - TimeDelta::minutes(30);
+    account.apply(&hold(75, 1), made).unwrap();
+    let postings = account.advance(after(11));
+    let told: Vec<_> = postings.iter().map(|it| (it.entry.kind, it.entry.at)).collect();
+    let end = made + TimeDelta::hours(1);
+    let expected =
+        [(EntryKind::Expired, after(10)), (EntryKind::Released, end), (EntryKind::Expired, end)];
+    assert_eq!(told, expected);
+}
+
+#[test]
 fn work_that_outgrows_its_hold_extends_it() {
     let mut account = with_two_lots();
     account.apply(&hold(90, 1), start()).unwrap();

@@ -214,6 +214,10 @@ mod tests {
             SavedCard { brand: brand.to_owned(), last4: last4.to_owned() }.to_string()
         };
         assert_eq!(card("sepa_debit", "3000"), "the bank account •••• 3000");
+        let brands = ["visa", "mastercard", "amex", "jcb"].map(|brand| card(brand, "42"));
+        let expected =
+            ["Visa •••• 42", "Mastercard •••• 42", "American Express •••• 42", "jcb •••• 42"];
+        assert_eq!(brands, expected);
         assert_eq!((card("link", ""), card("", "")), ("Link".into(), "the saved card".into()));
     }
 }

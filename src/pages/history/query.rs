@@ -44,8 +44,10 @@ impl HistoryQuery {
                 "from" => found.filter.from = value.parse().ok(),
                 "to" => found.filter.to = value.parse().ok(),
                 "text" => {
-                    let printable = value.chars().filter(|char| !char.is_control());
-                    found.filter.text = printable.take(LONGEST_TEXT).collect();
+                    let printable: String =
+                        value.chars().filter(|char| !char.is_control()).collect();
+                    let text: String = printable.trim_start().chars().take(LONGEST_TEXT).collect();
+                    found.filter.text = text.trim_end().to_owned();
                 }
                 "before" => found.cursor = row_number(value).map(Cursor::Before),
                 "after" => found.cursor = row_number(value).map(Cursor::After),
@@ -59,7 +61,7 @@ impl HistoryQuery {
 
     fn pairs(&self) -> Vec<(&'static str, String)> {
         let filter = &self.filter;
-        let day = |name, day: Option<NaiveDate>| day.map(|day| (name, day.to_string()));
+        let day = |name, day: Option<NaiveDate>| day.map(|day| (name, encode(&day.to_string())));
         let cursor = self.cursor.map(|cursor| match cursor {
             Cursor::Before(seq) => ("before", seq.to_string()),
             Cursor::After(seq) => ("after", seq.to_string()),
@@ -161,7 +163,16 @@ mod tests {
 
     #[test]
     fn no_address_is_too_broken_to_read() {
-        for text in ["text=%", "text=%2", "text=%zz", "text=%FF%FE", "%=%", "text=é%C3%A9"] {
+        for text in [
+            "text=%00+a",
+            "to=%2B12026-01-01",
+            "text=%",
+            "text=%2",
+            "text=%zz",
+            "text=%FF%FE",
+            "%=%",
+            "text=é%C3%A9",
+        ] {
             let query = HistoryQuery::parse(text);
             assert_eq!(HistoryQuery::parse(&query.to_string()), query, "{text}");
         }

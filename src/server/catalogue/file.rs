@@ -131,6 +131,8 @@ fn read(text: &str) -> Result<Catalogue, Fault> {
     });
     let operations = file.operation.iter().map(|table| rates::read(table.get_ref()));
     let rate_card = RateCard { operations: operations.collect::<Result<_, _>>()? };
+    // Only a card that is sound can price what credits are worth.
+    rate_card.validate().map_err(|error| (span(&file, &error), error.to_string()))?;
     let catalogue = Catalogue {
         version: version(&file.version)?,
         schedule: PriceSchedule {
@@ -183,8 +185,8 @@ pub(super) fn known<T: FromStr<Err: fmt::Display>>(text: &Spanned<String>) -> Re
 fn step(table: &Spanned<PriceTable>) -> Result<PriceStep, Fault> {
     let table = table.get_ref();
     let price: Decimal = known(&table.per_credit)?;
-    let milli = price * Decimal::ONE_THOUSAND;
-    let price_milli = milli.is_integer().then(|| milli.to_i64()).flatten().ok_or_else(|| {
+    let milli = price.checked_mul(Decimal::ONE_THOUSAND).filter(Decimal::is_integer);
+    let price_milli = milli.and_then(|milli| milli.to_i64()).ok_or_else(|| {
         let message = format!("per_credit = {price} must have 3 decimals at most");
         (Some(table.per_credit.span()), message)
     })?;
@@ -271,6 +273,10 @@ mod tests {
         assert!(fault("id = \"strategy\"", "id = \"dance\"").contains("unknown operation"));
         let worth = fault("assets = 10", "assets = -10");
         assert!(worth.contains("line 63: Assets must be at least 1."), "{worth}");
+        let price = fault("per_credit = \"4.5\"", "per_credit = \"79228162514264337593543950335\"");
+        assert!(price.contains("line 37: per_credit = 792"), "{price}");
+        let decimals = fault("decimals = 2", "decimals = 99");
+        assert!(decimals.contains("can have 3 decimals at most"), "{decimals}");
         let unknown = fault("symbols = 40", "moons = 40");
         assert!(unknown.contains("moons is no quantity of analysis"), "{unknown}");
     }

@@ -96,6 +96,8 @@ fn wrong(problem: &str) -> DbErr {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*, sample::Index};
+
     use super::*;
 
     fn hosts(text: &str) -> (Vec<(String, u16)>, bool) {
@@ -130,6 +132,43 @@ mod tests {
         ] {
             let said = Address::parse(text).map_or_else(|error| error.to_string(), |_| text.into());
             assert!(!said.contains("canary"), "{text}: {said}");
+        }
+    }
+
+    const GOOD: [&str; 4] = [
+        "postgres://u:canary@one:5432,two:5433/db?sslmode=disable",
+        "postgresql://u:canary@[::1]/db?pool_mode=transaction&options=-c%20a%3Db",
+        "postgres:///db?host=/tmp&password=canary",
+        "sqlite://data/recharge.db?mode=rwc",
+    ];
+    const PIECES: [&str; 15] =
+        ["@", ":", "/", ",", "?", "#", "%", "%00", "&", "=", "[", "é", " ", "\0", "99999"];
+
+    /// A good address with up to four pieces put into it, whose password is `canary`.
+    fn spoiled() -> impl Strategy<Value = String> {
+        let piece = proptest::sample::select(&PIECES[..]);
+        let pieces = vec((any::<Index>(), piece), 0..5);
+        (proptest::sample::select(&GOOD[..]), pieces).prop_map(|(text, pieces)| {
+            pieces.into_iter().fold(text.to_owned(), |mut text, (at, piece)| {
+                let places: Vec<_> = text.char_indices().map(|(place, _)| place).collect();
+                text.insert_str(*at.get(&places), piece);
+                text
+            })
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn whatever_stands_in_an_address_it_is_read_or_refused_without_its_password(
+            text in spoiled(),
+        ) {
+            match Address::parse(&text) {
+                Ok(Address::Sqlite(path)) => prop_assert!(text.contains(&*path.to_string_lossy())),
+                Ok(Address::Postgres { hosts, .. }) => prop_assert!(!hosts.is_empty()),
+                Err(error) => prop_assert!(!error.to_string().contains("canary"), "{}", error),
+            }
         }
     }
 }

@@ -39,6 +39,10 @@ const HEAD: [&str; 10] = [
     "balance_after",
 ];
 
+/// What a spreadsheet may take for the beginning of a formula. Some read wide characters as their
+/// narrow twins.
+const FORMULAS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+
 /// The history of the customer who asks.
 pub async fn own(
     State(state): State<AppState>,
@@ -106,7 +110,7 @@ fn cells(row: Row) -> [String; 10] {
 
 /// A spreadsheet takes text that begins like a formula for one: an apostrophe keeps it a text.
 fn text(value: String) -> String {
-    if value.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{value}") } else { value }
+    if value.starts_with(FORMULAS) { format!("'{value}") } else { value }
 }
 
 fn line<Cell: AsRef<[u8]>>(cells: &[Cell]) -> Result<Vec<u8>, std::io::Error> {
@@ -129,6 +133,8 @@ mod tests {
     #[test]
     fn text_never_becomes_a_formula() {
         assert_eq!(text("=1+1".to_owned()), "'=1+1");
+        assert_eq!(text("＝1+1".to_owned()), "'＝1+1");
+        assert_eq!(text("\n=1+1".to_owned()), "'\n=1+1");
         assert_eq!(text("Momentum".to_owned()), "Momentum");
     }
 }

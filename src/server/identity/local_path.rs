@@ -28,7 +28,9 @@ impl LocalPath {
             return None;
         }
         let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
-        Some(Self(format!("{}{query}", url.path())))
+        // What had to be escaped is longer now.
+        let path = format!("{}{query}", url.path());
+        (path.len() <= LONGEST).then_some(Self(path))
     }
 
     /// Whether it is this page or below it.
@@ -109,6 +111,7 @@ mod tests {
             assert_eq!(LocalPath::parse(text), None, "{text:?}");
         }
         assert_eq!(LocalPath::parse(&format!("/{}", "a".repeat(LONGEST))), None);
+        assert_eq!(LocalPath::parse(&format!("/{}", "{".repeat(LONGEST - 1))), None);
     }
 
     #[test]
