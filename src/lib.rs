@@ -31,6 +31,7 @@
 //!   - `news`: tells the pages that are open what is new, whoever changed it.
 //!   - `readiness`: what speaks against sending requests to this process; `pulse` finds out whether
 //!     the ledger can be written to, `schema` whether the tables still carry this release.
+//!   - `doctor`: examines what a server depends on and changes nothing: `recharge doctor`.
 //!   - `jobs`: what runs by the clock, safe with many processes.
 //!   - `http`: plain forms, files, events, and the doors for machines.
 //!   - `entity`, `database`: rows, and the two databases, of which no connection is used after a doubt.

@@ -106,14 +106,9 @@ impl ClockWatch {
     }
 
     async fn compare_with_database(&self) -> Result<Verdict, DbErr> {
-        let (asked, began) = (self.clock.machine(), Instant::now());
-        let sql = format!("SELECT {} AS at", database_now(false));
-        let theirs = from_millis(number(&self.database, &sql).await?.unwrap_or_default());
-        let took = TimeDelta::from_std(began.elapsed()).unwrap_or(TimeDelta::MAX);
-        // The database has read its clock at some moment of the question.
-        let off = asked + took / 2 - theirs;
-        let doubt = took / 2;
-        Ok(if off.abs() - doubt > TOLERANCE {
+        let difference = difference(&self.database, &self.clock).await?;
+        let Difference { ahead: off, doubt } = difference;
+        Ok(if difference.is_too_large() {
             Verdict::Off(format!(
                 "The clock of this machine is {} s {} the database's: set the wrong one right. \
                  Until then nothing expires here and commands are refused.",
@@ -136,7 +131,7 @@ impl ClockWatch {
                 step.num_seconds()
             )));
         }
-        let latest = from_millis(latest_sign_of_life(&self.database).await?.unwrap_or_default());
+        let latest = latest_sign_of_life(&self.database).await?.unwrap_or_default();
         let behind = latest - self.clock.machine();
         if behind > TOLERANCE {
             return Ok(Verdict::Off(format!(
@@ -167,9 +162,38 @@ pub async fn accept(database: &Database) -> Result<(), DbErr> {
     database.writer().execute_unprepared(&sql).await.map(drop)
 }
 
-/// When a process that runs jobs was last seen, by the clock of the machine.
-async fn latest_sign_of_life(database: &Database) -> Result<Option<i64>, DbErr> {
-    number(database, "SELECT MAX(seen_at) AS at FROM jobs").await
+/// How far the machine's clock is ahead of the database's on PostgreSQL, as far as an answer tells.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Difference {
+    /// Negative if it is behind.
+    pub ahead: TimeDelta,
+    /// The difference may be larger or smaller by so much.
+    pub doubt: TimeDelta,
+}
+
+impl Difference {
+    /// Returns whether the clocks certainly differ by more than [`TOLERANCE`].
+    pub fn is_too_large(self) -> bool {
+        self.ahead.abs() - self.doubt > TOLERANCE
+    }
+}
+
+/// Compares the machine's clock with PostgreSQL's.
+pub(super) async fn difference(database: &Database, clock: &Clock) -> Result<Difference, DbErr> {
+    let (asked, began) = (clock.machine(), Instant::now());
+    let sql = format!("SELECT {} AS at", database_now(false));
+    let theirs = from_millis(number(database, &sql).await?.unwrap_or_default());
+    let took = TimeDelta::from_std(began.elapsed()).unwrap_or(TimeDelta::MAX);
+    // The database has read its clock at some moment of the question.
+    Ok(Difference { ahead: asked + took / 2 - theirs, doubt: took / 2 })
+}
+
+/// Returns when a process that runs jobs was last seen: on SQLite by the clock of the machine.
+pub(super) async fn latest_sign_of_life(
+    database: &Database,
+) -> Result<Option<DateTime<Utc>>, DbErr> {
+    let seen = number(database, "SELECT MAX(seen_at) AS at FROM jobs").await?;
+    Ok(seen.map(from_millis))
 }
 
 async fn number(database: &Database, sql: &str) -> Result<Option<i64>, DbErr> {

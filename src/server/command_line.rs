@@ -3,6 +3,7 @@
 mod backup;
 mod books;
 mod catalogue;
+mod doctor;
 mod keys;
 mod verify;
 mod webhooks;
@@ -28,6 +29,7 @@ use super::{
 use backup::{BackupCommand, BackupCommandError};
 use books::BooksError;
 use catalogue::CatalogueCommand;
+use doctor::Unwell;
 use keys::{KeyCommand, KeyError};
 use verify::{Verify, VerifyFailed};
 use webhooks::{WebhookCommand, WebhookError};
@@ -50,7 +52,10 @@ enum Command {
     Serve,
     /// Bring the tables up to date
     Migrate,
-    /// Recompute every balance from the entries, and name the first row that disagrees
+    /// Look at the database, the disk, the clock, the tables, the settings of durability and the
+    /// limits, change nothing, and say what to do; fails where something is wrong
+    Doctor,
+    /// Recompute every balance from the entries, and name the rows that disagree
     Verify(Verify),
     #[command(flatten)]
     Backup(BackupCommand),
@@ -134,6 +139,9 @@ pub enum CommandError {
     /// Something about webhooks failed.
     #[error(transparent)]
     Webhook(#[from] WebhookError),
+    /// Something is wrong here.
+    #[error(transparent)]
+    Doctor(#[from] Unwell),
     /// Something doesn't add up.
     #[error(transparent)]
     Verify(#[from] VerifyFailed),
@@ -179,6 +187,11 @@ impl CommandLine {
             Command::Migrate => {
                 let database = serve::connect(&config).await?;
                 serve::migrate(&config, &database).await?;
+            }
+            Command::Doctor => {
+                let (report, healthy) = doctor::run(&config).await;
+                say(report)?;
+                healthy?;
             }
             Command::Verify(command) => say(verify::run(&config, command).await?)?,
             Command::Backup(command) => say(backup::run(&config, command).await?)?,

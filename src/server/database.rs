@@ -21,6 +21,7 @@ mod connector;
 mod durability;
 mod errors;
 mod faults;
+mod inspect;
 mod limits;
 mod line;
 mod migrate;
@@ -43,10 +44,14 @@ use session::Purpose;
 use settings::opening;
 
 pub use backup::{BackupError, restore_file};
-pub use errors::{code, is_conflict, is_locked, is_outage, is_overtaken, is_silent, is_taken};
+pub use durability::risk_of_place;
+pub use errors::{
+    code, is_conflict, is_locked, is_outage, is_overtaken, is_silent, is_taken, lacks_table,
+};
 pub use faults::Faults;
 #[cfg(debug_assertions)]
 pub use faults::{Fate, Fates, Fault, writes};
+pub use inspect::{Changes, Inspected};
 pub use limits::Limits;
 pub use line::Line;
 pub use migrate::MigrateError;

@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, sea_query::OnConflict,
+    ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, Statement,
+    sea_query::OnConflict,
 };
 
 use super::{clock::to_millis, entity::mark};
@@ -51,6 +52,17 @@ pub async fn write_once(
         .await?;
     let kept = read(connection, name).await?;
     kept.ok_or_else(|| DbErr::RecordNotFound(format!("the mark {name} that was just written")))
+}
+
+/// Finds out whether a mark could be written, and writes none.
+///
+/// # Errors
+/// What a write would be answered with.
+pub async fn try_to_write(connection: &impl ConnectionTrait) -> Result<(), DbErr> {
+    const NOTHING: &str =
+        "INSERT INTO marks (name, value, updated_at) SELECT 'nothing', '', 0 WHERE FALSE";
+    let nothing = Statement::from_string(connection.get_database_backend(), NOTHING);
+    connection.execute_raw(nothing).await.map(drop)
 }
 
 fn row(name: &str, value: &str, now: DateTime<Utc>) -> mark::Model {

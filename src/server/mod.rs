@@ -13,6 +13,7 @@ pub mod command_line;
 pub mod config;
 pub mod connections;
 pub mod database;
+pub mod doctor;
 pub mod entity;
 pub mod events;
 pub mod headers;

@@ -2,7 +2,7 @@
 
 use super::{
     config::Config,
-    database::{Database, Limits},
+    database::{Database, Inspected, Limits},
     schema,
     secret::Secret,
     start_error::StartError,
@@ -25,6 +25,15 @@ pub(super) async fn connect_within(
     let url = config.database_url.reveal();
     let direct = config.database_direct_url.as_ref().map(Secret::reveal);
     Database::connect_with(url, direct, limits)
+        .await
+        .map_err(|source| StartError::Database { place: place_of(url), source })
+}
+
+/// Opens the database that the settings name and leaves it as it is, with the limits of a server.
+pub(super) async fn inspect(config: &Config) -> Result<Inspected, StartError> {
+    let url = config.database_url.reveal();
+    let direct = config.database_direct_url.as_ref().map(Secret::reveal);
+    Inspected::open(url, direct, Limits::SERVING)
         .await
         .map_err(|source| StartError::Database { place: place_of(url), source })
 }

@@ -118,7 +118,7 @@ impl Pulse {
 
 /// Says for the operator why nothing can be written. What the database said is in the log only:
 /// everybody may ask for readiness.
-fn sentence(error: &DbErr) -> &'static str {
+pub(super) fn sentence(error: &DbErr) -> &'static str {
     match code(error).as_deref() {
         Some("25006" | "8" | "264" | "520" | "776" | "1032" | "1288" | "1544") => {
             "The database can only be read."

@@ -71,6 +71,7 @@ fn help_explains_every_setting() {
     let commands = [
         "serve",
         "migrate",
+        "doctor",
         "seed",
         "verify",
         "backup",

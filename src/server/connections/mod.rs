@@ -38,7 +38,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use descriptors::raise_limit;
+pub use descriptors::{Descriptors, raise_limit};
 pub use listeners::Listeners;
 use room::{Room, Seat};
 use visit::Visit;

@@ -37,6 +37,28 @@ impl Database {
         }
     }
 
+    /// Returns the settings that decide whether a commit is on disk when it is answered, as a
+    /// connection that writes has them: `journal_mode = wal, synchronous = full`.
+    ///
+    /// # Errors
+    /// If the database doesn't answer.
+    pub async fn durability(&self) -> Result<String, DbErr> {
+        if self.is_sqlite() {
+            let journal: String = self.first("PRAGMA journal_mode").await?;
+            let synchronous = match self.first::<i64>("PRAGMA synchronous").await? {
+                0 => "off",
+                1 => "normal",
+                2 => "full",
+                _ => "extra",
+            };
+            return Ok(format!("journal_mode = {journal}, synchronous = {synchronous}"));
+        }
+        let settings = "SELECT string_agg(name || ' = ' || setting, ', ' ORDER BY name)
+                        FROM pg_settings
+                        WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit')";
+        self.first(settings).await
+    }
+
     async fn risks_of_sqlite(&self, path: &Path) -> Result<Vec<String>, DbErr> {
         let mut risks = Vec::new();
         let journal: String = self.first("PRAGMA journal_mode").await?;
@@ -49,15 +71,7 @@ impl Database {
         if synchronous < 2 {
             risks.push("SQLite does not flush its log at each commit".to_owned());
         }
-        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-        if let Some(kind) = fs::canonicalize(path).ok().and_then(|it| file_system(&mounts, &it))
-            && NETWORK.contains(&kind)
-        {
-            risks.push(format!(
-                "The SQLite file is on a network file system ({kind}), whose locks and flushes \
-                 can\u{2019}t be relied on: put it on a local disk, or use PostgreSQL"
-            ));
-        }
+        risks.extend(risk_of_place(path));
         Ok(risks)
     }
 
@@ -88,6 +102,20 @@ impl Database {
         let row = row.ok_or_else(|| DbErr::RecordNotFound(sql.to_owned()))?;
         row.try_get_by_index(0)
     }
+}
+
+/// Returns what speaks against the place of a SQLite file, in one sentence with how to mend it.
+/// Returns `None` if it is on a disk of this machine, or nothing is known of the place.
+#[must_use]
+pub fn risk_of_place(path: &Path) -> Option<String> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let kind = fs::canonicalize(path).ok().and_then(|it| file_system(&mounts, &it))?;
+    NETWORK.contains(&kind).then(|| {
+        format!(
+            "The SQLite file is on a network file system ({kind}), whose locks and flushes \
+             can\u{2019}t be relied on: put it on a local disk, or use PostgreSQL"
+        )
+    })
 }
 
 /// Returns the kind of file system that a path is on, or `None` if the table of mounts doesn't say.

@@ -108,6 +108,16 @@ pub fn is_locked(error: &DbErr) -> bool {
     code(error).as_deref() == Some(LOCK_TIMEOUT)
 }
 
+/// Returns whether a statement names a table that isn't there.
+#[must_use]
+pub fn lacks_table(error: &DbErr) -> bool {
+    match code(error).as_deref() {
+        Some("42P01") => true,
+        Some("1") => error.to_string().contains("no such table"),
+        _ => false,
+    }
+}
+
 /// Returns whether an error says no more than that one statement was refused, so that its
 /// connection may go on.
 pub(super) fn refuses_only_the_statement(error: &DbErr) -> bool {

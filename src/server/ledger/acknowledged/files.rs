@@ -57,6 +57,12 @@ impl Place {
         Self { largest, ..self }
     }
 
+    /// Returns the folder of the files.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Returns a pattern that a shell finds all files with.
     #[must_use]
     pub fn pattern(&self) -> String {
