@@ -39,6 +39,7 @@
 //!     marks a database whose time ran ahead.
 //!   - `seed`: demo data; it writes a past that no customer could.
 //!   - `simulate_load`: a platform that spends through the public API, and checks the books.
+//!   - `verify`: proves that the rows beside the ledger agree with each other.
 //! - `tests/`: the promises, one test each, on both databases; `tests/architecture.rs` holds what
 //!   this map says about who knows whom.
 //!

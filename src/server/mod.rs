@@ -44,6 +44,7 @@ mod signals;
 pub mod simulate_load;
 mod start_error;
 mod static_files;
+pub mod verify;
 pub mod webhooks;
 mod words;
 

@@ -1,14 +1,19 @@
-//! `recharge verify`: whether the ledger adds up, and whether it has all that was acknowledged.
+//! `recharge verify`: whether the ledger adds up and the rows beside it agree, and whether it has all
+//! that was acknowledged.
 
 use std::{io::Write, path::PathBuf};
 
 use chrono::TimeDelta;
+use sea_orm::DbErr;
 
 use crate::server::{
+    clock::Clock,
     config::Config,
+    database::Database,
     ledger::{FilesError, Ledger, VerifyError},
     rehearsal::{self, RehearsalError},
     serve::{self, StartError},
+    verify,
 };
 
 #[derive(clap::Args)]
@@ -31,6 +36,12 @@ pub enum VerifyFailed {
     /// Something doesn't add up.
     #[error("The ledger could not be verified: {0}.")]
     Verify(#[from] VerifyError),
+    /// The rows beside the ledger can't be read.
+    #[error("The rows beside the ledger could not be verified: {0}.")]
+    Beside(#[from] DbErr),
+    /// Rows beside the ledger are wrong; they were listed.
+    #[error("Rows beside the ledger that are wrong: {0}.")]
+    Wrong(u64),
     /// The files or the database can't be read.
     #[error("What was acknowledged could not be compared: {0}.")]
     Files(#[from] FilesError),
@@ -60,10 +71,10 @@ pub async fn run(config: &Config, command: Verify) -> Result<String, VerifyFaile
     // The entries of a rehearsal are ahead of time, also where nobody says so now.
     let marked = rehearsal::marked(&database).await.map_err(RehearsalError::from)?;
     clock.advance((marked - config.clock_ahead).max(TimeDelta::zero()));
-    let ledger = Ledger::start(database, clock);
     if command.acknowledged.is_empty() {
-        return Ok(ledger.verify().await?.to_string());
+        return verify_rows(database, clock).await;
     }
+    let ledger = Ledger::start(database, clock);
     let compared = ledger.compare_files(&command.acknowledged).await?;
     let damaged = match compared.damaged {
         0 => String::new(),
@@ -78,4 +89,17 @@ pub async fn run(config: &Config, command: Verify) -> Result<String, VerifyFaile
         writeln!(output, "{forgotten}")?;
     }
     Err(VerifyFailed::Forgotten { count, lines, damaged })
+}
+
+/// Lists the wrong rows beside the ledger, and verifies the ledger whether or not there are any.
+async fn verify_rows(database: Database, clock: Clock) -> Result<String, VerifyFailed> {
+    let beside = verify::beside_the_ledger(&database, &clock).await?;
+    for wrong in &beside.named {
+        writeln!(std::io::stdout(), "{wrong}")?;
+    }
+    let verified = Ledger::start(database, clock).verify().await?;
+    match beside.count() {
+        0 => Ok(verified.to_string()),
+        count => Err(VerifyFailed::Wrong(count)),
+    }
 }

@@ -29,6 +29,10 @@ pub const MAY_KNOW: &[Rule] = &[
     ),
     ("server::events", &["credits", "server::entity", "server::clock"]),
     ("server::marks", &["server::entity", "server::clock"]),
+    (
+        "server::verify",
+        &["credits", "server::verify", "server::catalogue", "server::clock", "server::database"],
+    ),
     ("server::requests", &["server::entity", "server::clock", "server::database"]),
     ("server::outbox", &["server::entity", "server::clock", "server::database"]),
     (

@@ -1,0 +1,217 @@
+//! What stands in texts: sessions, Stripe's events, consents, addresses and marks.
+
+use std::str::FromStr;
+
+use chrono::TimeDelta;
+use sea_orm::{DbErr, FromQueryResult};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use super::{Findings, pages::Pages};
+use crate::{
+    credits::{
+        CONSENT_VERSION, Credits, Currency, EventKind, Money, RechargePlan, Refill, SavedCard,
+    },
+    server::database::Pool,
+};
+
+/// Under these names a session's record keeps when its user signed in, and who that is.
+const SIGNED_IN_AT: &str = "signed_in_at";
+const USER: &str = "user";
+/// A session ends so long after signing in.
+const LONGEST_SESSION: TimeDelta = TimeDelta::days(30);
+
+#[derive(FromQueryResult)]
+struct SessionRow {
+    id_hash: String,
+    record: String,
+    expires_at: i64,
+    user_id: Option<String>,
+}
+
+/// Finds sessions whose columns and records disagree: one could be somebody else's, or never end.
+pub(super) async fn sessions(reader: &Pool) -> Result<Findings, DbErr> {
+    let mut findings = Findings::default();
+    let select = "SELECT id_hash, record, expires_at, user_id FROM sessions";
+    let mut pages = Pages::new(reader, select, "id_hash");
+    loop {
+        let page = pages.next(|row: &SessionRow| &row.id_hash).await?;
+        if page.is_empty() {
+            return Ok(findings);
+        }
+        for row in page {
+            let record: Value = serde_json::from_str(&row.record).unwrap_or_default();
+            let last =
+                record[SIGNED_IN_AT].as_i64().map(|at| at + LONGEST_SESSION.num_milliseconds());
+            if !record.is_object() || record[USER].as_str() != row.user_id.as_deref() {
+                findings.add("sessions", &row.id_hash, "its record names another user");
+            } else if last.is_some_and(|last| row.expires_at > last) {
+                findings.add("sessions", &row.id_hash, "it ends later than a session may");
+            }
+        }
+    }
+}
+
+#[derive(FromQueryResult)]
+struct StripeRow {
+    id: String,
+    kind: String,
+    livemode: bool,
+    object_id: Option<String>,
+    payment_intent: Option<String>,
+    body: String,
+}
+
+/// Finds events of Stripe whose columns say something else than their body.
+pub(super) async fn stripe_events(reader: &Pool) -> Result<Findings, DbErr> {
+    let mut findings = Findings::default();
+    let select = "SELECT id, kind, livemode, object_id, payment_intent, body FROM stripe_events";
+    let mut pages = Pages::new(reader, select, "id");
+    loop {
+        let page = pages.next(|row: &StripeRow| &row.id).await?;
+        if page.is_empty() {
+            return Ok(findings);
+        }
+        for row in page.into_iter().filter(|row| !row.is_as_its_body()) {
+            findings.add("stripe_events", &row.id, "its body says something else");
+        }
+    }
+}
+
+impl StripeRow {
+    fn is_as_its_body(&self) -> bool {
+        if let Some(digest) = self.id.strip_prefix("unreadable_") {
+            // A NUL was replaced after the digest was taken.
+            return self.body.contains('\u{fffd}')
+                || hex::encode(Sha256::digest(&self.body)) == digest;
+        }
+        let Ok(body) = serde_json::from_str::<Value>(&self.body) else { return false };
+        let object = &body["data"]["object"];
+        let payment = &object["payment_intent"];
+        let payment = text(payment).or_else(|| text(&payment["id"]));
+        text(&body["id"]) == Some(self.id.as_str())
+            && text(&body["type"]).unwrap_or_default() == self.kind
+            && body["livemode"].as_bool().unwrap_or(false) == self.livemode
+            && text(&object["id"]) == self.object_id.as_deref()
+            && payment == self.payment_intent.as_deref()
+    }
+}
+
+/// A text as it is kept of an event.
+fn text(value: &Value) -> Option<&str> {
+    value.as_str().filter(|text| !text.is_empty() && !text.contains('\0'))
+}
+
+#[derive(FromQueryResult)]
+struct RechargeRow {
+    account_id: String,
+    threshold: i64,
+    package: Option<String>,
+    credits: i64,
+    total: i64,
+    currency: String,
+    monthly_cap: i64,
+    per_day: i64,
+    cooldown_hours: i64,
+    consent: String,
+    brand: Option<String>,
+    last4: Option<String>,
+    up_to_target: bool,
+}
+
+/// Finds auto-recharges that would charge something else than their owner has agreed to, in the
+/// words of this release.
+pub(super) async fn auto_recharges(reader: &Pool) -> Result<Findings, DbErr> {
+    let mut findings = Findings::default();
+    let select = "SELECT account_id, threshold, package, credits, total, currency, monthly_cap,
+                         per_day, cooldown_hours, consent, brand, last4, up_to_target
+                  FROM auto_recharges";
+    let which = format!("is_on AND consent_version = '{CONSENT_VERSION}'");
+    let mut pages = Pages::only(reader, select, "account_id", &which);
+    loop {
+        let page = pages.next(|row: &RechargeRow| &row.account_id).await?;
+        if page.is_empty() {
+            return Ok(findings);
+        }
+        for row in page.into_iter().filter(|row| !row.is_agreed_to()) {
+            findings.add("auto_recharges", &row.account_id, "its owner agreed to something else");
+        }
+    }
+}
+
+impl RechargeRow {
+    fn is_agreed_to(&self) -> bool {
+        let Ok(currency) = self.currency.parse::<Currency>() else { return false };
+        let plan = RechargePlan {
+            threshold: Credits::from_thousandths(self.threshold),
+            refill: match &self.package {
+                Some(package) => Refill::Package(package.clone()),
+                None if self.up_to_target => Refill::Target,
+                None => Refill::Amount,
+            },
+            credits: self.credits,
+            total: Money::new(self.total, currency),
+            monthly_cap: Money::new(self.monthly_cap, currency),
+            per_day: u32::try_from(self.per_day).unwrap_or(u32::MAX),
+            cooldown_hours: u32::try_from(self.cooldown_hours).unwrap_or(u32::MAX),
+        };
+        let card = SavedCard {
+            brand: self.brand.clone().unwrap_or_default(),
+            last4: self.last4.clone().unwrap_or_default(),
+        };
+        plan.consent(&card).join(" ") == self.consent
+    }
+}
+
+#[derive(FromQueryResult)]
+struct EndpointRow {
+    id: String,
+    url: String,
+    kinds: String,
+}
+
+/// Finds endpoints that no message can reach, or that are told nothing.
+pub(super) async fn webhook_endpoints(reader: &Pool) -> Result<Findings, DbErr> {
+    let mut findings = Findings::default();
+    let mut pages = Pages::new(reader, "SELECT id, url, kinds FROM webhook_endpoints", "id");
+    loop {
+        let page = pages.next(|row: &EndpointRow| &row.id).await?;
+        if page.is_empty() {
+            return Ok(findings);
+        }
+        for row in page {
+            let is_known = |kind: &str| EventKind::from_str(kind).is_ok();
+            let is_web = |url: Url| matches!(url.scheme(), "http" | "https");
+            if !Url::parse(&row.url).is_ok_and(is_web) {
+                findings.add("webhook_endpoints", &row.id, "its address is none");
+            } else if !row.kinds.is_empty() && !row.kinds.split(',').any(is_known) {
+                findings.add("webhook_endpoints", &row.id, "it is told of nothing");
+            }
+        }
+    }
+}
+
+#[derive(FromQueryResult)]
+struct MarkRow {
+    name: String,
+    value: String,
+}
+
+/// Finds marks behind which nothing would be read any more.
+pub(super) async fn marks(reader: &Pool, latest: i64) -> Result<Findings, DbErr> {
+    let mut findings = Findings::default();
+    let mut pages = Pages::new(reader, "SELECT name, value FROM marks", "name");
+    loop {
+        let page = pages.next(|row: &MarkRow| &row.name).await?;
+        if page.is_empty() {
+            return Ok(findings);
+        }
+        for row in page.into_iter().filter(|row| row.name == "stripe_events") {
+            let seconds = row.value.parse::<i64>().unwrap_or(i64::MAX);
+            if seconds > latest / 1_000 {
+                findings.add("marks", &row.name, "events of Stripe until then are not read");
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Prices: catalogues are what they were published as, and what was bought or quoted cost what its
+//! catalogue says.
+
+use std::{collections::HashMap, sync::Arc};
+
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
+use sha2::{Digest, Sha256};
+
+use super::{Findings, pages::Pages};
+use crate::{
+    credits::{Catalogue, Operation, Quantities},
+    server::{catalogue::file::parse, database::Pool},
+};
+
+#[derive(FromQueryResult)]
+struct CatalogueRow {
+    version: String,
+    content: String,
+    digest: String,
+}
+
+#[derive(FromQueryResult)]
+struct PurchaseRow {
+    id: String,
+    kind: String,
+    package: Option<String>,
+    credits: i64,
+    total: i64,
+    currency: String,
+    catalogue_version: String,
+    terms: String,
+}
+
+#[derive(FromQueryResult)]
+struct QuoteRow {
+    id: String,
+    operation: String,
+    quantities: String,
+    cost: i64,
+    detail: String,
+    rate_card: String,
+}
+
+/// Catalogues that were read; `None` stands for one that is not there or can't be read.
+struct Shelf<'p> {
+    reader: &'p Pool,
+    known: HashMap<String, Option<Arc<Catalogue>>>,
+}
+
+impl<'p> Shelf<'p> {
+    fn new(reader: &'p Pool) -> Self {
+        Self { reader, known: HashMap::new() }
+    }
+
+    /// Reads a catalogue when it is first asked for: one that was published meanwhile is there too.
+    async fn take(&mut self, version: &str) -> Result<Option<Arc<Catalogue>>, DbErr> {
+        if let Some(known) = self.known.get(version) {
+            return Ok(known.clone());
+        }
+        let sql = "SELECT version, content, digest FROM catalogues WHERE version = $1";
+        let backend = self.reader.get_database_backend();
+        let statement = Statement::from_sql_and_values(backend, sql, [version.into()]);
+        let row = CatalogueRow::find_by_statement(statement).one(self.reader).await?;
+        let found = row.and_then(|row| parse(version, &row.content).ok()).map(Arc::new);
+        self.known.insert(version.to_owned(), found.clone());
+        Ok(found)
+    }
+}
+
+/// Finds catalogues that have changed since they were published.
+pub(super) async fn catalogues(reader: &Pool) -> Result<Findings, DbErr> {
+    let mut findings = Findings::default();
+    let mut pages =
+        Pages::new(reader, "SELECT version, content, digest FROM catalogues", "version");
+    loop {
+        let page = pages.next(|row: &CatalogueRow| &row.version).await?;
+        if page.is_empty() {
+            return Ok(findings);
+        }
+        for row in page {
+            let is_same = hex::encode(Sha256::digest(&row.content)) == row.digest;
+            let version = parse(&row.version, &row.content).map(|read| read.version);
+            let says = match version {
+                _ if !is_same => "its content has another digest".to_owned(),
+                Err(error) => error.to_string(),
+                Ok(version) if version != row.version => format!("its content names {version}"),
+                Ok(_) => continue,
+            };
+            findings.add("catalogues", &row.version, says);
+        }
+    }
+}
+
+/// Finds purchases that cost something else than their catalogue says.
+pub(super) async fn purchases(reader: &Pool) -> Result<Findings, DbErr> {
+    let (mut findings, mut shelf) = (Findings::default(), Shelf::new(reader));
+    let select = "SELECT id, kind, package, credits, total, currency, catalogue_version, terms
+                  FROM purchases";
+    let mut pages = Pages::new(reader, select, "id");
+    loop {
+        let page = pages.next(|row: &PurchaseRow| &row.id).await?;
+        if page.is_empty() {
+            return Ok(findings);
+        }
+        for row in page {
+            // One that is not there is found by a check of its own.
+            let Some(catalogue) = shelf.take(&row.catalogue_version).await? else { continue };
+            if let Some(says) = row.differs_from(&catalogue) {
+                findings.add("purchases", &row.id, says);
+            }
+        }
+    }
+}
+
+impl PurchaseRow {
+    fn differs_from(&self, catalogue: &Catalogue) -> Option<String> {
+        let (schedule, whole) = (&catalogue.schedule, self.credits / 1_000);
+        let (total, currency) = (schedule.total(whole), schedule.currency.code());
+        if self.credits % 1_000 != 0 || self.total != total || self.currency != currency {
+            let (credits, said) = (self.credits, self.total);
+            return Some(format!(
+                "{credits} thousandths for {said} {}, its catalogue says {total} {currency}",
+                self.currency
+            ));
+        }
+        // Auto-recharge buys what was agreed to, however large the package is now.
+        let package = self.package.as_deref().filter(|_| self.kind == "checkout");
+        let is_other = package
+            .is_some_and(|id| catalogue.package(id).is_none_or(|package| package.credits != whole));
+        if is_other {
+            return Some("its package has other credits".to_owned());
+        }
+        (self.terms != catalogue.terms).then(|| "its catalogue has other terms".to_owned())
+    }
+}
+
+/// Finds quotes with another price than their rate card says.
+pub(super) async fn quotes(reader: &Pool) -> Result<Findings, DbErr> {
+    let (mut findings, mut shelf) = (Findings::default(), Shelf::new(reader));
+    let select = "SELECT id, operation, quantities, cost, detail, rate_card FROM quotes";
+    let mut pages = Pages::new(reader, select, "id");
+    loop {
+        let page = pages.next(|row: &QuoteRow| &row.id).await?;
+        if page.is_empty() {
+            return Ok(findings);
+        }
+        for row in page {
+            let Some(catalogue) = shelf.take(&row.rate_card).await? else { continue };
+            if !row.is_priced_by(&catalogue) {
+                findings.add("quotes", &row.id, "its rate card has another price for it");
+            }
+        }
+    }
+}
+
+impl QuoteRow {
+    fn is_priced_by(&self, catalogue: &Catalogue) -> bool {
+        let Ok(operation) = self.operation.parse::<Operation>() else { return false };
+        let Ok(quantities) = serde_json::from_str::<Quantities>(&self.quantities) else {
+            return false;
+        };
+        let priced = catalogue.rate_card.price(operation, &quantities);
+        priced.is_ok_and(|priced| {
+            priced.cost.thousandths() == self.cost && priced.detail == self.detail
+        })
+    }
+}
