@@ -13,17 +13,20 @@ readonly proofs=(
   "R4 R5 kills of the program and of PostgreSQL;;test(api_crash)"
   "R6 cut connections;TEST_CUTS=5000;test(cuts)"
   "R7 callers that go away;;test(api_disconnect)"
+  "R8 failures at every write;TEST_EVERY_POINT=1;test(fail_points)"
   "R9 full and failing disks;;test(disks)"
   "R10 R14 copies, backups, restore;TEST_BACKUPS=50;test(backup)"
   "R11 clocks and calendars;;test(expiry) | test(cycles) | test(ledger_reading)"
-  "R12 webhooks of Stripe;;test(payments_race) | test(payments_webhook) | test(payments_crash)"
-  "R13 rows that somebody changed;;test(ledger_corruption)"
+  "R12 webhooks of Stripe;TEST_WEBHOOKS=full;test(payments_crowd) | test(payments_race) | test(payments_crash)"
+  "R13 rows that somebody changed;;test(corruption)"
+  "R15 odd bytes;TEST_FUZZ_SECONDS=60;test(fuzz)"
   "R17 a standby takes over;;test(failover)"
   "R18 PgBouncer between;;test(pgbouncer)"
   "R19 migrations killed, newer tables;TEST_EVERY_STATEMENT=1;test(migrations) | test(newer_schema)"
   "R20 clocks that differ;;test(clocks) | test(leases)"
   "R21 crowds of connections;TEST_CROWD=full;test(crowd) | test(connections)"
   "R22 silence;;test(silence)"
+  "R23 simulation;TEST_OPERATIONS=100000;test(simulation)"
 )
 
 # run_proof WORDS ENVIRONMENT FILTER: one run, noted in the results.
