@@ -10,6 +10,7 @@ use recharge::{
     credits::AccountId,
     server::{
         clock::Clock,
+        database::{Database, Fault},
         ledger::{FilesCompared, Forgotten, Ledger, Place, RequestKey, open_account},
         readiness::{Readiness, Trouble},
     },
@@ -19,12 +20,14 @@ use tempfile::TempDir;
 use crate::{
     commands::{grant, spend},
     databases::{TestDatabase, on_both_databases},
+    fail_points::{AtWrite, connect, insist},
 };
 
 on_both_databases!(
     what_the_database_forgets_is_found_within_one_comparison_and_at_the_next_start,
     a_forgotten_number_that_was_given_again_is_found,
     what_was_applied_again_under_its_key_is_forgotten_no_more,
+    what_was_acknowledged_only_when_it_was_asked_again_is_remembered_too,
     each_of_many_accounts_is_compared,
 );
 
@@ -40,7 +43,11 @@ impl Process {
     }
 
     pub async fn start_at(test: &TestDatabase, place: Place) -> Self {
-        let ledger = Ledger::start(test.another_process().await, Clock::default());
+        Self::start_on(test.another_process().await, place).await
+    }
+
+    async fn start_on(database: Database, place: Place) -> Self {
+        let ledger = Ledger::start(database, Clock::default());
         let readiness = Readiness::default();
         ledger.keep_acknowledged(place, readiness.clone()).await;
         Self { ledger, readiness }
@@ -210,4 +217,21 @@ async fn each_of_many_accounts_is_compared(test: TestDatabase) {
     let compared = compared(&test, folder.path()).await;
     assert_eq!((compared.lines, compared.damaged), (600, 0));
     assert_eq!(names(&compared.forgotten), expected);
+}
+
+async fn what_was_acknowledged_only_when_it_was_asked_again_is_remembered_too(test: TestDatabase) {
+    // The answer to each write is lost in turn; one of them is that of the commit.
+    for at in 0..8 {
+        let (folder, fates) = (TempDir::new().unwrap(), AtWrite::new(at, false, Fault::Breaks));
+        let place = Place::of(&test.url, Some(folder.path()));
+        let process = Process::start_on(connect(&test, &fates).await, place).await;
+        let account = process.account(&test).await;
+        fates.arm();
+        let charged = insist(&process.ledger, &account, "charge", spend(1)).await;
+        assert_eq!(charged.seq, 2, "after write {at}");
+        forget(&test, &account, 2).await;
+        let forgotten = process.forgotten().await;
+        assert_eq!(forgotten, [(account.0.clone(), 2, false)], "after write {at}");
+        process.ledger.close().await;
+    }
 }

@@ -24,7 +24,7 @@ use crate::{
 };
 
 on_both_databases!(
-    only_new_entries_are_remembered,
+    each_entry_is_remembered_as_one_and_what_is_refused_is_not,
     a_torn_last_line_is_no_alarm,
     the_files_are_bounded,
     a_file_that_can_not_be_written_fails_no_command,
@@ -32,7 +32,7 @@ on_both_databases!(
     killed_under_load_a_process_leaves_a_file_that_agrees_with_the_database,
 );
 
-async fn only_new_entries_are_remembered(test: TestDatabase) {
+async fn each_entry_is_remembered_as_one_and_what_is_refused_is_not(test: TestDatabase) {
     let folder = TempDir::new().unwrap();
     let process = Process::start(&test, folder.path()).await;
     let account = process.account(&test).await;

@@ -48,7 +48,7 @@ const ENDS: usize = 5;
 const LAST_WRITE: u64 = 150;
 
 /// Fails at one write, once.
-struct AtWrite {
+pub struct AtWrite {
     at: u64,
     is_before: bool,
     fault: Fault,
@@ -57,12 +57,12 @@ struct AtWrite {
 }
 
 impl AtWrite {
-    fn new(at: u64, is_before: bool, fault: Fault) -> Arc<Self> {
+    pub fn new(at: u64, is_before: bool, fault: Fault) -> Arc<Self> {
         let (seen, is_armed) = (AtomicU64::new(0), AtomicBool::new(false));
         Arc::new(Self { at, is_before, fault, seen, is_armed })
     }
 
-    fn arm(&self) {
+    pub fn arm(&self) {
         self.is_armed.store(true, Ordering::SeqCst);
     }
 
@@ -97,7 +97,8 @@ fn points() -> impl Iterator<Item = (u64, bool, Fault)> {
     all.step_by(stride)
 }
 
-async fn connect(test: &TestDatabase, fates: &Arc<AtWrite>) -> Database {
+/// Connects as another process, whose writes these decide on.
+pub async fn connect(test: &TestDatabase, fates: &Arc<AtWrite>) -> Database {
     let faults = Faults::new(Arc::clone(fates) as Arc<dyn Fates>);
     let connected = Database::connect_with_faults(&test.url, None, Limits::SERVING, &faults).await;
     connected.unwrap()
@@ -123,7 +124,8 @@ fn commands() -> Vec<(&'static str, Command)> {
     ]
 }
 
-async fn insist(ledger: &Ledger, account: &AccountId, key: &str, command: Command) -> Outcome {
+/// Sends a command until it has an outcome.
+pub async fn insist(ledger: &Ledger, account: &AccountId, key: &str, command: Command) -> Outcome {
     let begun = Instant::now();
     loop {
         match ledger.execute(account, key, command.clone()).await {

@@ -25,6 +25,8 @@ pub struct Outcome {
     pub at: DateTime<Utc>,
     /// Whether it had happened before: then nothing happened now.
     pub replayed: bool,
+    /// Whether the entry is that of this key, and not of another that had settled the hold before.
+    pub(super) is_own: bool,
 }
 
 impl Outcome {
@@ -45,6 +47,7 @@ impl Outcome {
             held_after: entry.held_after,
             at: entry.at,
             replayed,
+            is_own: true,
         }
     }
 
@@ -62,6 +65,7 @@ impl Outcome {
             held_after: account.held,
             at,
             replayed: true,
+            is_own: false,
         }
     }
 }

@@ -72,7 +72,7 @@ struct Waiting {
     dropped: u64,
 }
 
-/// The new entries of a batch: the place of each request with its outcome.
+/// The entries of a batch: the place of each request with its outcome.
 #[derive(Debug)]
 struct Batch {
     requests: Arc<[Request]>,
@@ -89,13 +89,14 @@ impl Batch {
 }
 
 impl Acknowledged {
-    /// Remembers the new entries of a batch that is committed.
+    /// Remembers the entries of a batch that is committed. Those that its keys had led to before are
+    /// among them: perhaps nobody was told, because the answer to their commit was lost.
     pub fn remember(&self, requests: &Arc<[Request]>, answers: &[Answer]) {
         if self.0.keeper.get().is_none() {
             return;
         }
         let new = |(index, answer): (usize, &Answer)| match answer {
-            Ok(Some(outcome)) if !outcome.replayed => Some((index, outcome.clone())),
+            Ok(Some(outcome)) if outcome.is_own => Some((index, outcome.clone())),
             _ => None,
         };
         let told: Vec<_> = answers.iter().enumerate().filter_map(new).collect();
