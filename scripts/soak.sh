@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # soak.sh: the long forms of the tests of what must survive, in turn, for SOAK_MINUTES (60). It goes on where the
-# last one ended, and prints one table of all runs on this commit. SOAK_RESULTS names the file that keeps them.
+# last one ended, and prints one table of all runs on this commit. SOAK_RESULTS names the file that keeps them;
+# SOAK_ONLY, a regular expression, picks proofs: SOAK_ONLY='^R(8|23) '. What a run printed stays in target/soak.
 source "$(dirname "$0")/checks.sh"
 
 readonly minutes="${SOAK_MINUTES:-60}"
+readonly only="${SOAK_ONLY:-.}"
 readonly results="${SOAK_RESULTS:-$root/target/soak/results.tsv}"
 
 # What is proved; the environment of its long form; which tests
@@ -24,23 +26,23 @@ readonly proofs=(
   "R18 PgBouncer between;;test(pgbouncer)"
   "R19 migrations killed, newer tables;TEST_EVERY_STATEMENT=1;test(migrations) | test(newer_schema)"
   "R20 clocks that differ;;test(clocks) | test(leases)"
-  "R21 crowds of connections;TEST_CROWD=full;test(crowd) | test(connections)"
+  "R21 crowds of connections;TEST_CROWD=full;test(/^(crowd|connections)::/)"
   "R22 silence;;test(silence)"
   "R23 simulation;TEST_OPERATIONS=100000;test(simulation)"
 )
 
 # run_proof WORDS ENVIRONMENT FILTER: one run, noted in the results.
 run_proof() {
-  local words="$1" environment="$2" filter="$3" started="$SECONDS" outcome=passed count
+  local words="$1" environment="$2" filter="$3" started="$SECONDS" outcome=passed count seeds
   local log="$root/target/soak/$(date -u +%Y%m%dT%H%M%SZ).log"
   local -a set=()
   [[ -z "$environment" ]] || set=("$environment")
-  env "${set[@]}" cargo nextest run --profile soak --no-fail-fast --success-output never -E "$filter" >"$log" 2>&1 || outcome=failed
+  env "${set[@]}" cargo nextest run --profile soak --no-fail-fast --success-output final -E "$filter" >"$log" 2>&1 || outcome=failed
   count="$(sed 's/\x1b\[[0-9;]*m//g' "$log" | sed -n 's/.*Summary.* \([0-9]*\) tests\{0,1\} run.*/\1/p' | tail -n 1)"
-  printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$(git rev-parse --short HEAD)" "$(date -u +%FT%TZ)" "$words" \
-    "$((SECONDS - started))" "${count:-0}" "$outcome" >>"$results"
+  seeds="$(grep -ao 'TEST_SEED=[0-9]*' "$log" | sort -u | head -n 4 | cut -d = -f 2 | paste -sd ' ')" || true
+  printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$(git rev-parse --short HEAD)" "$(date -u +%FT%TZ)" "$words" \
+    "$((SECONDS - started))" "${count:-0}" "$outcome" "$seeds" >>"$results"
   if [[ "$outcome" == passed ]]; then
-    rm "$log"
     say "  ✓ $words (${count:-0} tests, $((SECONDS - started)) s)"
   else
     say "  ✗ $words: see ${log#"$root"/}"
@@ -62,9 +64,14 @@ mkdir -p "$(dirname "$results")"
 touch "$results"
 has cargo-nextest || die "make soak needs cargo-nextest"
 step build-tests "build the server and the tests" cargo test --workspace --no-run
+chosen=()
+for proof in "${proofs[@]}"; do
+  if [[ "$proof" =~ $only ]]; then chosen+=("$proof"); fi
+done
+((${#chosen[@]} > 0)) || die "no proof is called $only"
 turn="$(wc -l <"$results")"
 while ((SECONDS < minutes * 60)); do
-  IFS=';' read -r words environment filter <<<"${proofs[turn % ${#proofs[@]}]}"
+  IFS=';' read -r words environment filter <<<"${chosen[turn % ${#chosen[@]}]}"
   run_proof "$words" "$environment" "$filter"
   turn=$((turn + 1))
 done

@@ -103,6 +103,7 @@ fn client(address: SocketAddr, is_over: &AtomicBool, answered: &AtomicU32, shed:
                 assert!(matches!(status, "503" | "429"), "{head}");
                 assert!(head.contains("\r\nretry-after: "), "{head}");
                 shed.fetch_add(1, Ordering::Relaxed);
+                sleep(THINKING);
                 break;
             }
             if is_over.load(Ordering::Relaxed) {
