@@ -10,6 +10,9 @@ use std::{
 
 use chrono::{DateTime, FixedOffset, Offset, TimeDelta, Utc};
 use chrono_tz::Tz;
+use sea_orm::{ConnectionTrait, DbErr, Statement};
+
+use super::database::Database;
 
 /// A machine's clock that differs by more than this from what it is compared with is not believed.
 pub const TOLERANCE: TimeDelta = TimeDelta::seconds(5);
@@ -149,6 +152,19 @@ pub const fn database_now(is_sqlite: bool) -> &'static str {
     } else {
         "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
     }
+}
+
+/// Reads the database's own clock.
+///
+/// # Errors
+/// If the database doesn't answer.
+pub async fn database_time(database: &Database) -> Result<DateTime<Utc>, DbErr> {
+    let sql = format!("SELECT {} AS at", database_now(database.is_sqlite()));
+    let reader = database.reader();
+    let asked = Statement::from_string(reader.get_database_backend(), sql);
+    let row = reader.query_one_raw(asked).await?;
+    let row = row.ok_or_else(|| DbErr::RecordNotFound("the time".to_owned()))?;
+    Ok(from_millis(row.try_get_by("at")?))
 }
 
 /// An instant as the database keeps it.

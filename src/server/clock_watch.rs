@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    clock::{Clock, TOLERANCE, database_now, from_millis},
+    clock::{Clock, TOLERANCE, database_now, database_time, from_millis},
     database::Database,
     readiness::{Readiness, Trouble},
 };
@@ -181,8 +181,7 @@ impl Difference {
 /// Compares the machine's clock with PostgreSQL's.
 pub(super) async fn difference(database: &Database, clock: &Clock) -> Result<Difference, DbErr> {
     let (asked, began) = (clock.machine(), Instant::now());
-    let sql = format!("SELECT {} AS at", database_now(false));
-    let theirs = from_millis(number(database, &sql).await?.unwrap_or_default());
+    let theirs = database_time(database).await?;
     let took = TimeDelta::from_std(began.elapsed()).unwrap_or(TimeDelta::MAX);
     // The database has read its clock at some moment of the question.
     Ok(Difference { ahead: asked + took / 2 - theirs, doubt: took / 2 })

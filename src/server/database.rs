@@ -32,11 +32,12 @@ mod settings;
 mod transaction;
 
 use std::{
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 use sea_orm::{DbBackend, DbErr, RuntimeErr};
 
 use address::Address;
@@ -196,6 +197,16 @@ impl Database {
     {
         in_own_task(self.writers.clone(), Purpose::Write, Arc::new(work)).await
     }
+}
+
+/// Turns a panic into an error, for loops that a panic must not end. It says no more than that
+/// something broke: the panic itself is in the log.
+///
+/// # Errors
+/// What the work fails with, or that it has panicked.
+pub async fn unbroken<T>(work: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
+    let done = AssertUnwindSafe(work).catch_unwind().await;
+    done.unwrap_or_else(|_| Err(DbErr::Custom("it broke".to_owned())))
 }
 
 async fn in_own_task<T: Send + 'static>(

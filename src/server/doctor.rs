@@ -18,7 +18,7 @@ use super::{config::Config, database::Inspected};
 
 pub use finding::{Finding, Verdict};
 
-/// What is examined by asking the database, in this order.
+/// The subjects that need an answer of the database, in the order of their lines.
 const ASKED: [&str; 3] = ["clock", "schema", "durability"];
 
 /// Examines everything that the settings name.

@@ -143,18 +143,6 @@ async fn nothing_is_wrong(world: &World) {
     assert_eq!((beside(world).await, in_the_ledger(world).await), (Vec::new(), None));
 }
 
-/// Another connection, by which rows are changed. On PostgreSQL it compiles no statement: that takes
-/// longer than all else.
-async fn behind_its_back(test: &TestDatabase) -> Database {
-    if !test.database.is_sqlite() {
-        let off = "DO $$ BEGIN
-            EXECUTE 'ALTER DATABASE ' || current_database() || ' SET jit = off';
-        END $$;";
-        test.tamper(off).await;
-    }
-    test.another_process().await
-}
-
 async fn change(database: &Database, sql: &str) -> u64 {
     let writer = database.writer();
     let statement = Statement::from_string(writer.get_database_backend(), sql);
@@ -164,7 +152,7 @@ async fn change(database: &Database, sql: &str) -> u64 {
 
 async fn a_row_that_somebody_changed_is_found_and_named(world: World) {
     let test = &world.app.home;
-    let writing = behind_its_back(test).await;
+    let writing = test.another_process().await;
     nothing_is_wrong(&world).await;
     let tables: BTreeSet<_> = CORRUPTIONS.iter().map(|it| it.table).collect();
     for table in tables {

@@ -24,10 +24,7 @@ impl Ask {
 
     /// Returns the statement, unless it is sent without being prepared.
     pub fn prepared(&self) -> Option<&str> {
-        match self {
-            Self::Execute(statement) | Self::Query(statement) => Some(&statement.sql),
-            Self::Plain(_) => None,
-        }
+        (!matches!(self, Self::Plain(_))).then(|| self.sql())
     }
 }
 

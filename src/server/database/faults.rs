@@ -1,4 +1,4 @@
-//! What tests let go wrong around a statement. A release build has none of it.
+//! Lets a test fail any statement. A release build can't.
 //!
 //! Every statement of every connection, and the opening of each connection, passes here. A test
 //! decides what happens before the database gets the statement, and what happens after it has
@@ -20,7 +20,7 @@ use sea_orm::{RuntimeErr, sqlx::Error};
 #[cfg(debug_assertions)]
 use super::errors::SILENCE;
 
-/// What goes wrong with the connections of a database: nothing, unless a test says otherwise.
+/// The faults of a database's connections. There are none unless a test asks for them.
 #[derive(Clone, Default)]
 pub struct Faults {
     #[cfg(debug_assertions)]
@@ -43,19 +43,19 @@ pub trait Fates: Send + Sync {
     fn decide(&self, connection: u64, statement: &str) -> BoxFuture<'static, Fate>;
 }
 
-/// What happens around one statement.
+/// The faults of one statement.
 #[cfg(debug_assertions)]
 #[derive(Default)]
 pub struct Fate {
-    /// The database doesn't get the statement.
+    /// Strikes before the database gets the statement.
     pub before: Option<Fault>,
-    /// The database has carried the statement out.
+    /// Strikes after the database has carried the statement out, and before it answers.
     pub after: Option<Fault>,
     /// Dropped when the statement has ended, well or not.
     pub until_it_ends: Option<Box<dyn Send + Sync>>,
 }
 
-/// What goes wrong.
+/// One way in which a statement fails.
 #[cfg(debug_assertions)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fault {
@@ -70,17 +70,17 @@ pub enum Fault {
 }
 
 impl Faults {
-    /// Whether this build has any.
+    /// Tells whether this build can fail statements.
     pub(super) const EXIST: bool = cfg!(debug_assertions);
 
-    /// Lets these decide.
+    /// Asks `fates` about each statement.
     #[cfg(debug_assertions)]
     #[must_use]
     pub fn new(fates: Arc<dyn Fates>) -> Self {
         Self { fates: Some(fates), ..Self::default() }
     }
 
-    /// What the environment asks for.
+    /// Returns the faults that `FAULT_AT` asks for.
     pub(super) fn of_environment() -> Self {
         #[cfg(debug_assertions)]
         if let Some(end) = &*END {

@@ -36,7 +36,7 @@ pub struct Inspected {
 /// How the tables of a database differ from those of this release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Changes {
-    /// Whether there are no tables at all.
+    /// True if the database has no tables.
     pub is_empty: bool,
     /// The migrations that the database doesn't have yet.
     pub pending: Vec<&'static str>,

@@ -1,4 +1,4 @@
-//! Whether the clock of this machine is right, and whether the database's time ran ahead once.
+//! Compares the machine's clock with the database, and looks for the mark of a rehearsal.
 
 use chrono::TimeDelta;
 use sea_orm::DbErr;

@@ -1,4 +1,4 @@
-//! Whether the database can be reached and written to, and how fast it answers.
+//! Reaches the database, tries to write to it, and measures how fast it answers.
 
 use std::{path::Path, time::Duration};
 
@@ -86,7 +86,7 @@ pub(super) async fn examine(database: &Database, changes: &Changes) -> Finding {
     Finding::good(SUBJECT, format!("{known}."))
 }
 
-/// Who a database says it is.
+/// A database's own description of itself.
 struct Identity {
     name: String,
     /// Whether it is a PostgreSQL that Recharge is not tested with.

@@ -1,4 +1,4 @@
-//! Whether a server could have as many connections as it would accept.
+//! Holds the limits of descriptors against the connections that a server accepts.
 
 use super::Finding;
 use crate::server::connections::Descriptors;

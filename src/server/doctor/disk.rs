@@ -1,4 +1,4 @@
-//! Whether there is room where files are written.
+//! Measures the room on the disks that files are written to.
 
 use std::{
     io,

@@ -1,4 +1,4 @@
-//! Whether what a server acknowledges survives when the database's machine stops.
+//! Reports settings that may lose what a server acknowledges when the database's machine stops.
 
 use sea_orm::DbErr;
 

@@ -1,4 +1,4 @@
-//! What was found out about one thing.
+//! One line of the examination.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Whether the tables are those of this release.
+//! Compares the tables with those of this release.
 
 use super::{Finding, unreadable};
 use crate::server::{

@@ -24,12 +24,10 @@ mod timetable;
 use std::{
     collections::BTreeMap,
     fmt,
-    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use futures::FutureExt;
 use sea_orm::DbErr;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -41,7 +39,7 @@ pub use standing::{Standing, standings};
 use super::{
     AppState,
     clock::{Clock, to_millis},
-    database::Database,
+    database::{Database, unbroken},
 };
 use claim::{Claim, Claimed};
 
@@ -255,10 +253,4 @@ impl Jobs {
         }
         outcome
     }
-}
-
-/// Turns a panic into an error: it must not end the loop that runs a job.
-async fn unbroken<T>(work: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
-    let done = AssertUnwindSafe(work).catch_unwind().await;
-    done.unwrap_or_else(|_| Err(DbErr::Custom("it broke".to_owned())))
 }

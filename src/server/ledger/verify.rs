@@ -9,14 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    Statement,
-};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{Ledger, mismatch::Mismatch, replay::Replay};
 use crate::server::{
-    clock::{TOLERANCE, database_now},
+    clock::{TOLERANCE, database_time, to_millis},
     database::Transaction,
     entity::{account, allocation, entry, hold, hold_allocation, lot, purchase, usage_daily},
 };
@@ -104,12 +101,8 @@ impl Ledger {
     /// The latest instant that an entry may have: what is later was written by a clock that ran
     /// ahead. The database's clock decides; a rehearsal and a test are ahead of it.
     async fn latest(&self) -> Result<i64, DbErr> {
-        let sql = format!("SELECT {} AS at", database_now(self.database.is_sqlite()));
-        let reader = self.database.reader();
-        let asked = Statement::from_string(reader.get_database_backend(), sql);
-        let row = reader.query_one_raw(asked).await?;
-        let now: i64 = row.map_or(Ok(i64::MAX), |row| row.try_get_by("at"))?;
         let tolerated = self.clock.ahead() + TOLERANCE;
+        let now = to_millis(database_time(&self.database).await?);
         Ok(now.saturating_add(tolerated.num_milliseconds()))
     }
 }

@@ -6,9 +6,8 @@
 //! the first reads. Where another process is quicker in between, the batch is carried out again
 //! with its accounts locked. On SQLite a batch is a transaction of the one connection that writes.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use futures::FutureExt;
 use sea_orm::DbErr;
 use tokio::sync::{broadcast, mpsc};
 
@@ -22,7 +21,9 @@ use super::{
 };
 use crate::server::{
     clock::Clock,
-    database::{Database, Line, is_conflict, is_locked, is_outage, is_overtaken, is_silent},
+    database::{
+        Database, Line, is_conflict, is_locked, is_outage, is_overtaken, is_silent, unbroken,
+    },
 };
 
 /// How often another process may be quicker with the keys or accounts of a batch.
@@ -127,13 +128,9 @@ impl Writer {
         let requests: Arc<[Request]> = requests.into();
         let mut races = 0;
         loop {
-            let posted = AssertUnwindSafe(self.post(&requests)).catch_unwind().await;
-            // A panic fails the batch, and must not end its writer.
-            let posted = posted.unwrap_or_else(|_| {
-                self.kept.clear();
-                Err(DbErr::Custom("a batch broke".to_owned()))
-            });
-            match posted {
+            // A panic fails the batch, and must not end its writer. The accounts of the batch were
+            // taken out of those that are kept.
+            match unbroken(self.post(&requests)).await {
                 Ok(answers) => {
                     self.acknowledged.remember(&requests, &answers);
                     for (answer, sender) in answers.into_iter().zip(senders) {

@@ -1,4 +1,4 @@
-//! What runs by the clock, and prices as far as SQL can judge them.
+//! Promises about jobs, and about prices as far as SQL can judge them.
 
 use super::check::Promise;
 

@@ -1,4 +1,4 @@
-//! What stands in texts: sessions, Stripe's events, consents, addresses and marks.
+//! Promises about texts that SQL cannot read: sessions, events of Stripe, consents, addresses, marks.
 
 use std::str::FromStr;
 
@@ -32,23 +32,21 @@ struct SessionRow {
 
 /// Finds sessions whose columns and records disagree: one could be somebody else's, or never end.
 pub(super) async fn sessions(reader: &Pool) -> Result<Findings, DbErr> {
-    let mut findings = Findings::default();
     let select = "SELECT id_hash, record, expires_at, user_id FROM sessions";
-    let mut pages = Pages::new(reader, select, "id_hash");
-    loop {
-        let page = pages.next(|row: &SessionRow| &row.id_hash).await?;
-        if page.is_empty() {
-            return Ok(findings);
-        }
-        for row in page {
-            let record: Value = serde_json::from_str(&row.record).unwrap_or_default();
-            let last =
-                record[SIGNED_IN_AT].as_i64().map(|at| at + LONGEST_SESSION.num_milliseconds());
-            if !record.is_object() || record[USER].as_str() != row.user_id.as_deref() {
-                findings.add("sessions", &row.id_hash, "its record names another user");
-            } else if last.is_some_and(|last| row.expires_at > last) {
-                findings.add("sessions", &row.id_hash, "it ends later than a session may");
-            }
+    let pages = Pages::new(reader, select, "id_hash");
+    pages.judge("sessions", |row: &SessionRow| &row.id_hash, SessionRow::contradiction).await
+}
+
+impl SessionRow {
+    fn contradiction(&self) -> Option<&'static str> {
+        let record: Value = serde_json::from_str(&self.record).unwrap_or_default();
+        let last = record[SIGNED_IN_AT].as_i64().map(|at| at + LONGEST_SESSION.num_milliseconds());
+        if !record.is_object() || record[USER].as_str() != self.user_id.as_deref() {
+            Some("its record names another user")
+        } else if last.is_some_and(|last| self.expires_at > last) {
+            Some("it ends later than a session may")
+        } else {
+            None
         }
     }
 }
@@ -65,18 +63,10 @@ struct StripeRow {
 
 /// Finds events of Stripe whose columns say something else than their body.
 pub(super) async fn stripe_events(reader: &Pool) -> Result<Findings, DbErr> {
-    let mut findings = Findings::default();
     let select = "SELECT id, kind, livemode, object_id, payment_intent, body FROM stripe_events";
-    let mut pages = Pages::new(reader, select, "id");
-    loop {
-        let page = pages.next(|row: &StripeRow| &row.id).await?;
-        if page.is_empty() {
-            return Ok(findings);
-        }
-        for row in page.into_iter().filter(|row| !row.is_as_its_body()) {
-            findings.add("stripe_events", &row.id, "its body says something else");
-        }
-    }
+    let pages = Pages::new(reader, select, "id");
+    let says = |row: &StripeRow| (!row.is_as_its_body()).then_some("its body says something else");
+    pages.judge("stripe_events", |row| &row.id, says).await
 }
 
 impl StripeRow {
@@ -123,21 +113,14 @@ struct RechargeRow {
 /// Finds auto-recharges that would charge something else than their owner has agreed to, in the
 /// words of this release.
 pub(super) async fn auto_recharges(reader: &Pool) -> Result<Findings, DbErr> {
-    let mut findings = Findings::default();
     let select = "SELECT account_id, threshold, package, credits, total, currency, monthly_cap,
                          per_day, cooldown_hours, consent, brand, last4, up_to_target
                   FROM auto_recharges";
     let which = format!("is_on AND consent_version = '{CONSENT_VERSION}'");
-    let mut pages = Pages::only(reader, select, "account_id", &which);
-    loop {
-        let page = pages.next(|row: &RechargeRow| &row.account_id).await?;
-        if page.is_empty() {
-            return Ok(findings);
-        }
-        for row in page.into_iter().filter(|row| !row.is_agreed_to()) {
-            findings.add("auto_recharges", &row.account_id, "its owner agreed to something else");
-        }
-    }
+    let pages = Pages::only(reader, select, "account_id", &which);
+    let says =
+        |row: &RechargeRow| (!row.is_agreed_to()).then_some("its owner agreed to something else");
+    pages.judge("auto_recharges", |row| &row.account_id, says).await
 }
 
 impl RechargeRow {
@@ -173,21 +156,20 @@ struct EndpointRow {
 
 /// Finds endpoints that no message can reach, or that are told nothing.
 pub(super) async fn webhook_endpoints(reader: &Pool) -> Result<Findings, DbErr> {
-    let mut findings = Findings::default();
-    let mut pages = Pages::new(reader, "SELECT id, url, kinds FROM webhook_endpoints", "id");
-    loop {
-        let page = pages.next(|row: &EndpointRow| &row.id).await?;
-        if page.is_empty() {
-            return Ok(findings);
-        }
-        for row in page {
-            let is_known = |kind: &str| EventKind::from_str(kind).is_ok();
-            let is_web = |url: Url| matches!(url.scheme(), "http" | "https");
-            if !Url::parse(&row.url).is_ok_and(is_web) {
-                findings.add("webhook_endpoints", &row.id, "its address is none");
-            } else if !row.kinds.is_empty() && !row.kinds.split(',').any(is_known) {
-                findings.add("webhook_endpoints", &row.id, "it is told of nothing");
-            }
+    let pages = Pages::new(reader, "SELECT id, url, kinds FROM webhook_endpoints", "id");
+    pages.judge("webhook_endpoints", |row: &EndpointRow| &row.id, EndpointRow::problem).await
+}
+
+impl EndpointRow {
+    fn problem(&self) -> Option<&'static str> {
+        let is_known = |kind: &str| EventKind::from_str(kind).is_ok();
+        let is_web = |url: Url| matches!(url.scheme(), "http" | "https");
+        if !Url::parse(&self.url).is_ok_and(is_web) {
+            Some("its address is none")
+        } else if !self.kinds.is_empty() && !self.kinds.split(',').any(is_known) {
+            Some("it is told of nothing")
+        } else {
+            None
         }
     }
 }
@@ -200,18 +182,11 @@ struct MarkRow {
 
 /// Finds marks behind which nothing would be read any more.
 pub(super) async fn marks(reader: &Pool, latest: i64) -> Result<Findings, DbErr> {
-    let mut findings = Findings::default();
-    let mut pages = Pages::new(reader, "SELECT name, value FROM marks", "name");
-    loop {
-        let page = pages.next(|row: &MarkRow| &row.name).await?;
-        if page.is_empty() {
-            return Ok(findings);
-        }
-        for row in page.into_iter().filter(|row| row.name == "stripe_events") {
-            let seconds = row.value.parse::<i64>().unwrap_or(i64::MAX);
-            if seconds > latest / 1_000 {
-                findings.add("marks", &row.name, "events of Stripe until then are not read");
-            }
-        }
-    }
+    let says = |row: &MarkRow| {
+        let seconds = row.value.parse::<i64>().unwrap_or(i64::MAX);
+        (row.name == "stripe_events" && seconds > latest / 1_000)
+            .then_some("events of Stripe until then are not read")
+    };
+    let pages = Pages::new(reader, "SELECT name, value FROM marks", "name");
+    pages.judge("marks", |row| &row.name, says).await
 }

@@ -29,10 +29,10 @@ use std::fmt;
 
 use chrono::TimeDelta;
 use futures::{FutureExt, future::BoxFuture};
-use sea_orm::{ConnectionTrait, DbErr, Statement};
+use sea_orm::DbErr;
 
 use super::{
-    clock::{Clock, database_now},
+    clock::{Clock, database_time, to_millis},
     database::{Database, Pool},
 };
 use check::Check;
@@ -149,10 +149,6 @@ const READ: &[(&str, Read)] = &[
 /// The latest instant, in milliseconds, that a row may name which says when something was. The
 /// database's clock decides; a rehearsal and a test are ahead of it.
 async fn latest(database: &Database, clock: &Clock) -> Result<i64, DbErr> {
-    let sql = format!("SELECT {} AS at", database_now(database.is_sqlite()));
-    let reader: &Pool = database.reader();
-    let asked = Statement::from_string(reader.get_database_backend(), sql);
-    let row = reader.query_one_raw(asked).await?;
-    let now: i64 = row.map_or(Ok(i64::MAX), |row| row.try_get_by("at"))?;
+    let now = to_millis(database_time(database).await?);
     Ok(now.saturating_add((clock.ahead() + SLACK).num_milliseconds()))
 }

@@ -2,6 +2,7 @@
 
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement, Value};
 
+use super::Findings;
 use crate::server::database::Pool;
 
 /// Rows that are read at a time.
@@ -25,6 +26,27 @@ impl<'p> Pages<'p> {
     pub fn only(reader: &'p Pool, select: &str, key: &str, which: &str) -> Self {
         let sql = format!("{select} WHERE {which} AND {key} > $1 ORDER BY {key} LIMIT $2");
         Self { reader, sql, after: String::new(), is_over: false }
+    }
+
+    /// Reads all rows, and adds to what was found each of which `judge` says something.
+    pub async fn judge<Row: FromQueryResult, Says: Into<String>>(
+        mut self,
+        table: &'static str,
+        key: impl Fn(&Row) -> &str,
+        judge: impl Fn(&Row) -> Option<Says>,
+    ) -> Result<Findings, DbErr> {
+        let mut findings = Findings::default();
+        loop {
+            let page = self.next(&key).await?;
+            if page.is_empty() {
+                return Ok(findings);
+            }
+            for row in &page {
+                if let Some(says) = judge(row) {
+                    findings.add(table, key(row), says);
+                }
+            }
+        }
     }
 
     /// Returns the next rows; none at the end. `key` tells where the page after them begins.

@@ -1,4 +1,4 @@
-//! Who may come in, as whom, and what the platform calls them.
+//! Promises about users, sessions, keys, and the names that the platform gives them.
 
 use super::check::Promise;
 

@@ -69,24 +69,22 @@ impl<'p> Shelf<'p> {
 
 /// Finds catalogues that have changed since they were published.
 pub(super) async fn catalogues(reader: &Pool) -> Result<Findings, DbErr> {
-    let mut findings = Findings::default();
-    let mut pages =
-        Pages::new(reader, "SELECT version, content, digest FROM catalogues", "version");
-    loop {
-        let page = pages.next(|row: &CatalogueRow| &row.version).await?;
-        if page.is_empty() {
-            return Ok(findings);
+    let select = "SELECT version, content, digest FROM catalogues";
+    let pages = Pages::new(reader, select, "version");
+    pages.judge("catalogues", |row: &CatalogueRow| &row.version, CatalogueRow::change).await
+}
+
+impl CatalogueRow {
+    fn change(&self) -> Option<String> {
+        if hex::encode(Sha256::digest(&self.content)) != self.digest {
+            return Some("its content has another digest".to_owned());
         }
-        for row in page {
-            let is_same = hex::encode(Sha256::digest(&row.content)) == row.digest;
-            let version = parse(&row.version, &row.content).map(|read| read.version);
-            let says = match version {
-                _ if !is_same => "its content has another digest".to_owned(),
-                Err(error) => error.to_string(),
-                Ok(version) if version != row.version => format!("its content names {version}"),
-                Ok(_) => continue,
-            };
-            findings.add("catalogues", &row.version, says);
+        match parse(&self.version, &self.content) {
+            Err(error) => Some(error.to_string()),
+            Ok(read) if read.version != self.version => {
+                Some(format!("its content names {}", read.version))
+            }
+            Ok(_) => None,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What somebody is told: events, the inbox, messages and endpoints.
+//! Promises about events, the inbox, messages and endpoints.
 
 use super::check::Promise;
 
