@@ -48,10 +48,15 @@ enum Verdict {
 impl ClockWatch {
     /// Compares for the first time.
     pub async fn begin(database: Database, clock: Clock, readiness: Readiness) -> Self {
-        let started = machine_started(&clock).await;
-        let mut watch = Self { database, clock, readiness, started };
+        let mut watch = Self::resume(database, clock, readiness).await;
         watch.compare().await;
         watch
+    }
+
+    /// Goes on with clocks that were just compared.
+    pub async fn resume(database: Database, clock: Clock, readiness: Readiness) -> Self {
+        let started = machine_started(&clock).await;
+        Self { database, clock, readiness, started }
     }
 
     /// Goes on comparing until the token ends it. Nobody waits for its end: it writes nothing.

@@ -28,6 +28,7 @@ mod migrate;
 mod own_connection;
 mod pool;
 mod session;
+mod session_lock;
 mod settings;
 mod transaction;
 
@@ -57,6 +58,7 @@ pub use limits::Limits;
 pub use line::Line;
 pub use migrate::MigrateError;
 pub use pool::Pool;
+pub use session_lock::{LockName, SessionLock};
 pub use transaction::Transaction;
 
 /// How often a work that lost a conflict is run again.

@@ -99,7 +99,7 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     end_on_signal(state.config.drain, state.draining.clone(), shutdown.clone())
         .map_err(|error| StartError::System(format!("No signals can be caught: {error}")))?;
     let (readiness, clock) = (state.readiness.clone(), state.clock.clone());
-    let clock_watch = ClockWatch::begin(state.database.clone(), clock, readiness).await;
+    let clock_watch = ClockWatch::resume(state.database.clone(), clock, readiness).await;
     clock_watch.start(shutdown.clone());
     let watching = state.catalogues.watch(shutdown.clone());
     let (tables, readiness) = (state.database.clone(), state.readiness.clone());
@@ -178,7 +178,6 @@ pub async fn start(
     let notices = Notices::new(database.clone(), catalogues.clone(), ledger.clone(), mail);
     let shutdown = CancellationToken::new();
     let news = Newsroom::new(database.clone(), clock.clone(), payments.changes(), shutdown.clone());
-    let readiness = Readiness::default();
     let pulse = Pulse::new(database.clone(), clock.clone(), ledger.clone(), readiness.clone());
     Ok(AppState {
         webhooks,

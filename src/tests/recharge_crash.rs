@@ -3,14 +3,23 @@
 
 use std::time::Duration;
 
-use recharge::{credits::PurchaseState, server::payments::Buyer};
+use chrono::TimeDelta;
+use recharge::{
+    credits::PurchaseState,
+    server::{
+        jobs::{Done, Job, Jobs},
+        payments::Buyer,
+    },
+};
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use stripe_simulator::{Fault, WebhookPolicy};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     commands::credits,
     databases::{TestDatabase, on_both_databases},
+    leases::{TAKEN_OVER, reconciling, watchful},
     payments_crash::{Fragile, noticed, somebody_waits_for},
     payments_shop::SOON,
     recharge_shop::{CHARGE, GOOD},
@@ -19,6 +28,7 @@ use crate::{
 on_both_databases!(
     killed_before_stripe_charged_another_process_asks_under_the_same_key,
     killed_after_stripe_charged_before_the_answer_there_is_one_charge,
+    killed_at_recharging_another_process_charges_each_customer_once_within_a_lease,
 );
 
 /// A customer whose balance is too low, in a shop whose process can be killed.
@@ -81,6 +91,50 @@ async fn killed_after_stripe_charged_before_the_answer_there_is_one_charge(test:
     fragile.shop.stripe.clear_faults();
     assert_eq!(fragile.shop.available(&buyer).await, credits(499));
     is_whole(&fragile, &buyer).await;
+}
+
+/// The first customer was about to be charged, the second one was not looked at yet.
+async fn killed_at_recharging_another_process_charges_each_customer_once_within_a_lease(
+    test: TestDatabase,
+) {
+    let (mut fragile, first) = low(test).await;
+    let second = fragile.shop.low_customer(GOOD).await;
+    fragile.shop.stripe.webhooks(WebhookPolicy::drop_all());
+    let silent = Fault::on("POST", CHARGE).status(503).delay(Duration::from_mins(2));
+    fragile.shop.stripe.fault(silent);
+    fragile.start().await;
+    is_asked(&fragile).await;
+    fragile.kill();
+    let shop = &fragile.shop;
+    shop.stripe.clear_faults();
+    assert_eq!((shop.recharge_rows().await.len(), shop.charges().len()), (1, 0));
+    // What Stripe tells nobody of is asked for after 20 s.
+    shop.clock.advance(TimeDelta::seconds(20));
+    let (killed_at, ending) = (Instant::now(), CancellationToken::new());
+    let every = Duration::from_secs(15);
+    let recharging =
+        Job::new("recharge", every, shop.payments.clone(), |payments, now| async move {
+            Ok(Done(payments.recharge_due(now).await?.credited))
+        });
+    let jobs = vec![recharging, reconciling(shop)];
+    let other = Jobs::on(&shop.test.database, &shop.clock, jobs);
+    let other = other.at_pace(watchful(&shop.test.database)).start(ending.clone());
+    for buyer in [&first, &second] {
+        while shop.available(buyer).await != credits(5_499) {
+            assert!(killed_at.elapsed() < TAKEN_OVER, "a customer is not recharged");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    ending.cancel();
+    other.await.unwrap();
+    shop.reconcile().await;
+    shop.recharges().await;
+    assert_eq!((shop.charges().len(), shop.paid_charges()), (2, 2));
+    for buyer in [&first, &second] {
+        assert_eq!(shop.available(buyer).await, credits(5_499));
+        assert_eq!(shop.told(buyer).await, ["auto_recharge.made"]);
+    }
+    shop.charges_agree().await;
 }
 
 /// Only PostgreSQL has locks that show the moment: the payment is written down, and the ledger

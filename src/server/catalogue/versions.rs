@@ -5,7 +5,8 @@
 //! no request asks the database, and one that was announced takes effect to the millisecond.
 
 use std::{
-    sync::{Arc, PoisonError, RwLock},
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -37,6 +38,8 @@ pub struct Catalogues {
     clock: Clock,
     /// In the order in which they come into effect.
     known: Arc<RwLock<Vec<Version>>>,
+    /// Why which of them can't be read, as the log has it already.
+    unreadable: Arc<Mutex<BTreeMap<String, String>>>,
     /// What the start brought: it holds as long as nothing else can be read.
     brought: Version,
 }
@@ -65,7 +68,8 @@ impl Catalogues {
         let now = clock.now();
         let catalogue = Arc::new(brought.catalogue.clone());
         let first = Version { catalogue, effective_from: now, published_at: now };
-        let catalogues = Self { database, clock, known: Arc::default(), brought: first };
+        let (known, unreadable) = (Arc::default(), Arc::default());
+        let catalogues = Self { database, clock, known, unreadable, brought: first };
         catalogues.refresh().await?;
         if !brought.is_embedded || !catalogues.is_any_in_effect(now) {
             let published = publish(&catalogues.database, brought, None, now).await?;
@@ -134,7 +138,7 @@ impl Catalogues {
             return Ok(());
         }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        for version in new.into_iter().filter_map(read) {
+        for version in new.into_iter().filter_map(|row| self.read(row)) {
             if !known.iter().any(|other| other.catalogue.version == version.catalogue.version) {
                 known.push(version);
             }
@@ -168,19 +172,26 @@ impl Catalogues {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         known.iter().any(|version| version.effective_from <= now)
     }
-}
 
-/// A stored version; none where only a later program can read it.
-fn read(row: catalogue::Model) -> Option<Version> {
-    match parse(&format!("of version {:?}", row.version), &row.content) {
-        Ok(catalogue) => Some(Version {
-            catalogue: Arc::new(catalogue),
-            effective_from: from_millis(row.effective_from),
-            published_at: from_millis(row.published_at),
-        }),
-        Err(error) => {
-            tracing::error!(%error, "ALERT a published catalogue can't be read");
-            None
+    /// Reads a stored version. Returns `None` if only a later program can read it, and says so once.
+    fn read(&self, row: catalogue::Model) -> Option<Version> {
+        let mut unreadable = self.unreadable.lock().unwrap_or_else(PoisonError::into_inner);
+        match parse(&format!("of version {:?}", row.version), &row.content) {
+            Ok(catalogue) => {
+                unreadable.remove(&row.version);
+                Some(Version {
+                    catalogue: Arc::new(catalogue),
+                    effective_from: from_millis(row.effective_from),
+                    published_at: from_millis(row.published_at),
+                })
+            }
+            Err(error) => {
+                let why = error.to_string();
+                if unreadable.insert(row.version, why.clone()).as_ref() != Some(&why) {
+                    tracing::error!(%error, "ALERT: a published catalogue can't be read");
+                }
+                None
+            }
         }
     }
 }

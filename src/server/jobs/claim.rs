@@ -1,24 +1,24 @@
 //! Of many processes one does each slot: its row, inserted first, is the claim.
 //!
-//! A claim lives for a [`LEASE`] after its process was last seen, by the clock of the database: the
+//! A claim lives for a lease after its process was last seen, by the clock of the database: the
 //! clocks of two processes may differ, and tests move them. Slots go by the clocks of processes.
+//! On PostgreSQL a claim ends before its lease if its process is gone ([`Presence`]).
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExprTrait, QueryFilter, Statement,
-    Value, sea_query::Expr,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, Statement, Value,
+    sea_query::Expr,
 };
 
-use super::{Done, JobError};
+use super::{Done, JobError, presence::Presence};
 use crate::server::{
     clock::{database_now, to_millis},
     database::{Database, Transaction},
     entity::job::{Column, Entity},
 };
 
-/// A claim whose process was not seen for so long may be taken over: three renewals, so that one
-/// which is late or lost costs nothing.
-const LEASE: TimeDelta = TimeDelta::seconds(15);
 /// Slots of a job that are kept for those who look after it.
 const KEPT: i64 = 100;
 
@@ -33,48 +33,62 @@ pub(super) enum Claimed {
     Busy,
 }
 
-/// The right to do one slot.
+/// The right to do one slot. In its row stands the id, or its head and the number of the process.
 #[derive(Clone, Debug)]
 pub(super) struct Claim {
     database: Database,
+    presence: Presence,
     name: &'static str,
     slot: i64,
-    token: String,
+    id: String,
+}
+
+/// What a process wants to claim.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish {
+    /// Of which job.
+    pub name: &'static str,
+    /// The slot, and the one after it.
+    pub slots: (i64, i64),
+    /// By the clock of the process.
+    pub now: DateTime<Utc>,
+    /// How long a claim lives whose process is silent.
+    pub lease: Duration,
 }
 
 /// A job at a time has one process: a claim that lives holds off those of later slots.
 const INSERT: &str = "
-    INSERT INTO jobs (name, slot, next_slot, claim, claimed_at, seen_at, done)
-    SELECT $1, $2, $3, $4, $5, {now}, 0
-    WHERE NOT EXISTS (SELECT 1 FROM jobs
-                      WHERE name = $1 AND finished_at IS NULL
-                            AND seen_at > {now} - $6 AND seen_at < {now} + $6)
+    INSERT INTO jobs (name, slot, claimed_at, next_slot, claim, seen_at, done)
+    SELECT $1, $2, $3, $7, {claim}, {now}, 0
+    WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE name = $1 AND finished_at IS NULL AND {lives})
     ON CONFLICT (name, slot) DO NOTHING";
+
+const TAKE_OVER: &str = "
+    UPDATE jobs SET claim = {claim}, claimed_at = $3, seen_at = {now}
+    WHERE name = $1 AND slot = $2 AND finished_at IS NULL AND NOT {lives}";
 
 /// A claim lives while its process is seen. One that was seen in a future which the database's
 /// clock has stepped back from doesn't live.
-const TAKE_OVER: &str = "
-    UPDATE jobs SET claim = $3, claimed_at = $4, seen_at = {now}
-    WHERE name = $1 AND slot = $2 AND finished_at IS NULL
-          AND NOT (seen_at > {now} - $5 AND seen_at < {now} + $5)";
+const LIVES: &str = "(seen_at > {now} - $4 AND seen_at < {now} + $4 AND {is_there})";
 
 /// Claims a slot. Nothing is written where it was done before.
 pub(super) async fn claim(
     database: &Database,
-    name: &'static str,
-    (slot, next_slot): (i64, i64),
-    now: DateTime<Utc>,
+    presence: Presence,
+    wish: Wish,
 ) -> Result<Claimed, DbErr> {
+    let Wish { name, slots: (slot, next_slot), .. } = wish;
     let known = Entity::find_by_id((name.to_owned(), slot)).one(database.reader()).await?;
     if known.is_some_and(|row| row.finished_at.is_some()) {
         return Ok(Claimed::Done);
     }
-    let token = uuid::Uuid::new_v4().simple().to_string();
-    let claim = Claim { database: database.clone(), name, slot, token: token.clone() };
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    let claim = Claim { database: database.clone(), presence, name, slot, id };
+    let wished = claim.clone();
     let is_ours = database.write(move |transaction| {
-        let token = token.clone();
+        let claim = wished.clone();
         Box::pin(async move {
-            if !insert(transaction, name, (slot, next_slot), &token, now).await? {
+            if !claim.write(transaction, wish).await? {
                 return Ok(false);
             }
             let oldest = slot - KEPT.saturating_mul(next_slot - slot);
@@ -86,34 +100,38 @@ pub(super) async fn claim(
     Ok(if is_ours.await? { Claimed::Ours(claim) } else { Claimed::Busy })
 }
 
-/// Whether the slot is ours now.
-async fn insert(
-    transaction: &Transaction,
-    name: &str,
-    (slot, next_slot): (i64, i64),
-    token: &str,
-    now: DateTime<Utc>,
-) -> Result<bool, DbErr> {
-    let (now, lease) = (to_millis(now), LEASE.num_milliseconds());
-    let backend = transaction.get_database_backend();
-    let database_now = database_now(backend == DbBackend::Sqlite);
-    let statement = |sql: &str, values: Vec<Value>| {
-        Statement::from_sql_and_values(backend, sql.replace("{now}", database_now), values)
-    };
-    let values =
-        vec![name.into(), slot.into(), next_slot.into(), token.into(), now.into(), lease.into()];
-    if transaction.execute_raw(statement(INSERT, values)).await?.rows_affected() == 1 {
-        return Ok(true);
-    }
-    let values = vec![name.into(), slot.into(), token.into(), now.into(), lease.into()];
-    Ok(transaction.execute_raw(statement(TAKE_OVER, values)).await?.rows_affected() == 1)
-}
-
 impl Claim {
+    /// Returns whether the slot is ours now.
+    async fn write(&self, transaction: &Transaction, wish: Wish) -> Result<bool, DbErr> {
+        let backend = transaction.get_database_backend();
+        let lease = i64::try_from(wish.lease.as_millis()).unwrap_or(i64::MAX);
+        let (id, numbered) = (self.id.as_str(), self.presence.numbered(&self.id));
+        let mut values: Vec<Value> = vec![
+            self.name.into(),
+            self.slot.into(),
+            to_millis(wish.now).into(),
+            lease.into(),
+            id.into(),
+            numbered.into(),
+        ];
+        let take_over =
+            Statement::from_sql_and_values(backend, self.fill_in(TAKE_OVER), values.clone());
+        values.push(wish.slots.1.into());
+        let insert = Statement::from_sql_and_values(backend, self.fill_in(INSERT), values);
+        Ok(transaction.execute_raw(insert).await?.rows_affected() == 1
+            || transaction.execute_raw(take_over).await?.rows_affected() == 1)
+    }
+
     /// Says that its process lives. What has been taken over meanwhile stays so.
     pub async fn renew(&self) -> Result<(), DbErr> {
-        let now = database_now(self.database.is_sqlite());
-        self.set(vec![(Column::SeenAt, Expr::cust(now))]).await
+        let seen_at = Expr::cust(database_now(self.database.is_sqlite()));
+        let mut values = vec![(Column::SeenAt, seen_at)];
+        if !self.database.is_sqlite() {
+            let both = [self.id.clone(), self.presence.numbered(&self.id)];
+            let claim = Expr::cust_with_values(Presence::claim(false, "$1", "$2"), both);
+            values.push((Column::Claim, claim));
+        }
+        self.set(values).await
     }
 
     /// Writes down what came of it.
@@ -138,6 +156,14 @@ impl Claim {
         ours.exec(self.database.writer()).await.map(|_| ())
     }
 
+    fn fill_in(&self, sql: &str) -> String {
+        let is_sqlite = self.database.is_sqlite();
+        sql.replace("{lives}", LIVES)
+            .replace("{claim}", &Presence::claim(is_sqlite, "$5", "$6"))
+            .replace("{is_there}", &Presence::is_there(is_sqlite))
+            .replace("{now}", database_now(is_sqlite))
+    }
+
     async fn set(&self, values: Vec<(Column, Expr)>) -> Result<(), DbErr> {
         let mut update = Entity::update_many().filter(self.is_ours());
         for (column, value) in values {
@@ -150,7 +176,7 @@ impl Claim {
         Column::Name
             .eq(self.name)
             .and(Column::Slot.eq(self.slot))
-            .and(Column::Claim.eq(self.token.as_str()))
+            .and(Column::Claim.starts_with(Presence::head(&self.id)))
             .and(Column::FinishedAt.is_null())
     }
 }

@@ -4,6 +4,8 @@
 //! A [`Job`] is a name, how often, and the work; [`timetable`] lists all of them, a line each.
 //! [`Jobs`] looks which slot of each is due and claims it by inserting its row (`claim`); who has
 //! the row does the work and writes down what came of it. [`standings`] tells that to the operator.
+//! [`Pace`] says when a claim ends whose process is silent; on PostgreSQL `presence` shows sooner
+//! that a process is gone.
 //!
 //! # What must hold
 //! - A slot is done by one process. Only the latest slot is ever due: what was missed for days is
@@ -16,6 +18,8 @@
 
 mod claim;
 mod job;
+mod pace;
+mod presence;
 mod reminders;
 mod standing;
 mod sweep;
@@ -33,6 +37,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 pub use job::{Done, Job, JobError};
+pub use pace::Pace;
 pub use reminders::remind;
 pub use standing::{Standing, standings};
 
@@ -41,16 +46,8 @@ use super::{
     clock::{Clock, to_millis},
     database::{Database, unbroken},
 };
-use claim::{Claim, Claimed};
-
-/// How often a process that works says that it lives: several times in a lease.
-const RENEWAL: Duration = Duration::from_secs(5);
-/// How often a process looks again, at least, whether a slot that somebody else had is still to be
-/// done. A slot whose process died is taken over within a lease and this.
-const LOOK: Duration = Duration::from_secs(5);
-/// How much later than others a process looks that has failed: it may be the only one that can't
-/// do the work, and must not win each slot to fail again.
-const HANDICAP: Duration = Duration::from_secs(2);
+use claim::{Claim, Claimed, Wish};
+use presence::Presence;
 
 /// What one process has run since it started. Clones share the numbers.
 #[derive(Clone, Debug, Default)]
@@ -91,6 +88,8 @@ pub struct Jobs {
     clock: Clock,
     counts: JobCounts,
     ending: CancellationToken,
+    presence: Presence,
+    pace: Pace,
 }
 
 impl fmt::Debug for Jobs {
@@ -110,31 +109,45 @@ impl Jobs {
     #[must_use]
     pub fn new(state: &AppState, jobs: Vec<Job>) -> Self {
         Self {
-            jobs: jobs.into(),
-            database: state.database.clone(),
-            clock: state.clock.clone(),
             counts: state.job_counts.clone(),
             ending: state.shutdown.clone(),
+            ..Self::on(&state.database, &state.clock, jobs)
         }
     }
 
     /// These jobs of a process that has nothing else.
     #[must_use]
     pub fn on(database: &Database, clock: &Clock, jobs: Vec<Job>) -> Self {
-        let (database, clock) = (database.clone(), clock.clone());
-        let (counts, ending) = (JobCounts::default(), CancellationToken::new());
-        Self { jobs: jobs.into(), database, clock, counts, ending }
+        Self {
+            jobs: jobs.into(),
+            database: database.clone(),
+            clock: clock.clone(),
+            counts: JobCounts::default(),
+            ending: CancellationToken::new(),
+            presence: Presence::new(),
+            pace: Pace::PRODUCT,
+        }
+    }
+
+    /// The same at another pace, so that a test needn't wait for a lease.
+    #[must_use]
+    pub fn at_pace(self, pace: Pace) -> Self {
+        Self { pace, ..self }
     }
 
     /// Runs them when they are due, until the token ends it; returns when what was begun has ended.
     #[must_use]
     pub fn start(self, ending: CancellationToken) -> JoinHandle<()> {
         tokio::spawn(async move {
+            let lock = self.presence.take(&self.database).await;
             let mut loops = JoinSet::new();
             for index in 0..self.jobs.len() {
                 loops.spawn(self.clone().keep_running(index, ending.clone()));
             }
-            loops.join_all().await;
+            tokio::select! {
+                _ = loops.join_all() => {}
+                () = self.presence.keep(&self.database, lock) => {}
+            }
         })
     }
 
@@ -176,7 +189,9 @@ impl Jobs {
         if !self.clock.is_trusted() {
             return Ok(Claimed::Busy);
         }
-        unbroken(claim::claim(&self.database, job.name, job.slots(to_millis(now)), now)).await
+        let (slots, lease) = (job.slots(to_millis(now)), self.pace.lease);
+        let wish = Wish { name: job.name, slots, now, lease };
+        unbroken(claim::claim(&self.database, self.presence, wish)).await
     }
 
     async fn keep_running(self, index: usize, ending: CancellationToken) {
@@ -188,7 +203,7 @@ impl Jobs {
                 match self.claim(job).await {
                     Ok(Claimed::Ours(claim)) => {
                         let is_well = self.run_claimed(job, claim).await;
-                        handicap = if is_well { Duration::ZERO } else { HANDICAP };
+                        handicap = if is_well { Duration::ZERO } else { self.pace.handicap };
                         (done, is_away) = (Some(slot), false);
                     }
                     Ok(Claimed::Done) => (done, is_away) = (Some(slot), false),
@@ -212,7 +227,7 @@ impl Jobs {
     fn pause(&self, job: &Job) -> Duration {
         let now = to_millis(self.clock.now());
         let until_next = u64::try_from(job.slots(now).1 - now).unwrap_or(1);
-        Duration::from_millis(until_next).min(LOOK)
+        Duration::from_millis(until_next).min(self.pace.look)
     }
 
     /// Does the work of a slot and says every now and then that this process lives. Returns whether
@@ -222,7 +237,7 @@ impl Jobs {
         let outcome = loop {
             tokio::select! {
                 outcome = &mut work => break outcome,
-                () = tokio::time::sleep(RENEWAL) => {
+                () = tokio::time::sleep(self.pace.renewal) => {
                     if let Err(error) = unbroken(claim.renew()).await {
                         tracing::warn!(%error, job = job.name, "a claim was not renewed");
                     }

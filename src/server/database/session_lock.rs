@@ -1,0 +1,82 @@
+//! A lock that ends with its process: PostgreSQL keeps it for as long as the session lives that
+//! took it, and a killed process takes its session with it.
+
+use std::{fmt, time::Duration};
+
+use sea_orm::{DbErr, RuntimeErr};
+use tokio::time::timeout;
+
+use super::{Database, own_connection::OwnConnection};
+
+/// What is locked: a class of locks, and a number in it.
+pub type LockName = (i32, i32);
+
+/// A lock with the connection that holds it. It is released when this is dropped. No statement and
+/// no transaction stays open on the connection.
+pub struct SessionLock {
+    connection: OwnConnection,
+    deadline: Duration,
+}
+
+impl fmt::Debug for SessionLock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionLock").finish_non_exhaustive()
+    }
+}
+
+impl Database {
+    /// Takes a lock on a connection of its own. Returns `None` if another session holds it, on
+    /// SQLite, and behind a pooler if no way past it is known: there sessions change hands.
+    ///
+    /// # Errors
+    /// If the database does not answer in time, or refuses the connection.
+    pub async fn session_lock(
+        &self,
+        (class, number): LockName,
+    ) -> Result<Option<SessionLock>, DbErr> {
+        if self.is_sqlite() || self.direct.is_pooled() {
+            return Ok(None);
+        }
+        let deadline = self.writers.limits().connection;
+        let taken = within(deadline, async {
+            let mut connection = self.own_connection().await?;
+            let lock = format!("SELECT CAST(pg_try_advisory_lock({class}, {number}) AS TEXT)");
+            let answer = connection.texts(&lock).await?;
+            Ok((answer == ["true"]).then_some(connection))
+        });
+        let connection = taken.await?;
+        Ok(connection.map(|connection| SessionLock { connection, deadline }))
+    }
+}
+
+impl SessionLock {
+    /// Finds out whether its session lives.
+    ///
+    /// # Errors
+    /// If it doesn't, or doesn't say so in time.
+    pub async fn ping(&mut self) -> Result<(), DbErr> {
+        within(self.deadline, self.connection.execute("SELECT 1")).await
+    }
+
+    /// Returns a condition in SQL that is true while some session holds the lock of this class
+    /// whose number an expression gives as a text of eight hexadecimal digits.
+    #[must_use]
+    pub fn is_held(class: i32, number: &str) -> String {
+        format!(
+            "EXISTS (SELECT 1 FROM pg_locks
+                     WHERE locktype = 'advisory' AND granted AND objsubid = 2
+                           AND database = (SELECT oid FROM pg_database
+                                           WHERE datname = current_database())
+                           AND classid = {class}
+                           AND lpad(to_hex(CAST(objid AS BIGINT)), 8, '0') = {number})"
+        )
+    }
+}
+
+async fn within<T>(
+    deadline: Duration,
+    work: impl Future<Output = Result<T, DbErr>>,
+) -> Result<T, DbErr> {
+    let silent = |_| DbErr::Conn(RuntimeErr::Internal(format!("no answer within {deadline:?}")));
+    timeout(deadline, work).await.map_err(silent)?
+}
