@@ -3,8 +3,8 @@
 //! Whatever is wrong at the start is one sentence. The end is asked for by SIGINT or SIGTERM: for
 //! as long as the settings say, the program serves on and is no longer ready, so that a balancer
 //! sends its requests elsewhere; a second signal cuts that short. Then nothing new is accepted,
-//! event streams end, requests are finished, and the ledger writes what it was given; all of it in
-//! [`GRACE`].
+//! event streams end, requests are finished, and the ledger writes what it was given and compares
+//! once more what it has acknowledged; all of it in [`GRACE`].
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,7 +25,7 @@ use super::{
     http::api::Pacemaker,
     identity::{ApiKeys, Passwords, Throttle},
     jobs::{JobCounts, Jobs},
-    ledger::{Ledger, Place},
+    ledger::{COMPARE_EVERY, Ledger, Place},
     news::Newsroom,
     notices::Notices,
     opening::{connect_within, refuse_risks},
@@ -92,7 +92,7 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
         ..start(config, &catalogue, database, clock).await?
     };
     let place = place_of_acknowledged(&state.config);
-    state.ledger.keep_acknowledged(place, state.readiness.clone()).await;
+    state.ledger.keep_acknowledged(place, state.readiness.clone(), COMPARE_EVERY).await;
     let (shutdown, ledger) = (state.shutdown.clone(), state.ledger.clone());
     let (payments, webhooks) = (state.payments.clone(), state.webhooks.clone());
     let pulse = state.pulse.clone().watch(shutdown.clone());
@@ -132,7 +132,7 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
         tracing::warn!("what became of some webhooks is not known: they will be sent again");
     }
     if timeout_at(asked_at + GRACE, ledger.close()).await.is_err() {
-        tracing::error!("the ledger could not finish writing in time");
+        tracing::error!("the ledger could not finish in time");
     }
     tracing::info!("ended");
     Ok(())

@@ -4,6 +4,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use recharge::{
@@ -11,7 +12,9 @@ use recharge::{
     server::{
         clock::Clock,
         database::{Database, Fault},
-        ledger::{FilesCompared, Forgotten, Ledger, Place, RequestKey, open_account},
+        ledger::{
+            COMPARE_EVERY, FilesCompared, Forgotten, Ledger, Place, RequestKey, open_account,
+        },
         readiness::{Readiness, Trouble},
     },
 };
@@ -34,7 +37,7 @@ on_both_databases!(
 /// A process that remembers in this folder.
 pub struct Process {
     pub ledger: Ledger,
-    readiness: Readiness,
+    pub readiness: Readiness,
 }
 
 impl Process {
@@ -43,13 +46,13 @@ impl Process {
     }
 
     pub async fn start_at(test: &TestDatabase, place: Place) -> Self {
-        Self::start_on(test.another_process().await, place).await
+        Self::start_on(test.another_process().await, place, COMPARE_EVERY).await
     }
 
-    async fn start_on(database: Database, place: Place) -> Self {
+    pub async fn start_on(database: Database, place: Place, every: Duration) -> Self {
         let ledger = Ledger::start(database, Clock::default());
         let readiness = Readiness::default();
-        ledger.keep_acknowledged(place, readiness.clone()).await;
+        ledger.keep_acknowledged(place, readiness.clone(), every).await;
         Self { ledger, readiness }
     }
 
@@ -224,7 +227,7 @@ async fn what_was_acknowledged_only_when_it_was_asked_again_is_remembered_too(te
     for at in 0..8 {
         let (folder, fates) = (TempDir::new().unwrap(), AtWrite::new(at, false, Fault::Breaks));
         let place = Place::of(&test.url, Some(folder.path()));
-        let process = Process::start_on(connect(&test, &fates).await, place).await;
+        let process = Process::start_on(connect(&test, &fates).await, place, COMPARE_EVERY).await;
         let account = process.account(&test).await;
         fates.arm();
         let charged = insist(&process.ledger, &account, "charge", spend(1)).await;

@@ -3,6 +3,7 @@
 
 mod acknowledged;
 mod acknowledged_files;
+mod acknowledged_watch;
 mod api;
 mod api_access;
 mod api_answers;
@@ -11,6 +12,7 @@ mod api_bad_requests;
 mod api_batch;
 mod api_contract;
 mod api_crash;
+mod api_deadlines;
 mod api_disconnect;
 mod api_holds;
 mod api_idempotency;
@@ -123,7 +125,9 @@ mod simulation;
 mod simulation_scheduler;
 mod simulation_world;
 mod spend_caps;
+mod streams;
 mod sweep;
+mod vanished_clients;
 mod webhooks;
 mod webhooks_api;
 mod webhooks_hearing;

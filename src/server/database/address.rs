@@ -12,6 +12,8 @@ use sea_orm::{
 };
 use url::Url;
 
+use super::Database;
+
 /// The option that says which kind of pooler stands between.
 const POOL_MODE: &str = "pool_mode";
 
@@ -45,6 +47,17 @@ impl Address {
     /// Returns whether a pooler gives each transaction another connection.
     pub const fn is_pooled(&self) -> bool {
         matches!(self, Self::Postgres { is_pooled: true, .. })
+    }
+}
+
+impl Database {
+    /// Returns the name of the PostgreSQL database that a URL names, which is the user's name if
+    /// the URL has none. Returns `None` for another database.
+    #[must_use]
+    pub fn name_of(url: &str) -> Option<String> {
+        let Ok(Address::Postgres { hosts, .. }) = Address::parse(url) else { return None };
+        let host = hosts.first()?;
+        Some(host.get_database().unwrap_or_else(|| host.get_username()).to_owned())
     }
 }
 
@@ -117,6 +130,22 @@ mod tests {
         let pooled = "postgresql://u:p%40@one,two:5433/db?pool_mode=transaction&sslmode=disable";
         assert_eq!(hosts(pooled), (two, true));
         assert_eq!(hosts("postgres://one/db?pool_mode=session"), (vec![one], false));
+    }
+
+    #[test]
+    fn a_database_has_one_name_however_it_is_reached() {
+        let name = |url| Database::name_of(url);
+        for url in [
+            "postgres://u:p@one/db",
+            "postgresql://u:p@one,two:5433/db?pool_mode=transaction",
+            "postgres:///db?host=/tmp",
+            "postgres://u@one?dbname=db",
+            "postgres://db@one",
+        ] {
+            assert_eq!(name(url).as_deref(), Some("db"), "{url}");
+        }
+        assert_eq!(name("postgres://one/d%C3%A9%2Fb").as_deref(), Some("dé/b"));
+        assert_eq!(name("sqlite://db"), None);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use sea_orm::{
     },
 };
 
-use super::Database;
+use super::{Database, address::Address};
 
 /// Why there is no backup, or nothing was restored, in words for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -60,8 +60,10 @@ impl Database {
     /// Returns the path of the SQLite file that a URL names. Returns `None` for another database.
     #[must_use]
     pub fn file_of(url: &str) -> Option<PathBuf> {
-        let path = url.strip_prefix("sqlite:")?.trim_start_matches("//");
-        path.split('?').next().map(PathBuf::from)
+        match Address::parse(url) {
+            Ok(Address::Sqlite(path)) => Some(path),
+            _ => None,
+        }
     }
 
     /// Copies the database into a new file while others write to it. The copy holds all that was

@@ -5,10 +5,18 @@ use std::path::PathBuf;
 
 use sea_orm::{
     DbErr, RuntimeErr,
-    sqlx::{AssertSqlSafe, Connection, Error, PgConnection, Row, SqliteConnection, raw_sql},
+    sqlx::{
+        AssertSqlSafe, Connection, Error, PgConnection, Row, SqliteConnection,
+        postgres::PgConnectOptions, raw_sql,
+    },
 };
 
-use super::{Database, address::Address, connector::writable, settings::sqlite_options};
+use super::{
+    Database,
+    address::Address,
+    connector::writable,
+    settings::{noticing_our_end, sqlite_options},
+};
 
 /// A connection that nobody else uses. Statements go unprepared and one by one.
 pub(super) enum OwnConnection {
@@ -33,13 +41,17 @@ impl Database {
                 let options = sqlite_options(path, true);
                 SqliteConnection::connect_with(&options).await.map(OwnConnection::Sqlite)
             }
-            Address::Postgres { hosts, .. } => {
-                let opened = writable(hosts, 0).await;
-                opened.map(|(connection, _)| OwnConnection::Postgres(connection))
-            }
+            Address::Postgres { hosts, .. } => own_postgres(hosts).await,
         };
         opened.map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(error.into())))
     }
+}
+
+/// The locks of a migration end with its connection, so PostgreSQL must notice its end.
+async fn own_postgres(hosts: &[PgConnectOptions]) -> Result<OwnConnection, Error> {
+    let (mut connection, _) = writable(hosts, 0).await?;
+    raw_sql(AssertSqlSafe(noticing_our_end())).execute(&mut connection).await?;
+    Ok(OwnConnection::Postgres(connection))
 }
 
 impl OwnConnection {

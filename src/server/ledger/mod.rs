@@ -60,7 +60,7 @@ use chrono_tz::Tz;
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel};
 
 use acknowledged::Acknowledged;
-pub use acknowledged::{FilesCompared, FilesError, Forgotten, Line, Place};
+pub use acknowledged::{COMPARE_EVERY, FilesCompared, FilesError, Forgotten, Line, Place};
 pub use billing_cycle::BillingCycle;
 pub use caps::SpendCaps;
 pub use known::RequestKey;
@@ -210,10 +210,11 @@ impl Ledger {
         self.queue.age_of_batch()
     }
 
-    /// Writes what waits, takes nothing new, and returns when all is on disk.
+    /// Writes what waits, takes nothing new, and returns when all is on disk and what was
+    /// acknowledged has been compared with the database once more.
     pub async fn close(&self) {
         self.queue.close().await;
-        self.acknowledged.close().await;
+        self.acknowledged.close(&self.database).await;
     }
 
     fn now(&self) -> DateTime<Utc> {

@@ -85,19 +85,20 @@ pub fn routes() -> Router<AppState> {
         .route("/api/v1", nothing())
         .route("/api/v1/", nothing())
         .route("/api/v1/{*rest}", nothing());
-    in_problems(routes)
+    in_problems(routes, DEADLINE)
 }
 
 /// Programs are told of what went wrong here as a problem too, not in a page for people.
-fn in_problems<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
-    routes.layer(from_fn(in_time)).layer(CatchPanicLayer::custom(after_panic))
+fn in_problems<S: Clone + Send + Sync + 'static>(routes: Router<S>, by: Duration) -> Router<S> {
+    let in_time = from_fn(move |request, next| in_time(by, request, next));
+    routes.layer(in_time).layer(CatchPanicLayer::custom(after_panic))
 }
 
 /// What the ledger was given is written nevertheless.
-async fn in_time(request: Request, next: Next) -> Response {
-    let answer = tokio::time::timeout(DEADLINE, next.run(request)).await;
+async fn in_time(deadline: Duration, request: Request, next: Next) -> Response {
+    let answer = tokio::time::timeout(deadline, next.run(request)).await;
     answer.unwrap_or_else(|_| {
-        tracing::warn!("an answer was given up after {} seconds", DEADLINE.as_secs());
+        tracing::warn!("an answer was given up after {deadline:?}");
         Problem::unavailable().into_response()
     })
 }
@@ -116,14 +117,32 @@ async fn method_not_allowed() -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+
     use axum::{
         body::{Body, to_bytes},
-        http::{Request, header::CONTENT_TYPE},
+        http::{
+            HeaderMap, Request,
+            header::{CONTENT_TYPE, RETRY_AFTER},
+        },
         routing::get,
     };
+    use tokio::time::timeout;
     use tower::ServiceExt;
 
     use super::*;
+
+    const MOMENT: Duration = Duration::from_millis(10);
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Asks at `/`, and returns the status, the headers and the problem.
+    async fn ask(routes: Router) -> (StatusCode, HeaderMap, serde_json::Value) {
+        let response = routes.oneshot(Request::new(Body::empty())).await.unwrap();
+        let (parts, body) = response.into_parts();
+        assert_eq!(parts.headers[CONTENT_TYPE], "application/problem+json");
+        let body = to_bytes(body, 10_000).await.unwrap();
+        (parts.status, parts.headers, serde_json::from_slice(&body).unwrap())
+    }
 
     async fn breaks() -> &'static str {
         panic!("as if something were wrong here")
@@ -131,12 +150,21 @@ mod tests {
 
     #[tokio::test]
     async fn what_goes_wrong_here_is_told_as_a_problem() {
-        let routes = in_problems(Router::<()>::new().route("/", get(breaks)));
-        let response = routes.oneshot(Request::new(Body::empty())).await.unwrap();
-        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
-        let body = to_bytes(response.into_body(), 10_000).await.unwrap();
-        let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let routes = Router::<()>::new().route("/", get(breaks));
+        let (status, _, problem) = ask(in_problems(routes, DEADLINE)).await;
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(problem["code"], "internal_error");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_never_comes_is_given_up_with_the_advice_to_come_back() {
+        let never = || pending::<&'static str>();
+        let routes = in_problems(Router::<()>::new().route("/", get(never)), MOMENT);
+        let (status, headers, problem) = timeout(10 * SECOND, ask(routes)).await.unwrap();
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(problem["code"], "unavailable");
+        assert_eq!(headers[RETRY_AFTER], "1");
+        // Common clients wait for 15 seconds or longer.
+        assert!(DEADLINE < 15 * SECOND);
     }
 }

@@ -12,6 +12,7 @@ use std::{
 };
 
 use super::line::Line;
+use crate::server::database::Database;
 
 /// Processes that may write for one database from one folder.
 const SLOTS: usize = 16;
@@ -30,24 +31,21 @@ pub struct Place {
 
 impl Place {
     /// Names the place for a database: `None` as the folder means beside a SQLite file, and the
-    /// folder `data` for PostgreSQL.
+    /// folder `data` for PostgreSQL. Only the name of a PostgreSQL database counts: hosts, users
+    /// and options change while the database stays.
     #[must_use]
     pub fn of(database_url: &str, folder: Option<&Path>) -> Self {
-        let address = database_url.split('?').next().unwrap_or_default();
-        let (beside, name) = match address.strip_prefix("sqlite:") {
-            Some(path) => {
-                let path = Path::new(path.trim_start_matches("//"));
-                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                (path.parent().unwrap_or(Path::new("")), name)
+        let (beside, name) = match Database::file_of(database_url) {
+            Some(file) => {
+                let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                (file.parent().unwrap_or(Path::new("")).to_owned(), name)
             }
-            // Neither the user nor the password is part of the name: both may change.
             None => {
-                let address = address.rsplit('@').next().unwrap_or_default();
-                let name = format!("postgres-{:08x}", crc32fast::hash(address.as_bytes()));
-                (Path::new("data"), name)
+                let name = Database::name_of(database_url).unwrap_or_default();
+                ("data".into(), format!("postgres-{}", safe(&name)))
             }
         };
-        let folder = folder.unwrap_or(beside).to_owned();
+        let folder = folder.map_or(beside, Path::to_owned);
         Self { folder, name, largest: LARGEST_FILE }
     }
 
@@ -89,6 +87,17 @@ impl Place {
             Err(std::fs::TryLockError::Error(error)) => Err(error),
         }
     }
+}
+
+/// Returns a name of a database as a part of a file's name that no shell needs quoted. Where a
+/// character had to be replaced, a checksum tells the names apart.
+fn safe(name: &str) -> String {
+    let is_safe = |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);
+    if name.chars().all(is_safe) {
+        return name.to_owned();
+    }
+    let replaced = name.replace(|character| !is_safe(character), "_");
+    format!("{replaced}-{:08x}", crc32fast::hash(name.as_bytes()))
 }
 
 /// The file that a process appends to.

@@ -20,11 +20,14 @@ use crate::server::readiness::{Readiness, Trouble};
 /// Bytes that wait for a file that can't be written.
 const LARGEST_UNSAVED: usize = 4_000_000;
 
+/// The task that writes, and the one that compares.
+pub type Tasks = (JoinHandle<()>, JoinHandle<()>);
+
 /// Looks after what a process has acknowledged.
 #[derive(Debug)]
 pub struct Keeper {
     pub keeping: Mutex<Keeping>,
-    pub tasks: Mutex<Vec<JoinHandle<()>>>,
+    pub tasks: Mutex<Option<Tasks>>,
     pub closing: CancellationToken,
     unwritten: Arc<AtomicU64>,
     readiness: Readiness,
@@ -59,12 +62,10 @@ impl Keeper {
         self.readiness.report(Trouble::Forgotten, sentence);
     }
 
-    pub async fn close(&self) {
+    /// Asks the tasks to end, and returns them. Returns `None` if somebody has them already.
+    pub fn close(&self) -> Option<Tasks> {
         self.closing.cancel();
-        let tasks = std::mem::take(&mut *lock(&self.tasks));
-        for task in tasks {
-            task.await.ok();
-        }
+        lock(&self.tasks).take()
     }
 }
 
@@ -123,7 +124,7 @@ impl Keeping {
         }
     }
 
-    /// Syncs the file and leaves it to the next process.
+    /// Syncs the file, and leaves it to the next process.
     pub fn end(&mut self) {
         self.sync();
         self.log.close();

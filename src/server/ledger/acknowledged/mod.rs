@@ -3,8 +3,9 @@
 //! # Shape
 //! A [`Writer`](super::writer::Writer) hands over each batch before it answers
 //! ([`Acknowledged::remember`]): one lock and one push. A task of its own makes [`line`]s of the
-//! batches, appends them to the [`files`] and adds them to the [`memory`]. At the start and every
-//! minute the memory is held against the database over another connection ([`compare`]).
+//! batches, appends them to the [`files`] and adds them to the [`memory`]. At the start, every
+//! minute and at the end the memory is held against the database over another connection
+//! ([`compare`]).
 //!
 //! # What must hold
 //! - Nothing here fails or delays a command.
@@ -28,7 +29,8 @@ use std::{
 use sea_orm::DbErr;
 use tokio::{
     sync::Notify,
-    time::{Instant, MissedTickBehavior, interval_at},
+    task::JoinHandle,
+    time::{Instant, MissedTickBehavior, interval_at, timeout},
 };
 
 pub use compare::Forgotten;
@@ -48,7 +50,10 @@ const GATHER: Duration = Duration::from_millis(10);
 /// How often the file is synced.
 const SYNC: Duration = Duration::from_secs(1);
 /// How often what was acknowledged is compared with the database.
-const COMPARE: Duration = Duration::from_secs(60);
+pub const COMPARE_EVERY: Duration = Duration::from_secs(60);
+/// How long the last comparison may take, and the one that is under way then. The next start
+/// compares what the files say in any case.
+const COMPARE_AT_END: Duration = Duration::from_secs(2);
 /// Commands that may wait to be written down.
 const WAITING: usize = 100_000;
 
@@ -117,10 +122,25 @@ impl Acknowledged {
         }
     }
 
-    /// Writes down what waits, and returns when all is on disk.
-    pub async fn close(&self) {
-        if let Some(keeper) = self.0.keeper.get() {
-            keeper.close().await;
+    /// Writes down what waits, and compares once more when all is on disk.
+    pub async fn close(&self, database: &Database) {
+        let Some((writing, comparing)) = self.0.keeper.get().and_then(Keeper::close) else {
+            return;
+        };
+        writing.await.ok();
+        self.compare_at_end(database, comparing).await;
+        self.in_keeping(|_, keeping| keeping.end()).await;
+    }
+
+    async fn compare_at_end(&self, database: &Database, comparing: JoinHandle<()>) {
+        let under_way = comparing.abort_handle();
+        let last = async {
+            comparing.await.ok();
+            self.compare_or_warn(database).await;
+        };
+        if timeout(COMPARE_AT_END, last).await.is_err() {
+            under_way.abort();
+            tracing::warn!("what was acknowledged could not be compared in time");
         }
     }
 
@@ -163,6 +183,12 @@ impl Acknowledged {
         compared
     }
 
+    async fn compare_or_warn(&self, database: &Database) {
+        if let Err(error) = self.compare(database).await {
+            tracing::warn!(%error, "what was acknowledged could not be compared");
+        }
+    }
+
     /// Writes down what arrives, until the ledger is closed.
     async fn keep_writing(self) {
         let Some(keeper) = self.0.keeper.get() else { return };
@@ -184,42 +210,39 @@ impl Acknowledged {
             }
         }
         self.write().await;
-        self.in_keeping(|_, keeping| keeping.end()).await;
+        self.in_keeping(|_, keeping| keeping.sync()).await;
     }
 
-    /// Compares every minute, until the ledger is closed.
-    async fn keep_comparing(self, database: Database) {
+    /// Compares again and again, until the ledger is closed.
+    async fn keep_comparing(self, database: Database, every: Duration) {
         let Some(keeper) = self.0.keeper.get() else { return };
-        let mut minute = interval_at(Instant::now() + COMPARE, COMPARE);
+        let mut minute = interval_at(Instant::now() + every, every);
         minute.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = keeper.closing.cancelled() => return,
                 _ = minute.tick() => {}
             }
-            if let Err(error) = self.compare(&database).await {
-                tracing::warn!(%error, "what was acknowledged could not be compared");
-            }
+            self.compare_or_warn(&database).await;
         }
     }
 }
 
 impl Ledger {
     /// Remembers from now on what is acknowledged, also in files at this place. First holds
-    /// against the database what the files say already; what it has forgotten is reported.
-    pub async fn keep_acknowledged(&self, place: Place, readiness: Readiness) {
-        let acknowledged = &self.acknowledged;
+    /// against the database what the files say already, and then `every` so often what is
+    /// remembered; what it has forgotten is reported.
+    pub async fn keep_acknowledged(&self, place: Place, readiness: Readiness, every: Duration) {
+        let (acknowledged, database) = (&self.acknowledged, &self.database);
         if acknowledged.0.keeper.set(Keeper::new(place, readiness)).is_err() {
             return;
         }
         acknowledged.in_keeping(|_, keeping| keeping.start()).await;
-        if let Err(error) = acknowledged.compare(&self.database).await {
-            tracing::warn!(%error, "what was acknowledged could not be compared");
-        }
+        acknowledged.compare_or_warn(database).await;
         let writing = tokio::spawn(acknowledged.clone().keep_writing());
-        let comparing = tokio::spawn(acknowledged.clone().keep_comparing(self.database.clone()));
+        let comparing = tokio::spawn(acknowledged.clone().keep_comparing(database.clone(), every));
         if let Some(keeper) = acknowledged.0.keeper.get() {
-            lock(&keeper.tasks).extend([writing, comparing]);
+            *lock(&keeper.tasks) = Some((writing, comparing));
         }
     }
 
