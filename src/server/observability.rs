@@ -1,10 +1,14 @@
 //! What the program says about itself: one line per request, each with the request's id.
 
-use std::io::IsTerminal;
+use std::{io::IsTerminal, time::Duration};
 
-use axum::{Router, http::HeaderName};
+use axum::{
+    Router,
+    http::{HeaderName, StatusCode},
+};
 use tower::ServiceBuilder;
 use tower_http::{
+    classify::ServerErrorsFailureClass,
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
     trace::{DefaultOnResponse, TraceLayer},
 };
@@ -47,10 +51,20 @@ pub fn observed(router: Router) -> Router {
         .layer(
             TraceLayer::new_for_http()
                 .make_span_with(span)
-                .on_response(DefaultOnResponse::new().level(Level::INFO)),
+                .on_response(DefaultOnResponse::new().level(Level::INFO))
+                .on_failure(failed),
         )
         .layer(PropagateRequestIdLayer::new(REQUEST_ID));
     router.layer(layers)
+}
+
+/// Logs an answer that should not have been given. 503 is what a database that is away calls for, and
+/// a probe that asks every second would fill the log with it.
+#[expect(clippy::needless_pass_by_value, reason = "the layer passes it so")]
+fn failed(class: ServerErrorsFailureClass, latency: Duration, _: &Span) {
+    if !matches!(class, ServerErrorsFailureClass::StatusCode(StatusCode::SERVICE_UNAVAILABLE)) {
+        tracing::error!(classification = %class, ?latency, "response failed");
+    }
 }
 
 /// The query stays out of the logs: it may hold what people search for. So does a token that

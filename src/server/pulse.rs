@@ -1,7 +1,7 @@
 //! Whether the ledger can be written to, found out by writing.
 //!
 //! A database that is full, can only be read, or has gone silent still answers reads. So a small
-//! write goes the way of every other write, and the batches of the ledger are watched: one that
+//! write goes the way of every other write, the tables of the ledger are asked, and the batches of the ledger are watched: one that
 //! takes longer than [`PATIENCE`] holds up its accounts.
 
 use std::{sync::Arc, time::Duration};
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     clock::Clock,
     database::{Database, code},
-    ledger::Ledger,
+    ledger::{self, Ledger},
     marks,
     readiness::{Readiness, Trouble},
 };
@@ -72,7 +72,7 @@ impl Pulse {
         };
         let is_late = self.0.ledger.age_of_batch().is_some_and(|age| age > PATIENCE);
         let late = is_late.then_some("The ledger waits for the database to take a batch.");
-        match problem.or(late) {
+        match late.or(problem) {
             Some(sentence) => self.0.readiness.report(Trouble::Writing, sentence),
             None => self.0.readiness.clear(Trouble::Writing),
         }
@@ -81,7 +81,10 @@ impl Pulse {
     async fn write(&self, last: &mut Last) -> Option<&'static str> {
         let mut writing = last.running.take().unwrap_or_else(|| {
             let (database, now) = (self.0.database.clone(), self.0.clock.now());
-            tokio::spawn(async move { marks::write(database.writer(), MARK, "", now).await })
+            tokio::spawn(async move {
+                ledger::try_to_write(database.writer()).await?;
+                marks::write(database.writer(), MARK, "", now).await
+            })
         });
         let problem = match timeout(PATIENCE, &mut writing).await {
             Ok(Ok(Ok(()))) => None,

@@ -37,6 +37,7 @@ use super::{
     router::{reserve_router, router},
     schema,
     signals::end_on_signal,
+    static_files,
     webhooks::{self, Webhooks},
 };
 
@@ -113,6 +114,7 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
         "serving at {}",
         state.config.public_url
     );
+    static_files::warn_if_missing(&state.config);
     let serving = tokio::spawn(connections::serve(listeners, seats, doors(state)));
     shutdown.cancelled().await;
     let asked_at = Instant::now();

@@ -1,6 +1,9 @@
 //! The files for browsers: the folder that the build of the browser part has filled.
 
-use std::{future::ready, path::Path};
+use std::{
+    future::ready,
+    path::{Path, PathBuf},
+};
 
 use axum::{
     Router,
@@ -24,10 +27,23 @@ const KEPT: &str = "public, max-age=31536000, immutable";
 const LONGEST_NAME_BYTES: usize = 255;
 const LONGEST_PATH_BYTES: usize = 1_024;
 
+fn package_folder(config: &Config) -> PathBuf {
+    Path::new(&*config.leptos.site_root).join(&*config.leptos.site_pkg_dir)
+}
+
+/// Warns where there are no files: the API works without, and pages look broken.
+pub fn warn_if_missing(config: &Config) {
+    let folder = package_folder(config);
+    if !folder.is_dir() {
+        let folder = folder.display();
+        tracing::warn!("there are no styles and scripts in {folder}; LEPTOS_SITE_ROOT says where");
+    }
+}
+
 /// The scripts and styles under `/pkg`.
 pub fn package_files(config: &Config) -> Router {
     let not_found = Router::new().fallback(|| ready(words::page(StatusCode::NOT_FOUND)));
-    let folder = Path::new(&*config.leptos.site_root).join(&*config.leptos.site_pkg_dir);
+    let folder = package_folder(config);
     files(&folder, if config.leptos.hash_files { KEPT } else { CHECKED }, not_found)
 }
 

@@ -3,18 +3,26 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use recharge::server::{marks, readiness::Trouble};
+use recharge::server::{
+    clock::Clock,
+    database::Database,
+    ledger::Ledger,
+    marks,
+    pulse::Pulse,
+    readiness::{Readiness, Trouble},
+};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, Statement,
     TransactionTrait,
 };
 use tokio::time::sleep;
+use uuid::Uuid;
 
 use crate::{
     api::account_with,
     app::{Answer, TestApp},
     commands::spend,
-    databases::on_both_databases,
+    databases::{TestDatabase, on_both_databases},
     logging::Logged,
 };
 
@@ -119,7 +127,7 @@ async fn a_ledger_that_waits_is_not_ready(app: TestApp) {
     let all = if app.database.is_sqlite() {
         "UPDATE accounts SET seq = seq"
     } else {
-        "LOCK TABLE entries IN ACCESS EXCLUSIVE MODE"
+        "LOCK TABLE usage_daily IN ACCESS EXCLUSIVE MODE"
     };
     let held = hold(&stranger, all).await;
     let (ledger, spender) = (app.state.ledger.clone(), account.clone());
@@ -132,6 +140,35 @@ async fn a_ledger_that_waits_is_not_ready(app: TestApp) {
     becomes(&app, StatusCode::OK, "ready\n").await;
     app.state.ledger.execute(&account, "goes on", spend(1)).await.unwrap();
     stranger.close().await.unwrap();
+}
+
+/// As after tables were made, or brought back, by another user.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn where_a_table_of_the_ledger_is_somebody_elses_it_is_not_ready() {
+    let test = TestDatabase::postgres().await;
+    let (user, admin) = (format!("plain_{}", Uuid::new_v4().simple()), test.database.writer());
+    let may = |what: &str| format!("GRANT {what} ON ALL TABLES IN SCHEMA public TO {user}");
+    for sql in [format!("CREATE ROLE {user} LOGIN"), may("SELECT, INSERT, UPDATE, DELETE")] {
+        admin.execute_unprepared(&sql).await.unwrap();
+    }
+    let mut url = url::Url::parse(&test.url).unwrap();
+    url.set_username(&user).unwrap();
+    for table in ["accounts", "lots", "entries", "allocations"] {
+        for (sql, is_ready) in
+            [("REVOKE ALL ON {table} FROM", false), ("GRANT ALL ON {table} TO", true)]
+        {
+            let sql = format!("{} {user}", sql.replace("{table}", table));
+            admin.execute_unprepared(&sql).await.unwrap();
+            let database = Database::connect(url.as_str()).await.unwrap();
+            let (clock, readiness) = (Clock::default(), Readiness::default());
+            let ledger = Ledger::start(database.clone(), clock.clone());
+            Pulse::new(database, clock, ledger, readiness.clone()).check().await;
+            let said = readiness.all().get(&Trouble::Writing).map(ToString::to_string);
+            let refused = "The database does not let this user write.".to_owned();
+            assert_eq!(said, (!is_ready).then_some(refused), "{table}");
+        }
+    }
+    admin.execute_unprepared(&format!("DROP OWNED BY {user}; DROP ROLE {user}")).await.unwrap();
 }
 
 async fn many_probes_are_one_write(app: TestApp) {

@@ -87,11 +87,18 @@ impl Database {
             .mode(0o600)
             .open(&part)
             .map_err(at(&part))?;
-        let mut connection = self.own_connection().await.map_err(BackupError::Database)?;
-        let copy = format!("VACUUM INTO {}", quoted(&part));
-        connection.execute(&copy).await.map_err(BackupError::Database)?;
-        connection.close().await.map_err(BackupError::Database)?;
-        put_in_place(&part, path)
+        let made = self.copy_into(&part).await.map_err(BackupError::Database);
+        let made = made.and_then(|()| put_in_place(&part, path));
+        if made.is_err() {
+            remove(&part).ok();
+        }
+        made
+    }
+
+    async fn copy_into(&self, part: &Path) -> Result<(), DbErr> {
+        let mut connection = self.own_connection().await?;
+        connection.execute(&format!("VACUUM INTO {}", quoted(part))).await?;
+        connection.close().await
     }
 }
 

@@ -10,7 +10,7 @@ use super::{Finding, unreadable};
 use crate::server::{
     config::Config,
     database::{Changes, Database, Inspected, lacks_table},
-    marks, opening, pulse,
+    ledger, marks, opening, pulse,
 };
 
 const SUBJECT: &str = "database";
@@ -63,7 +63,7 @@ pub(super) async fn examine(database: &Database, changes: &Changes) -> Finding {
     if let Some((found, remedy)) = problem {
         return Finding::bad(SUBJECT, format!("{known}. {found}"), remedy);
     }
-    if let Err(error) = marks::try_to_write(database.writer()).await
+    if let Err(error) = try_to_write(database).await
         && !lacks_table(&error)
     {
         let found = format!("{known}. {}", pulse::sentence(&error));
@@ -149,4 +149,9 @@ async fn answer_time(database: &Database) -> Result<Duration, DbErr> {
         fastest = fastest.min(asked_at.elapsed());
     }
     Ok(fastest)
+}
+
+async fn try_to_write(database: &Database) -> Result<(), DbErr> {
+    marks::try_to_write(database.writer()).await?;
+    ledger::try_to_write(database.writer()).await
 }

@@ -67,6 +67,7 @@ pub use known::RequestKey;
 pub use mismatch::Mismatch;
 pub use outcome::Outcome;
 pub use verify::{Verified, VerifyError};
+pub use writes::try_to_write;
 
 use super::{
     clock::{Clock, to_millis},

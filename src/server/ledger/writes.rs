@@ -125,3 +125,24 @@ fn kind(column: &impl ColumnTrait) -> &'static str {
         _ => "text",
     }
 }
+
+/// A write to each table of a batch, which changes no row.
+const NOTHING: [&str; 4] = [
+    "UPDATE accounts SET seq = seq WHERE FALSE",
+    "UPDATE lots SET remaining = remaining WHERE FALSE",
+    "INSERT INTO entries (account_id, seq) SELECT account_id, seq FROM entries WHERE FALSE",
+    "INSERT INTO allocations (account_id, seq) SELECT account_id, seq FROM allocations WHERE FALSE",
+];
+
+/// Finds out whether the tables of the ledger could be written to, and writes nothing: a table that
+/// belongs to somebody else is refused, however well the rest of the database works.
+///
+/// # Errors
+/// What a batch would be answered with.
+pub async fn try_to_write(connection: &impl ConnectionTrait) -> Result<(), DbErr> {
+    for nothing in NOTHING {
+        let nothing = Statement::from_string(connection.get_database_backend(), nothing);
+        connection.execute_raw(nothing).await?;
+    }
+    Ok(())
+}

@@ -1,10 +1,11 @@
 //! The description of the API as a file, and as a page for people. The page's program and styles
 //! come from here alone, and may reach nothing else.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::{
-    Json, Router,
+    Router,
+    body::Bytes,
     extract::Path,
     http::{
         HeaderValue,
@@ -15,7 +16,7 @@ use axum::{
 };
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use super::{describe::description, method_not_allowed, problem::Problem};
+use super::{describe::description_text, method_not_allowed, problem::Problem};
 use crate::server::AppState;
 
 const PAGE: &str = include_str!("docs/page.html");
@@ -38,7 +39,7 @@ pub fn routes() -> Router<AppState> {
         .layer(SetResponseHeaderLayer::overriding(CONTENT_SECURITY_POLICY, policy))
         .route(
             "/api/v1/openapi.json",
-            get(|| async { Json(description()) }).fallback(method_not_allowed),
+            get(|| async { description_file() }).fallback(method_not_allowed),
         )
         .layer(SetResponseHeaderLayer::if_not_present(
             CACHE_CONTROL,
@@ -47,6 +48,12 @@ pub fn routes() -> Router<AppState> {
         .route("/api", nothing())
         .route("/api/", nothing())
         .route("/api/{*rest}", nothing())
+}
+
+/// The description, written once: to write it for each who asks would cost more than most answers.
+fn description_file() -> impl IntoResponse {
+    static FILE: LazyLock<Bytes> = LazyLock::new(|| description_text().into());
+    ([(CONTENT_TYPE, "application/json")], FILE.clone())
 }
 
 /// A file of the page.
