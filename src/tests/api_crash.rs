@@ -34,6 +34,8 @@ pub struct Served {
     pub address: String,
     url: String,
     pub folder: TempDir,
+    /// The path of the program.
+    pub program: String,
     process: Option<Child>,
 }
 
@@ -53,7 +55,9 @@ impl Served {
         // A port that was free a moment ago.
         let probe = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = probe.local_addr().unwrap().to_string();
-        Self { address, url: url.to_owned(), folder: TempDir::new().unwrap(), process: None }
+        let (url, folder) = (url.to_owned(), TempDir::new().unwrap());
+        let program = env!("CARGO_BIN_EXE_recharge").to_owned();
+        Self { address, url, folder, program, process: None }
     }
 
     /// Starts it, and tells how long it took until it was ready.
@@ -64,7 +68,7 @@ impl Served {
     /// The same with settings; `None` if it ended before it was ready.
     pub async fn start_with(&mut self, settings: &[(&str, &str)]) -> Option<Duration> {
         let started = Instant::now();
-        let process = Command::new(env!("CARGO_BIN_EXE_recharge"))
+        let process = Command::new(&self.program)
             .env_clear()
             .envs(settings.iter().copied())
             .current_dir(self.folder.path())

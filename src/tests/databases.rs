@@ -7,6 +7,8 @@ use sea_orm::{ConnectionTrait, Statement};
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use crate::templates;
+
 /// How long a change behind the product's back waits for a process at work.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -68,49 +70,50 @@ pub(crate) use on_both_databases;
 impl TestDatabase {
     /// A SQLite file in a folder of its own.
     pub async fn sqlite() -> Self {
-        Self::empty_sqlite().await.migrated().await
+        let folder = TempDir::new().unwrap();
+        std::fs::copy(templates::sqlite().await, folder.path().join("recharge.db")).unwrap();
+        Self::in_folder(folder).await
     }
 
     /// The same without tables.
     pub async fn empty_sqlite() -> Self {
-        let folder = TempDir::new().unwrap();
+        Self::in_folder(TempDir::new().unwrap()).await
+    }
+
+    async fn in_folder(folder: TempDir) -> Self {
         let url = format!("sqlite://{}/recharge.db", folder.path().display());
         Self::connected(url, Cleanup::Folder(folder)).await
     }
 
     /// A database of its own in the cluster at `TEST_POSTGRES_URL`.
     pub async fn postgres() -> Self {
-        Self::empty_postgres().await.migrated().await
+        let server = test_cluster();
+        let template = templates::postgres(&server).await;
+        Self::new_on(server, &template).await
     }
 
     /// The same without tables.
     pub async fn empty_postgres() -> Self {
-        let server = std::env::var("TEST_POSTGRES_URL")
-            .expect("TEST_POSTGRES_URL names the test cluster: run `make check` or `make test`");
-        Self::new_on(server).await
+        Self::new_on(test_cluster(), "template1").await
     }
 
     /// A database of its own in this cluster.
     pub async fn on_cluster(server: String) -> Self {
-        Self::new_on(server).await.migrated().await
+        let new = Self::new_on(server, "template1").await;
+        new.database.migrate().await.unwrap();
+        new
     }
 
-    async fn new_on(server: String) -> Self {
+    async fn new_on(server: String, template: &str) -> Self {
         let name = format!("test_{}", Uuid::new_v4().simple());
-        on_server(&server, &format!("CREATE DATABASE {name}")).await;
-        let mut url = url::Url::parse(&server).unwrap();
-        url.set_path(&name);
-        Self::connected(url.to_string(), Cleanup::Postgres { server, name }).await
+        on_server(&server, &format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
+        let url = on_the_same(&server, &name);
+        Self::connected(url, Cleanup::Postgres { server, name }).await
     }
 
     async fn connected(url: String, cleanup: Cleanup) -> Self {
         let database = Database::connect(&url).await.unwrap();
         Self { database, url, cleanup }
-    }
-
-    async fn migrated(self) -> Self {
-        self.database.migrate().await.unwrap();
-        self
     }
 
     /// Connects once more, as another process would.
@@ -164,7 +167,19 @@ impl Drop for TestDatabase {
     }
 }
 
-async fn on_server(server: &str, sql: &str) {
+fn test_cluster() -> String {
+    std::env::var("TEST_POSTGRES_URL")
+        .expect("TEST_POSTGRES_URL names the test cluster: run `make check` or `make test`")
+}
+
+/// The URL of another database of a cluster.
+pub fn on_the_same(server: &str, name: &str) -> String {
+    let mut url = url::Url::parse(server).unwrap();
+    url.set_path(name);
+    url.to_string()
+}
+
+pub async fn on_server(server: &str, sql: &str) {
     let connection = sea_orm::Database::connect(server).await.unwrap();
     connection.execute_unprepared(sql).await.unwrap();
     connection.close().await.unwrap();

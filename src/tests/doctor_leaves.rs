@@ -70,7 +70,8 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_file_is_left_as_it_is_with_its_journal_and_the_log_of_a_killed_process() {
-    let test = TestDatabase::sqlite().await;
+    let test = TestDatabase::empty_sqlite().await;
+    test.database.migrate().await.unwrap();
     let file = test.database.sqlite_file().unwrap();
     let killed = TempDir::new().unwrap();
     let copy = killed.path().join("recharge.db");

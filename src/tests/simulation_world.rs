@@ -46,12 +46,20 @@ pub struct World {
     processes: Arc<Mutex<Vec<Process>>>,
     started: Arc<AtomicUsize>,
     pub log: Arc<Mutex<BTreeMap<String, Asked>>>,
-    at_work: Arc<Mutex<Option<usize>>>,
-    /// How often the job was done, and how many commands had no known outcome.
-    pub slots: Arc<AtomicUsize>,
+    pub work: Work,
+    /// How many commands had no known outcome.
     pub unknown: Arc<AtomicUsize>,
-    _folder: Arc<TempDir>,
+    pub folder: Arc<TempDir>,
     url: String,
+}
+
+/// The work of the job, without the world: that has the processes, which have the job.
+#[derive(Clone)]
+pub struct Work {
+    scheduler: Scheduler,
+    at_work: Arc<Mutex<Option<usize>>>,
+    /// How often it was done.
+    pub slots: Arc<AtomicUsize>,
 }
 
 #[derive(Clone)]
@@ -100,10 +108,9 @@ impl World {
             processes: Arc::default(),
             started: Arc::default(),
             log: Arc::default(),
-            at_work: Arc::default(),
-            slots: Arc::default(),
+            work: Work::new(scheduler),
             unknown: Arc::default(),
-            _folder: Arc::new(folder),
+            folder: Arc::new(folder),
             url,
         };
         for _ in 0..PROCESSES {
@@ -155,8 +162,8 @@ impl World {
         };
         let ledger = Ledger::start(database.clone(), self.clock.clone());
         let job =
-            Job::new("work", EVERY, (self.clone(), number), |(world, number), _| async move {
-                world.works(number).await;
+            Job::new("work", EVERY, (self.work.clone(), number), |(work, number), _| async move {
+                work.is_done_by(number).await;
                 Ok(Done(1))
             });
         let jobs = Jobs::on(&database, &self.clock, vec![job]);
@@ -238,8 +245,19 @@ impl World {
         }
     }
 
-    /// The work of the job: of two processes that live, only one is at it.
-    async fn works(&self, number: usize) {
+    fn any_process(&self) -> Process {
+        let index = self.scheduler.random(|random| random.random_range(0..PROCESSES));
+        self.processes.lock().unwrap()[index].clone()
+    }
+}
+
+impl Work {
+    fn new(scheduler: &Scheduler) -> Self {
+        Self { scheduler: scheduler.clone(), at_work: Arc::default(), slots: Arc::default() }
+    }
+
+    /// Of two processes that live, only one is at it.
+    async fn is_done_by(&self, number: usize) {
         let other = self.at_work.lock().unwrap().replace(number);
         assert!(other.is_none_or(|other| self.scheduler.is_dead(other)), "two are at one job");
         for _ in 0..3 {
@@ -250,11 +268,6 @@ impl World {
             *at_work = None;
         }
         self.slots.fetch_add(1, Ordering::SeqCst);
-    }
-
-    fn any_process(&self) -> Process {
-        let index = self.scheduler.random(|random| random.random_range(0..PROCESSES));
-        self.processes.lock().unwrap()[index].clone()
     }
 }
 
