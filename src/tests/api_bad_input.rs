@@ -220,5 +220,5 @@ async fn days_at_the_end_of_time_break_nothing(app: TestApp) {
         service.get(&format!("/accounts/{account}/balance")).await.is(200);
         service.get(&format!("/accounts/{account}/entries")).await.is(200);
     }
-    app.state.ledger.verify().await.unwrap();
+    app.adds_up().await;
 }

@@ -56,7 +56,7 @@ async fn of_twenty_simultaneous_holds_of_75_on_500_six_are_granted(app: TestApp)
     for row in program.entries(&account, "?kind=held").await {
         assert_eq!(row["balance_after"], "500");
     }
-    app.state.ledger.verify().await.unwrap();
+    app.adds_up().await;
 }
 
 async fn failed_work_costs_nothing_and_says_so_everywhere(app: TestApp) {
@@ -78,7 +78,7 @@ async fn failed_work_costs_nothing_and_says_so_everywhere(app: TestApp) {
     assert!(page.contains("failed, 0 credits (75 released)"), "{page}");
     let file = customer.get("/settings/credits/history.csv").await.body;
     assert!(file.contains("failed, 0 credits (75 released)"), "{file}");
-    app.state.ledger.verify().await.unwrap();
+    app.adds_up().await;
 }
 
 async fn a_hold_is_released_at_its_expiry_with_nobody_asking(app: TestApp) {
@@ -100,7 +100,7 @@ async fn a_hold_is_released_at_its_expiry_with_nobody_asking(app: TestApp) {
     let (at, due) = (text(&rows[0], "at"), text(&made, "expires_at"));
     let instant = |text: String| chrono::DateTime::parse_from_rfc3339(&text).unwrap();
     assert_eq!(instant(at), instant(due));
-    app.state.ledger.verify().await.unwrap();
+    app.adds_up().await;
 }
 
 async fn capturing_and_releasing_twice_is_doing_it_once(app: TestApp) {
@@ -132,7 +132,7 @@ async fn capturing_and_releasing_twice_is_doing_it_once(app: TestApp) {
     let late = program.post_new(&settle(&other, "capture"), &json!({})).await;
     assert_eq!(late.refused(409, "hold_released")["state"], "released");
     assert_eq!(program.balance(&account).await, ("138.5".to_owned(), "0".to_owned()));
-    app.state.ledger.verify().await.unwrap();
+    app.adds_up().await;
 }
 
 async fn a_late_capture_is_refused_and_takes_nothing(app: TestApp) {
@@ -150,7 +150,7 @@ async fn a_late_capture_is_refused_and_takes_nothing(app: TestApp) {
     assert_eq!(program.balance(&account).await, ("100".to_owned(), "0".to_owned()));
     let kinds = program.entries(&account, "?kind=spent").await;
     assert!(kinds.is_empty(), "{kinds:?}");
-    app.state.ledger.verify().await.unwrap();
+    app.adds_up().await;
 }
 
 async fn a_hold_that_lapsed_and_is_released_has_lapsed(app: TestApp) {
@@ -184,7 +184,7 @@ async fn a_capture_and_a_release_at_once_never_both_happen(app: TestApp) {
     }
     let left = (1_000 - 10 * captured_in_all).to_string();
     assert_eq!(program.balance(&account).await, (left, "0".to_owned()));
-    app.state.ledger.verify().await.unwrap();
+    app.adds_up().await;
 }
 
 async fn capturing_more_than_is_held_is_refused_with_the_numbers(app: TestApp) {
@@ -220,7 +220,7 @@ async fn an_extended_hold_outlasts_and_outgrows_what_was_thought(app: TestApp) {
     app.clock.advance(TimeDelta::minutes(119));
     let captured = program.post_new(&settle(&made, "capture"), &json!({})).await.is(200);
     assert_eq!(captured["captured"], "75");
-    app.state.ledger.verify().await.unwrap();
+    app.adds_up().await;
 }
 
 async fn a_hold_that_only_grows_keeps_its_end(app: TestApp) {
@@ -252,7 +252,7 @@ async fn what_a_hold_grows_by_beside_its_capture_is_captured_or_refused(app: Tes
             assert_eq!(captured["captured"], "10");
         }
     }
-    app.state.ledger.verify().await.unwrap();
+    app.adds_up().await;
 }
 
 async fn work_that_costs_nothing_leaves_a_row(app: TestApp) {
@@ -266,5 +266,5 @@ async fn work_that_costs_nothing_leaves_a_row(app: TestApp) {
     let rows = program.entries(&account, "?kind=spent").await;
     assert_eq!(rows.len(), 2);
     assert_eq!((&rows[1]["amount"], &rows[1]["reference"]), (&json!("0"), &json!("job_1")));
-    app.state.ledger.verify().await.unwrap();
+    app.adds_up().await;
 }

@@ -85,7 +85,7 @@ async fn a_charge_is_never_above_its_quote(app: TestApp) {
     for row in program.entries(&account, "?kind=spent").await {
         assert_eq!(row["rate_card"], "2026-11");
     }
-    app.state.ledger.verify().await.unwrap();
+    app.adds_up().await;
 }
 
 async fn a_quote_is_used_within_its_validity(app: TestApp) {
@@ -143,7 +143,7 @@ async fn new_prices_change_no_row_and_no_quote(app: TestApp) {
     let expected = [("v2", "-80"), ("2026-11", "-25"), ("2026-11", "-37.5"), ("2026-11", "-50")];
     let expected = expected.map(|(card, amount)| (card.to_owned(), amount.to_owned()));
     assert_eq!(named.collect::<Vec<_>>(), expected);
-    app.state.ledger.verify().await.unwrap();
+    app.adds_up().await;
 }
 
 async fn a_repeated_request_has_its_first_outcome_whatever_prices_are_now(app: TestApp) {

@@ -86,5 +86,5 @@ async fn a_ceiling_is_not_passed_by_what_others_have_set_aside(app: TestApp) {
     bounded.post_new("/usage", &in_run("run", "0.001")).await.refused(403, "above_ceiling");
     assert_eq!(bounded.post(&extend, "grow", &more).await.is(200)["replayed"], true);
     assert_eq!(free.balance(&account).await, ("920".to_owned(), "80".to_owned()));
-    app.state.ledger.verify().await.unwrap();
+    app.adds_up().await;
 }

@@ -242,7 +242,7 @@ async fn an_odd_call_of_the_api_is_no_fault_of_ours(app: TestApp) {
         }
         service.sends(sent).await;
     }
-    app.state.ledger.verify().await.unwrap();
+    app.adds_up().await;
 }
 
 async fn what_is_no_address_is_refused_in_words(app: TestApp) {

@@ -177,5 +177,5 @@ async fn whatever_a_form_says_it_is_answered_in_words() {
             );
         }
     });
-    app.state.ledger.verify().await.unwrap();
+    app.adds_up().await;
 }

@@ -29,6 +29,7 @@ mod backup;
 mod bad_addresses;
 mod beside;
 mod billing_cycle;
+mod books;
 mod catalogues;
 mod certificates;
 mod charges;

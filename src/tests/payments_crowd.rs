@@ -22,7 +22,7 @@ use futures::{StreamExt, stream};
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
 use recharge::{
     credits::{Credits, Purchase, PurchaseState},
-    server::{payments::Buyer, verify},
+    server::payments::Buyer,
 };
 use serde_json::Value;
 use stripe_simulator::{Fault, Signature, WebhookPolicy};
@@ -284,6 +284,4 @@ async fn credited_once(shop: &Shop, paid: &[(Buyer, Vec<Purchase>)]) {
     assert!(kept.iter().all(|event| event.handled_at.is_some()));
     assert_eq!(shop.payments.counters().reviews(), 0);
     shop.books_agree().await;
-    let beside = verify::beside_the_ledger(&shop.test.database, &shop.clock).await.unwrap();
-    assert_eq!(beside.named, []);
 }

@@ -91,8 +91,8 @@ async fn a_hundred_purchases_without_a_session_do_not_stand_before_a_paid_one(sh
     let started = (0..120).map(|number| {
         let row = purchase::Model {
             id: format!("pur_started_{number}"),
-            intent: format!("started {number}"),
-            idempotency_key: format!("started {number}"),
+            intent: format!("{number:0>36}{}", &like.intent[36..]),
+            idempotency_key: format!("checkout:pur_started_{number}"),
             state: PurchaseState::Started.id().to_owned(),
             stripe_session: None,
             checkout_url: None,

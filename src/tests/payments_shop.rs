@@ -30,13 +30,13 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 use crate::{
+    books,
     databases::{Given, TestDatabase},
     prices::agreed,
 };
 
-/// Opens the simulator's API.
+/// Opens the simulator's API, and signs the webhooks.
 pub const SECRET_KEY: &str = "sk_test_shop";
-/// Signs the webhooks.
 pub const WEBHOOK_SECRET: &str = "whsec_test";
 /// No test waits longer for what must come.
 pub const SOON: Duration = Duration::from_secs(20);
@@ -196,7 +196,7 @@ impl Shop {
     /// purchase, a lot exactly where a purchase is credited, and every payment with a lot or an
     /// open review.
     pub async fn books_agree(&self) {
-        self.ledger.verify().await.unwrap();
+        books::add_up(&self.ledger, &self.test.database, &self.clock).await;
         let lots = lot::Entity::find().all(self.test.database.reader()).await.unwrap();
         let paid: Vec<String> = self
             .stripe
@@ -206,8 +206,8 @@ impl Shop {
             .map(|session| session["id"].as_str().unwrap().to_owned())
             .collect();
         for row in self.all_purchases().await {
-            let became =
-                lots.iter().filter(|lot| lot.purchase_id.as_ref() == Some(&row.id)).count();
+            let is_its = |lot: &&lot::Model| lot.purchase_id.as_ref() == Some(&row.id);
+            let became = lots.iter().filter(is_its).count();
             assert!(became <= 1, "{} became {became} lots", row.id);
             assert_eq!(row.state == "credited", became == 1, "{row:?}");
             let is_paid = row.stripe_session.as_ref().is_some_and(|id| paid.contains(id));

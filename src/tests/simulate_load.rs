@@ -104,7 +104,7 @@ async fn drive(
 
 /// What an account spent, by its history.
 async fn spent(app: &TestApp, account: &AccountId) -> Credits {
-    app.state.ledger.verify().await.unwrap();
+    app.adds_up().await;
     let (available, held) = app.state.ledger.balance(account).await.unwrap();
     assert!(held.is_zero(), "nothing stays held");
     Credits::try_from_whole(WHOLE).unwrap() - available
