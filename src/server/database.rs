@@ -219,7 +219,8 @@ async fn in_own_task<T: Send + 'static>(
     let task = tokio::spawn(async move {
         let (mut attempt, begun) = (1, Instant::now());
         loop {
-            match run(&pool, purpose, &work).await {
+            // On the heap: a task is copied several times before it runs, with all that it may hold.
+            match Box::pin(run(&pool, purpose, &work)).await {
                 Err(error)
                     if is_conflict(&error)
                         && attempt < ATTEMPTS

@@ -14,6 +14,7 @@ pub mod config;
 pub mod connections;
 pub mod database;
 pub mod doctor;
+mod early;
 pub mod entity;
 pub mod events;
 pub mod headers;

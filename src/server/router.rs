@@ -12,10 +12,11 @@ use axum::{
     Router,
     extract::Request,
     http::{HeaderValue, Method, StatusCode, Uri, header::CACHE_CONTROL},
-    middleware::{Next, from_fn, from_fn_with_state, map_response},
+    middleware::{from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use tower::util::MapResponseLayer;
 use tower_http::{
     CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer, csrf::CsrfLayer,
     limit::RequestBodyLimitLayer, set_header::SetResponseHeaderLayer, timeout::TimeoutLayer,
@@ -24,6 +25,7 @@ use tower_http::{
 use super::{
     AppState,
     config::Config,
+    early::early,
     headers::SecurityHeaders,
     http::{
         agent, api, api_keys, auto_recharge, billing_cycle, buying, events, health, history_csv,
@@ -79,11 +81,11 @@ pub fn router(state: AppState) -> Router {
         .merge(agent::routes())
         .merge(people(&state, &headers))
         .with_state(state)
-        .layer(map_response(words::in_a_sentence))
+        .layer(MapResponseLayer::new(words::in_a_sentence))
         .layer(CompressionLayer::new().quality(COMPRESSION))
-        .layer(map_response(move |response| std::future::ready(headers.add_to(response))))
+        .layer(MapResponseLayer::new(move |response| headers.add_to(response)))
         .layer(CatchPanicLayer::custom(after_panic))
-        .layer(from_fn(only_addresses_of_ours));
+        .layer(early(not_ours));
     observed(router)
 }
 
@@ -128,11 +130,9 @@ fn people(state: &AppState, headers: &SecurityHeaders) -> Router<AppState> {
 }
 
 /// Refuses requests that name no path: those of proxies (`CONNECT host:443`) and `OPTIONS *`.
-async fn only_addresses_of_ours(request: Request, next: Next) -> Response {
-    if request.method() == Method::CONNECT || !request.uri().path().starts_with('/') {
-        return words::page(StatusCode::BAD_REQUEST);
-    }
-    next.run(request).await
+fn not_ours(request: &Request) -> Option<Response> {
+    let is_ours = request.method() != Method::CONNECT && request.uri().path().starts_with('/');
+    (!is_ours).then(|| words::page(StatusCode::BAD_REQUEST))
 }
 
 /// Refuses what other sites make a browser send; behind a proxy that changes `Host`, the public

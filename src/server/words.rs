@@ -105,7 +105,7 @@ pub fn page(status: StatusCode) -> Response {
 }
 
 /// Gives an error without any content a sentence, for machines, to whom pages say nothing.
-pub async fn in_a_sentence(response: Response) -> Response {
+pub fn in_a_sentence(response: Response) -> Response {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
     if !is_error || response.headers().contains_key(CONTENT_TYPE) {

@@ -23,12 +23,12 @@ use std::{any::Any, time::Duration};
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request},
+    extract::DefaultBodyLimit,
     http::StatusCode,
-    middleware::{Next, from_fn},
     response::{IntoResponse, Response},
     routing::any,
 };
+use tower::util::MapFutureLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -90,16 +90,18 @@ pub fn routes() -> Router<AppState> {
 
 /// Programs are told of what went wrong here as a problem too, not in a page for people.
 fn in_problems<S: Clone + Send + Sync + 'static>(routes: Router<S>, by: Duration) -> Router<S> {
-    let in_time = from_fn(move |request, next| in_time(by, request, next));
+    let in_time = MapFutureLayer::new(move |answer| in_time(by, answer));
     routes.layer(in_time).layer(CatchPanicLayer::custom(after_panic))
 }
 
 /// What the ledger was given is written nevertheless.
-async fn in_time(deadline: Duration, request: Request, next: Next) -> Response {
-    let answer = tokio::time::timeout(deadline, next.run(request)).await;
-    answer.unwrap_or_else(|_| {
+async fn in_time<E>(
+    deadline: Duration,
+    answer: impl Future<Output = Result<Response, E>>,
+) -> Result<Response, E> {
+    tokio::time::timeout(deadline, answer).await.unwrap_or_else(|_| {
         tracing::warn!("an answer was given up after {deadline:?}");
-        Problem::unavailable().into_response()
+        Ok(Problem::unavailable().into_response())
     })
 }
 

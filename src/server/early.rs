@@ -1,0 +1,46 @@
+//! Answers some requests before they go on.
+
+use std::{
+    convert::Infallible,
+    task::{Context, Poll},
+};
+
+use axum::{extract::Request, response::Response};
+use futures::future::{Either, Ready, ready};
+use tower::{Layer, Service, layer::layer_fn};
+
+/// What a request is answered at once; `None` if it goes on.
+type Answer = fn(&Request) -> Option<Response>;
+
+/// Gives the answer of `answer` where it has one. A middleware function would do the same, and copy
+/// all that is behind it for each request.
+pub fn early<S>(answer: Answer) -> impl Layer<S, Service = Early<S>> + Clone {
+    layer_fn(move |inner| Early { inner, answer })
+}
+
+/// What [`early`] makes of a service.
+#[derive(Clone, Debug)]
+pub struct Early<S> {
+    inner: S,
+    answer: Answer,
+}
+
+impl<S> Service<Request> for Early<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Either<Ready<Result<Response, Infallible>>, S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        match (self.answer)(&request) {
+            Some(answer) => Either::Left(ready(Ok(answer))),
+            None => Either::Right(self.inner.call(request)),
+        }
+    }
+}
