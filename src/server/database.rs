@@ -205,7 +205,7 @@ impl Database {
 /// something broke: the panic itself is in the log.
 ///
 /// # Errors
-/// What the work fails with, or that it has panicked.
+/// The error of the work, or one that says that it has panicked.
 pub async fn unbroken<T>(work: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
     let done = AssertUnwindSafe(work).catch_unwind().await;
     done.unwrap_or_else(|_| Err(DbErr::Custom("it broke".to_owned())))

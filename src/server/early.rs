@@ -9,16 +9,16 @@ use axum::{extract::Request, response::Response};
 use futures::future::{Either, Ready, ready};
 use tower::{Layer, Service, layer::layer_fn};
 
-/// What a request is answered at once; `None` if it goes on.
+/// Returns the answer to a request that goes no further. Returns `None` if the request goes on.
 type Answer = fn(&Request) -> Option<Response>;
 
-/// Gives the answer of `answer` where it has one. A middleware function would do the same, and copy
-/// all that is behind it for each request.
+/// Makes a layer that asks `answer` first and sends on only what it has no answer to. A middleware
+/// function would do the same, but copy the service behind it for each request.
 pub fn early<S>(answer: Answer) -> impl Layer<S, Service = Early<S>> + Clone {
     layer_fn(move |inner| Early { inner, answer })
 }
 
-/// What [`early`] makes of a service.
+/// A service behind the layer of [`early`].
 #[derive(Clone, Debug)]
 pub struct Early<S> {
     inner: S,

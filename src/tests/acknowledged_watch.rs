@@ -1,5 +1,5 @@
-//! What was acknowledged is compared with the database without anybody asking: again and again, and
-//! when the process ends. A loss is said once.
+//! A process compares what it has acknowledged with the database, again and again and at its end,
+//! without anybody asking. It says a loss once.
 
 use std::{
     collections::BTreeSet,
@@ -97,7 +97,7 @@ async fn what_the_database_forgets_is_found_without_anybody_asking(test: TestDat
     assert!(!process.readiness.has(Trouble::Forgotten), "nothing is forgotten yet");
     forget(&test, &account, 2).await;
     until(|| process.readiness.has(Trouble::Forgotten)).await;
-    // What is applied again is found as well.
+    // It also finds what was applied again.
     process.spends(&account, "charge").await;
     until(|| !process.readiness.has(Trouble::Forgotten)).await;
     process.ledger.close().await;

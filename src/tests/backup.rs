@@ -158,7 +158,7 @@ async fn nothing_is_restored_over_a_database_or_from_what_is_no_sound_backup() {
     let missing = format!("sqlite://{}", folder.path().join("missing.db").display());
     fails_with(&backup(&missing, &folder.path().join("other.db")), "there is no database");
 
-    // What can't be put in place is not left beside it.
+    // A copy that can't be put in place leaves no file.
     fails_with(&backup(&test.url, &folder.path().join("x".repeat(260))), "x");
     let long = folder.path().join("x".repeat(252));
     fails_with(&backup(&test.url, &long), "x");

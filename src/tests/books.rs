@@ -1,5 +1,5 @@
-//! Whether the books are right at the end of a test, and every table beside them: `recharge verify`
-//! must find nothing where nobody has changed a row.
+//! Verifies the ledger and every table beside it at the end of a test: `recharge verify` must find
+//! nothing where nobody has changed a row.
 
 use std::panic::Location;
 

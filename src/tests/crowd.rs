@@ -57,7 +57,7 @@ impl Crowd {
     }
 }
 
-/// What the clients were answered.
+/// Counts of the answers that the clients got.
 #[derive(Debug, Default)]
 struct Answers {
     good: AtomicU32,

@@ -108,7 +108,7 @@ async fn killed_at_recharging_another_process_charges_each_customer_once_within_
     let shop = &fragile.shop;
     shop.stripe.clear_faults();
     assert_eq!((shop.recharge_rows().await.len(), shop.charges().len()), (1, 0));
-    // What Stripe tells nobody of is asked for after 20 s.
+    // Stripe sends no news of a charge that it never made; the server asks after 20 s.
     shop.clock.advance(TimeDelta::seconds(20));
     let (killed_at, ending) = (Instant::now(), CancellationToken::new());
     let every = Duration::from_secs(15);

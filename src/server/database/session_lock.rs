@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::{Database, own_connection::OwnConnection};
 
-/// What is locked: a class of locks, and a number in it.
+/// The name of a lock: its class, and its number in the class.
 pub type LockName = (i32, i32);
 
 /// A lock with the connection that holds it. It is released when this is dropped. No statement and

@@ -43,7 +43,7 @@ pub(super) struct Claim {
     id: String,
 }
 
-/// What a process wants to claim.
+/// The slot of a job that a process asks for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wish {
     /// Of which job.

@@ -138,7 +138,7 @@ const NOTHING: [&str; 4] = [
 /// belongs to somebody else is refused, however well the rest of the database works.
 ///
 /// # Errors
-/// What a batch would be answered with.
+/// The error that a batch would meet.
 pub async fn try_to_write(connection: &impl ConnectionTrait) -> Result<(), DbErr> {
     for nothing in NOTHING {
         let nothing = Statement::from_string(connection.get_database_backend(), nothing);
