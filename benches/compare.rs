@@ -2,8 +2,9 @@
 //!
 //! Each build makes its own databases and is asked over HTTP only, so that any two commits can be
 //! compared. A slot of the old one and a slot of the new one take turns; the ratio is the median of
-//! the pairs. Then both charge a fixed number of debits under callgrind on SQLite: the difference
-//! of two such runs is what a debit takes, without the start.
+//! the pairs. Then both charge a fixed number of debits under callgrind on SQLite. What a program
+//! does by the clock while nobody asks is counted apart, and is not laid on the debits: under
+//! callgrind the clock runs some fifty times too fast.
 
 use std::{
     path::{Path, PathBuf},
@@ -27,9 +28,14 @@ use crate::{
 pub const COMPARE: &str = "--compare";
 
 const ACCOUNTS: usize = 64;
-const CALLGRIND: [&str; 3] = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"];
-/// Debits that are sent together: one, or a batch that the ledger commits at once.
-const TOGETHER: [usize; 2] = [1, 64];
+const CALLGRIND: [&str; 3] = ["valgrind", "--tool=callgrind", "--callgrind-out-file=counted"];
+/// Debits that are sent together, one or a batch that the ledger commits at once; and how many are
+/// counted: all within the first minute, before the ledger compares what it acknowledged.
+const TOGETHER: [(usize, usize); 2] = [(1, 320), (64, 3_200)];
+/// Debits before the counted ones: they open connections and make plans.
+const BEFORE: usize = 320;
+/// How long a program is counted while nobody asks it.
+const IDLE: Duration = Duration::from_secs(5);
 
 /// One build at work on a database of its own.
 struct Build {
@@ -62,7 +68,7 @@ pub async fn compare(given: &[String]) -> Answer<()> {
             Build::start(&old, database, "old").await?,
             Build::start(&new, database, "new").await?,
         ];
-        for together in TOGETHER {
+        for (together, _) in TOGETHER {
             let mut rates = [Vec::new(), Vec::new()];
             let mut ratios = Vec::new();
             for pair in 0..=pairs {
@@ -85,8 +91,7 @@ pub async fn compare(given: &[String]) -> Answer<()> {
     }
     drop_in_cluster("bench_old").await?;
     drop_in_cluster("bench_new").await?;
-    let debits = usize::try_from(number("COMPARE_DEBITS", 640)?)?;
-    for together in TOGETHER {
+    for (together, debits) in TOGETHER {
         let counts = [
             instructions_per_debit(&old, together, debits).await?,
             instructions_per_debit(&new, together, debits).await?,
@@ -104,22 +109,23 @@ fn number(name: &str, otherwise: u64) -> Answer<u64> {
     std::env::var(name).map_or(Ok(otherwise), |text| Ok(text.parse()?))
 }
 
-/// Counts the instructions of one debit with callgrind: a run with twice as many debits minus a run
-/// with as many.
+/// Counts the instructions of one debit with callgrind, without what the program does by the clock.
 async fn instructions_per_debit(program: &Path, together: usize, debits: usize) -> Answer<f64> {
-    let mut counts = Vec::new();
-    for debits in [debits, 2 * debits] {
-        let mut build = Build::set_up(program, "sqlite", "counted").await?;
-        build.serve(&[&CALLGRIND[..], &[&program.display().to_string()]].concat()).await?;
-        let mut connection = build.connect().await?;
-        for _ in 0..debits / together {
-            build.charge(&mut connection, together).await?;
-        }
-        counts.push(build.end()?);
-    }
-    #[expect(clippy::cast_precision_loss, reason = "counts need no more than 53 bits")]
-    let [half, all, debits] = [counts[0], counts[1], debits as u64].map(|count| count as f64);
-    Ok((all - half) / debits)
+    let mut build = Build::set_up(program, "sqlite", "counted").await?;
+    build.serve(&[&CALLGRIND[..], &[&program.display().to_string()]].concat()).await?;
+    let mut connection = build.connect().await?;
+    build.charge_times(&mut connection, together, BEFORE).await?;
+    // What was acknowledged is synced within a second.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    build.counted(1)?;
+    let idle = Instant::now();
+    tokio::time::sleep(IDLE).await;
+    let by_the_clock = build.counted(2)? / idle.elapsed().as_secs_f64();
+    let busy = Instant::now();
+    build.charge_times(&mut connection, together, debits).await?;
+    let busy = busy.elapsed().as_secs_f64();
+    let counted = build.counted(3)? - by_the_clock * busy;
+    Ok(counted / f64::from(u32::try_from(debits)?))
 }
 
 impl Build {
@@ -165,7 +171,7 @@ impl Build {
             build.post(&mut connection, &format!("/accounts/{account}/grants"), granted).await?;
             build.accounts.push(account);
         }
-        build.end().ok();
+        build.end()?;
         Ok(build)
     }
 
@@ -194,13 +200,35 @@ impl Build {
         Err("the program does not get ready".into())
     }
 
-    /// Ends the program as an operator does, and returns the instructions that callgrind counted.
-    fn end(&mut self) -> Answer<u64> {
+    /// Ends the program as an operator does.
+    fn end(&mut self) -> Answer<()> {
         Command::new("kill").args(["-s", "TERM", &self.process.id().to_string()]).status()?;
         self.process.wait()?;
-        let said = std::fs::read_to_string(self.folder.path().join("said"))?;
-        let counted = said.lines().find_map(|line| line.split_once("Collected : "));
-        Ok(counted.ok_or("callgrind counted nothing")?.1.trim().parse()?)
+        Ok(())
+    }
+
+    /// Returns the instructions since callgrind was asked before; this is the `time`-th time.
+    fn counted(&self, time: usize) -> Answer<f64> {
+        let process = self.process.id().to_string();
+        let asked = Command::new("callgrind_control").args(["--dump", &process]).output()?;
+        let said = String::from_utf8_lossy(&asked.stdout).into_owned();
+        let counts = std::fs::read_to_string(self.folder.path().join(format!("counted.{time}")));
+        let counts =
+            counts.map_err(|error| format!("callgrind counted nothing: {error}; {said}"))?;
+        let total = counts.lines().find_map(|line| line.strip_prefix("totals: "));
+        Ok(total.ok_or("callgrind wrote no total")?.trim().parse()?)
+    }
+
+    async fn charge_times(
+        &self,
+        connection: &mut Connection,
+        together: usize,
+        debits: usize,
+    ) -> Answer<()> {
+        for _ in 0..debits / together {
+            self.charge(connection, together).await?;
+        }
+        Ok(())
     }
 
     async fn connect(&self) -> Answer<Connection> {
