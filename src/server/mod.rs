@@ -1,6 +1,6 @@
 //! What the browser never sees.
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
@@ -66,9 +66,14 @@ use quotes::Quotes;
 use readiness::Readiness;
 use webhooks::Webhooks;
 
-/// What every handler and page may use. Clones share everything.
+/// What every handler and page may use. Clones share everything, and cost no more than one count: a
+/// request clones it in each layer that it passes.
 #[derive(Clone, Debug)]
-pub struct AppState {
+pub struct AppState(Arc<Parts>);
+
+/// What [`AppState`] is made of.
+#[derive(Clone, Debug)]
+pub struct Parts {
     /// The settings.
     pub config: Arc<Config>,
     /// What can be bought, and what operations cost.
@@ -109,6 +114,29 @@ pub struct AppState {
     pub draining: CancellationToken,
     /// Cancelled when the program is asked to end: what would stay open for long ends then.
     pub shutdown: CancellationToken,
+}
+
+impl AppState {
+    /// Changes a part of it, which other clones keep.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Parts)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+}
+
+impl From<Parts> for AppState {
+    fn from(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for AppState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 impl FromRef<AppState> for Newsroom {

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    AppState,
+    AppState, Parts,
     catalogue::{
         Catalogues,
         file::{self, CatalogueFile},
@@ -88,10 +88,8 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     refuse_risks(&config, &database).await?;
     migrate(&config, &database).await?;
     let clock = clock(&config);
-    let state = AppState {
-        connections: seats.clone(),
-        ..start(config, &catalogue, database, clock).await?
-    };
+    let state = start(config, &catalogue, database, clock).await?;
+    let state = state.with(|parts| parts.connections = seats.clone());
     let place = place_of_acknowledged(&state.config);
     state.ledger.keep_acknowledged(place, state.readiness.clone(), COMPARE_EVERY).await;
     let (shutdown, ledger) = (state.shutdown.clone(), state.ledger.clone());
@@ -181,7 +179,7 @@ pub async fn start(
     let shutdown = CancellationToken::new();
     let news = Newsroom::new(database.clone(), clock.clone(), payments.changes(), shutdown.clone());
     let pulse = Pulse::new(database.clone(), clock.clone(), ledger.clone(), readiness.clone());
-    Ok(AppState {
+    Ok(AppState::from(Parts {
         webhooks,
         notices,
         news,
@@ -202,7 +200,7 @@ pub async fn start(
         connections: Connections::new(DESCRIPTORS),
         draining: CancellationToken::new(),
         shutdown,
-    })
+    }))
 }
 
 /// The webhooks of a database.

@@ -43,7 +43,7 @@ async fn while_somebody_holds_its_rows_a_program_is_told_to_come_back(app: TestA
     let key = Program::of(&app, &account).await.key.unwrap();
     let database = Database::connect_with(&app.home.url, None, LIMITS).await.unwrap();
     let ledger = Ledger::start(database, app.clock.clone());
-    let state = AppState { ledger, ..app.state.clone() };
+    let state = app.state.clone().with(|parts| parts.ledger = ledger);
 
     let holder = hold(&app, &account).await;
     let begun = Instant::now();

@@ -74,8 +74,7 @@ async fn the_slot_of_a_process_that_died_is_taken_over_when_its_lease_has_ended(
 async fn a_process_whose_clock_is_ahead_takes_over_nothing_that_lives(app: TestApp) {
     to_next_minute(&app);
     die_at_work(&app, MINUTE).await;
-    let mut ahead = app.state.clone();
-    ahead.clock = Clock::default();
+    let ahead = app.state.clone().with(|parts| parts.clock = Clock::default());
     ahead.clock.advance(TimeDelta::hours(1));
     let (jobs, _) = counting(MINUTE);
     assert!(Jobs::new(&ahead, jobs).run_due().await.unwrap().is_empty());

@@ -18,8 +18,9 @@ pub async fn load_history(address: String) -> Result<HistoryRoutePage, PageError
     };
     let customer = identity::customer().explained()?;
     let HistoryQuery { filter, cursor, open, .. } = HistoryQuery::parse(&address);
-    let ledger = expect_context::<AppState>().ledger;
-    let history = ledger.history(&customer.account, filter, cursor, open).await.explained()?;
+    let state = expect_context::<AppState>();
+    let history = state.ledger.history(&customer.account, filter, cursor, open);
+    let history = history.await.explained()?;
     let viewer = Viewer {
         name: customer.name,
         email: customer.email,
