@@ -1,8 +1,11 @@
 //! The files and the memory of a process, and who looks after them.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
 };
 
 use tokio::task::JoinHandle;
@@ -20,8 +23,8 @@ use crate::server::readiness::{Readiness, Trouble};
 /// Bytes that wait for a file that can't be written.
 const LARGEST_UNSAVED: usize = 4_000_000;
 
-/// The task that writes, and the one that compares.
-pub type Tasks = (JoinHandle<()>, JoinHandle<()>);
+/// The thread that writes, and the task that compares.
+pub type Tasks = (thread::JoinHandle<()>, JoinHandle<()>);
 
 /// Looks after what a process has acknowledged.
 #[derive(Debug)]
@@ -62,7 +65,7 @@ impl Keeper {
         self.readiness.report(Trouble::Forgotten, sentence);
     }
 
-    /// Asks the tasks to end, and returns them. Returns `None` if somebody has them already.
+    /// Asks both to end, and returns them. Returns `None` if somebody has them already.
     pub fn close(&self) -> Option<Tasks> {
         self.closing.cancel();
         lock(&self.tasks).take()

@@ -2,10 +2,10 @@
 //!
 //! # Shape
 //! A [`Writer`](super::writer::Writer) hands over each batch before it answers
-//! ([`Acknowledged::remember`]): one lock and one push. A task of its own makes [`line`]s of the
-//! batches, appends them to the [`files`] and adds them to the [`memory`]. At the start, every
-//! minute and at the end the memory is held against the database over another connection
-//! ([`compare`]).
+//! ([`Acknowledged::remember`]): one lock and one push. A thread of its own makes [`line`]s of the
+//! batches, appends them to the [`files`] and adds them to the [`memory`]. (A task with a timer
+//! would wake the threads that answer requests.) At the start, every minute and at the end the
+//! memory is held against the database over another connection ([`compare`]).
 //!
 //! # What must hold
 //! - Nothing here fails or delays a command.
@@ -22,15 +22,15 @@ mod memory;
 mod report;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
-    time::Duration,
+    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
+    thread,
+    time::{Duration, Instant},
 };
 
 use sea_orm::DbErr;
 use tokio::{
-    sync::Notify,
-    task::JoinHandle,
-    time::{Instant, MissedTickBehavior, interval_at, timeout},
+    task::{JoinHandle, spawn_blocking},
+    time::{MissedTickBehavior, interval_at, timeout},
 };
 
 pub use compare::Forgotten;
@@ -66,7 +66,8 @@ struct Shared {
     /// Empty until somebody wants it kept.
     keeper: OnceLock<Keeper>,
     waiting: Mutex<Waiting>,
-    arrived: Notify,
+    /// Something waits, or the ledger is closed.
+    arrived: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -127,7 +128,9 @@ impl Acknowledged {
         let Some((writing, comparing)) = self.0.keeper.get().and_then(Keeper::close) else {
             return;
         };
-        writing.await.ok();
+        drop(lock(&self.0.waiting));
+        self.0.arrived.notify_all();
+        spawn_blocking(move || writing.join()).await.ok();
         self.compare_at_end(database, comparing).await;
         self.in_keeping(|_, keeping| keeping.end()).await;
     }
@@ -144,22 +147,13 @@ impl Acknowledged {
         }
     }
 
-    /// Writes down what waits.
-    async fn write(&self) {
-        self.in_keeping(|shared, keeping| {
-            let waiting = std::mem::take(&mut *lock(&shared.waiting));
-            keeping.take(&waiting.batches, waiting.dropped);
-        })
-        .await;
-    }
-
     /// Works on the files and the memory where waiting for the disk holds up nobody.
     async fn in_keeping<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Shared, &mut Keeping) -> T + Send + 'static,
     ) -> Option<T> {
         let shared = Arc::clone(&self.0);
-        let task = tokio::task::spawn_blocking(move || {
+        let task = spawn_blocking(move || {
             let keeper = shared.keeper.get()?;
             Some(work(&shared, &mut lock(&keeper.keeping)))
         });
@@ -168,8 +162,11 @@ impl Acknowledged {
 
     /// Holds what is remembered against the database.
     async fn compare(&self, database: &Database) -> Result<Vec<Forgotten>, DbErr> {
-        self.write().await;
-        let lines = self.in_keeping(|_, keeping| keeping.memory.take()).await.unwrap_or_default();
+        let remembered = self.in_keeping(|shared, keeping| {
+            shared.write(keeping);
+            keeping.memory.take()
+        });
+        let lines = remembered.await.unwrap_or_default();
         let compared = compare::forgotten(database, lines.iter().cloned()).await;
         let suspects = match &compared {
             Ok(forgotten) => forgotten.iter().map(|it| it.line.clone()).collect(),
@@ -189,34 +186,10 @@ impl Acknowledged {
         }
     }
 
-    /// Writes down what arrives, until the ledger is closed.
-    async fn keep_writing(self) {
-        let Some(keeper) = self.0.keeper.get() else { return };
-        let mut sync = interval_at(Instant::now() + SYNC, SYNC);
-        sync.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut is_synced = true;
-        while !keeper.closing.is_cancelled() {
-            tokio::select! {
-                () = keeper.closing.cancelled() => {}
-                _ = sync.tick(), if !is_synced => {
-                    self.in_keeping(|_, keeping| keeping.sync()).await;
-                    is_synced = true;
-                }
-                () = self.0.arrived.notified() => {
-                    tokio::time::sleep(GATHER).await;
-                    self.write().await;
-                    is_synced = false;
-                }
-            }
-        }
-        self.write().await;
-        self.in_keeping(|_, keeping| keeping.sync()).await;
-    }
-
     /// Compares again and again, until the ledger is closed.
     async fn keep_comparing(self, database: Database, every: Duration) {
         let Some(keeper) = self.0.keeper.get() else { return };
-        let mut minute = interval_at(Instant::now() + every, every);
+        let mut minute = interval_at(tokio::time::Instant::now() + every, every);
         minute.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -225,6 +198,48 @@ impl Acknowledged {
             }
             self.compare_or_warn(&database).await;
         }
+    }
+}
+
+impl Shared {
+    /// Writes down what arrives, until the ledger is closed.
+    fn keep_writing(&self) {
+        let Some(keeper) = self.keeper.get() else { return };
+        let mut sync_at = None;
+        loop {
+            self.wait(keeper, sync_at);
+            let is_closing = keeper.closing.is_cancelled();
+            if !is_closing {
+                thread::sleep(GATHER);
+            }
+            let mut keeping = lock(&keeper.keeping);
+            self.write(&mut keeping);
+            let due = *sync_at.get_or_insert_with(|| Instant::now() + SYNC);
+            if is_closing || due <= Instant::now() {
+                keeping.sync();
+                sync_at = None;
+            }
+            if is_closing {
+                return;
+            }
+        }
+    }
+
+    /// Waits until something is to be written or synced, or the ledger is closed.
+    fn wait(&self, keeper: &Keeper, sync_at: Option<Instant>) {
+        let (waiting, arrived) = (lock(&self.waiting), &self.arrived);
+        let is_idle =
+            |waiting: &mut Waiting| waiting.batches.is_empty() && !keeper.closing.is_cancelled();
+        match sync_at.map(|at| at.saturating_duration_since(Instant::now())) {
+            Some(rest) => drop(arrived.wait_timeout_while(waiting, rest, is_idle)),
+            None => drop(arrived.wait_while(waiting, is_idle)),
+        }
+    }
+
+    /// Writes down what waits.
+    fn write(&self, keeping: &mut Keeping) {
+        let waiting = std::mem::take(&mut *lock(&self.waiting));
+        keeping.take(&waiting.batches, waiting.dropped);
     }
 }
 
@@ -239,7 +254,8 @@ impl Ledger {
         }
         acknowledged.in_keeping(|_, keeping| keeping.start()).await;
         acknowledged.compare_or_warn(database).await;
-        let writing = tokio::spawn(acknowledged.clone().keep_writing());
+        let shared = Arc::clone(&acknowledged.0);
+        let writing = thread::spawn(move || shared.keep_writing());
         let comparing = tokio::spawn(acknowledged.clone().keep_comparing(database.clone(), every));
         if let Some(keeper) = acknowledged.0.keeper.get() {
             *lock(&keeper.tasks) = Some((writing, comparing));
