@@ -48,7 +48,8 @@ use settings::opening;
 pub use backup::{BackupError, restore_file};
 pub use durability::risk_of_place;
 pub use errors::{
-    code, is_conflict, is_locked, is_outage, is_overtaken, is_silent, is_taken, lacks_table,
+    code, is_broken, is_conflict, is_locked, is_outage, is_overtaken, is_silent, is_taken,
+    lacks_table,
 };
 pub use faults::Faults;
 #[cfg(debug_assertions)]

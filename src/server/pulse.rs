@@ -1,8 +1,10 @@
 //! Whether the ledger can be written to, found out by writing.
 //!
 //! A database that is full, can only be read, or has gone silent still answers reads. So a small
-//! write goes the way of every other write, the tables of the ledger are asked, and the batches of the ledger are watched: one that
-//! takes longer than [`PATIENCE`] holds up its accounts.
+//! write goes the way of every other write, and the tables of the ledger are tried. The batches of
+//! the ledger are watched, too: one that takes longer than [`PATIENCE`] holds up its accounts, and
+//! one that was refused speaks against sending more for [`REFUSED`]. (On a full disk of PostgreSQL
+//! the small write may still fit into its page.)
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,6 +26,9 @@ use super::{
 
 /// How long a write may take, and how old a batch may become.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a batch that was refused counts. Without requests no other batch comes that would be
+/// taken.
+const REFUSED: Duration = Duration::from_secs(5);
 /// How long a write that succeeded proves that another would.
 const PROVEN: Duration = Duration::from_secs(2);
 /// How often this process tries without being asked.
@@ -70,12 +75,19 @@ impl Pulse {
             Some((at, None)) if at.elapsed() < PROVEN => None,
             _ => self.write(&mut last).await,
         };
-        let is_late = self.0.ledger.age_of_batch().is_some_and(|age| age > PATIENCE);
-        let late = is_late.then_some("The ledger waits for the database to take a batch.");
-        match late.or(problem) {
+        match self.trouble_of_batches().or(problem) {
             Some(sentence) => self.0.readiness.report(Trouble::Writing, sentence),
             None => self.0.readiness.clear(Trouble::Writing),
         }
+    }
+
+    fn trouble_of_batches(&self) -> Option<&'static str> {
+        let ledger = &self.0.ledger;
+        if ledger.age_of_batch().is_some_and(|age| age > PATIENCE) {
+            return Some("The ledger waits for the database to take a batch.");
+        }
+        let is_refused = ledger.since_refused().is_some_and(|since| since < REFUSED);
+        is_refused.then_some("The database has refused what the ledger wrote.")
     }
 
     async fn write(&self, last: &mut Last) -> Option<&'static str> {

@@ -113,6 +113,7 @@ mod recharge_mail;
 mod recharge_page;
 mod recharge_shop;
 mod recharge_target;
+mod refusals;
 mod release_before;
 mod reminders;
 mod restart;

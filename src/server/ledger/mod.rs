@@ -211,6 +211,13 @@ impl Ledger {
         self.queue.age_of_batch()
     }
 
+    /// Returns how long ago the database refused a batch, unless it has taken one from the same
+    /// writer since.
+    #[must_use]
+    pub fn since_refused(&self) -> Option<Duration> {
+        self.queue.since_refused()
+    }
+
     /// Writes what waits, takes nothing new, and returns when all is on disk and what was
     /// acknowledged has been compared with the database once more.
     pub async fn close(&self) {

@@ -6,7 +6,7 @@
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -64,26 +64,45 @@ pub(super) type Answer = Result<Option<Outcome>, Refusal>;
 
 pub(super) type Waiting = (Request, oneshot::Sender<Result<Option<Outcome>, LedgerError>>);
 
-/// When a writer took the batch that it is about to commit; nothing while it waits for one.
+/// What a writer has in hand.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Batch(Arc<Mutex<Option<Instant>>>);
+pub(super) struct Batch(Arc<Mutex<Hand>>);
+
+#[derive(Debug, Default)]
+struct Hand {
+    /// When it took the batch that it is about to commit; `None` while it waits for one.
+    since: Option<Instant>,
+    /// When the database last refused a batch, unless it has taken one since.
+    refused_at: Option<Instant>,
+}
 
 impl Batch {
     pub fn begins(&self) {
-        self.set(Some(Instant::now()));
+        self.hand().since = Some(Instant::now());
     }
 
     pub fn ends(&self) {
-        self.set(None);
+        self.hand().since = None;
     }
 
-    fn set(&self, since: Option<Instant>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    pub fn is_taken(&self) {
+        self.hand().refused_at = None;
+    }
+
+    pub fn is_refused(&self) {
+        self.hand().refused_at = Some(Instant::now());
     }
 
     fn age(&self) -> Option<Duration> {
-        let since = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        since.map(|since| since.elapsed())
+        self.hand().since.map(|since| since.elapsed())
+    }
+
+    fn since_refused(&self) -> Option<Duration> {
+        self.hand().refused_at.map(|at| at.elapsed())
+    }
+
+    fn hand(&self) -> MutexGuard<'_, Hand> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -159,6 +178,11 @@ impl Queue {
     /// writer has one.
     pub fn age_of_batch(&self) -> Option<Duration> {
         self.batches.iter().filter_map(Batch::age).max()
+    }
+
+    /// Returns how long ago the database refused a batch, unless that writer has had one taken since.
+    pub fn since_refused(&self) -> Option<Duration> {
+        self.batches.iter().filter_map(Batch::since_refused).min()
     }
 
     fn shard(&self, account: &AccountId) -> usize {

@@ -22,7 +22,8 @@ use super::{
 use crate::server::{
     clock::Clock,
     database::{
-        Database, Line, is_conflict, is_locked, is_outage, is_overtaken, is_silent, unbroken,
+        Database, Line, is_broken, is_conflict, is_locked, is_outage, is_overtaken, is_silent,
+        unbroken,
     },
 };
 
@@ -91,6 +92,7 @@ impl Writer {
         }
         let Err((batch, error)) = self.try_commit(batch).await else { return };
         if is_outage(&error) {
+            self.batch.is_refused();
             return fail(batch, &error);
         }
         if is_locked(&error) {
@@ -132,6 +134,7 @@ impl Writer {
             // taken out of those that are kept.
             match unbroken(self.post(&requests)).await {
                 Ok(answers) => {
+                    self.batch.is_taken();
                     self.acknowledged.remember(&requests, &answers);
                     for (answer, sender) in answers.into_iter().zip(senders) {
                         // A caller that went away has changed nothing.
@@ -160,11 +163,15 @@ impl Writer {
         }
         let mut attempt = 1;
         loop {
-            // One that was kept may have ended with a restart of the database. Whether it has
-            // carried the batch out before is told by the keys.
+            // A kept connection may have ended with a restart of the database. The batch is tried
+            // once more, on a new one; its keys say whether the database has carried it out before.
             let was_kept = self.line.is_some();
             match self.post_on_line(requests).await {
-                Err(error) if is_outage(&error) && !is_silent(&error) && was_kept => {}
+                Err(error)
+                    if is_broken(&error)
+                        && !is_silent(&error)
+                        && was_kept
+                        && self.line.is_none() => {}
                 Err(error) if is_conflict(&error) && attempt < ATTEMPTS => {
                     let spread = Duration::from_millis(rand::random_range(0..=10));
                     tokio::time::sleep(spread * attempt).await;
