@@ -7,6 +7,7 @@ use deadpool::{
     managed::{Object, Pool as Sessions, PoolError, Timeouts},
 };
 use sea_orm::{ConnAcquireErr, DbBackend, DbErr, RuntimeErr, Statement};
+use tokio::time::timeout;
 
 use super::{
     ask::{Ask, Told, connection_by_asking},
@@ -110,7 +111,15 @@ impl Pool {
     }
 
     async fn lend(&self) -> Result<Lent, DbErr> {
-        match self.sessions.get().await {
+        // The pool asks one resting connection after another whether it lives. If all are silent, that
+        // must not take many times as long as one wait, whose end has its own cause to tell.
+        let patience = self.limits().connection.mul_f32(1.1);
+        let Ok(lent) = timeout(patience, self.sessions.get()).await else {
+            self.forget_idle();
+            tracing::warn!("the connections to the database are silent");
+            return Err(closed(ConnAcquireErr::Timeout));
+        };
+        match lent {
             Ok(session) => Ok(Lent { session: Some(session), is_for_us_alone: false }),
             Err(PoolError::Backend(error)) => Err(error),
             Err(PoolError::Closed) => Err(closed(ConnAcquireErr::ConnectionClosed)),
