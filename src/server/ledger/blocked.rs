@@ -54,18 +54,23 @@ pub(super) async fn locked_by_others(
     connection: &impl ConnectionTrait,
     requests: &[Request],
 ) -> Result<Vec<AccountId>, DbErr> {
+    let all = ids_found(connection, requests, "").await?;
+    let free = ids_found(connection, requests, "FOR UPDATE OF accounts SKIP LOCKED").await?;
+    Ok(all.difference(&free).cloned().map(AccountId).collect())
+}
+
+/// Returns which accounts of a batch are there, or only those that a clause lets through.
+async fn ids_found(
+    connection: &impl ConnectionTrait,
+    requests: &[Request],
+    clause: &str,
+) -> Result<BTreeSet<String>, DbErr> {
     let (backend, mut values) = (connection.get_database_backend(), Vec::new());
     let sql = format!(
-        "SELECT accounts.id FROM {} JOIN accounts ON accounts.id = new.id
-         FOR UPDATE OF accounts SKIP LOCKED",
+        "SELECT accounts.id FROM {} JOIN accounts ON accounts.id = new.id {clause}",
         gather::ids(requests).source(backend, &mut values),
     );
-    let free = connection
-        .query_all_raw(Statement::from_sql_and_values(backend, sql, values))
-        .await?
-        .into_iter()
-        .map(|row| row.try_get_by_index::<String>(0));
-    let free = free.collect::<Result<BTreeSet<_>, _>>()?;
-    let asked: BTreeSet<_> = requests.iter().map(|request| &request.account).collect();
-    Ok(asked.into_iter().filter(|id| !free.contains(&id.0)).cloned().collect())
+    let statement = Statement::from_sql_and_values(backend, sql, values);
+    let rows = connection.query_all_raw(statement).await?;
+    rows.into_iter().map(|row| row.try_get_by_index(0)).collect()
 }
