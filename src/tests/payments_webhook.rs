@@ -7,6 +7,7 @@ use axum::{
     http::{Request, StatusCode},
 };
 use recharge::credits::{Credits, PurchaseState};
+use sea_orm::{ConnectOptions, ConnectionTrait};
 use serde_json::json;
 use stripe_simulator::{Fault, Signature, WebhookPolicy};
 use tokio::{
@@ -26,6 +27,7 @@ on_both_databases!(
     a_body_too_large_or_not_text_and_other_methods_are_refused,
     a_body_that_does_not_come_is_not_waited_for,
     when_stripe_can_not_be_asked_the_webhook_fails_and_its_retry_succeeds,
+    a_webhook_that_comes_again_waits_for_nobody_who_writes,
     refunds_and_disputes_are_kept,
 );
 
@@ -154,6 +156,24 @@ async fn when_stripe_can_not_be_asked_the_webhook_fails_and_its_retry_succeeds(s
     assert_eq!(shop.look(&purchase).await.state, PurchaseState::Credited);
     shop.hears_all().await;
     shop.books_agree().await;
+}
+
+async fn a_webhook_that_comes_again_waits_for_nobody_who_writes(shop: Shop) {
+    let event = json!({ "id": "evt_1", "type": "a.type.of.tomorrow", "data": { "object": {} } });
+    let event = event.to_string();
+    assert_eq!(statuses(&shop, event.clone(), Signature::Valid).await, [Some(200)]);
+    let mut options = ConnectOptions::new(shop.test.url.clone());
+    options.max_connections(1);
+    let holder = sea_orm::Database::connect(options).await.unwrap();
+    let hold = if shop.test.database.is_sqlite() {
+        "BEGIN IMMEDIATE"
+    } else {
+        "BEGIN; LOCK TABLE stripe_events IN EXCLUSIVE MODE"
+    };
+    holder.execute_unprepared(hold).await.unwrap();
+    // One that waited would be answered with 503, when the database gives up.
+    assert_eq!(statuses(&shop, event, Signature::Valid).await, [Some(200)]);
+    holder.execute_unprepared("ROLLBACK").await.unwrap();
 }
 
 async fn refunds_and_disputes_are_kept(shop: Shop) {

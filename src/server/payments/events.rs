@@ -55,7 +55,7 @@ impl Payments {
 
     /// Keeps an event and handles it, unless that was done before.
     pub(super) async fn take(&self, event: Event) -> Result<Taken, Away> {
-        if self.remember(&event).await?.handled_at.is_some() {
+        if self.is_handled(&event.id).await? || self.remember(&event).await?.handled_at.is_some() {
             return Ok(Taken::Before);
         }
         let handled = self.handle(&event).await;
@@ -77,6 +77,13 @@ impl Payments {
             Some(session) => self.fulfil_now(session).await.map(Taken::Session),
             None => Ok(Taken::Kept),
         }
+    }
+
+    /// Returns whether an event was handled, by reading alone. Stripe sends many events more than
+    /// once; those that come again must not wait behind those that write.
+    async fn is_handled(&self, id: &str) -> Result<bool, Away> {
+        let found = stripe_event::Entity::find_by_id(id).one(self.database.finder()).await?;
+        Ok(found.is_some_and(|event| event.handled_at.is_some()))
     }
 
     /// Keeps an event once; returns it as it is kept.
