@@ -70,6 +70,8 @@ async fn whatever_is_signed_is_kept_once_and_credits_only_what_was_paid() {
         }
     });
     assert!(shop.events().await.iter().all(|event| event.handled_at.is_some()));
+    // A spoiled event may have come under the id of the one that tells of the payment.
+    shop.reconcile().await;
     shop.books_agree().await;
 }
 
