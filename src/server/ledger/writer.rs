@@ -104,6 +104,7 @@ impl Writer {
         while let Some(waiting) = rest.next() {
             if let Err((mut failed, error)) = self.try_commit(vec![waiting]).await {
                 if is_outage(&error) {
+                    self.batch.is_refused();
                     failed.extend(rest.by_ref());
                 }
                 if is_locked(&error) {
