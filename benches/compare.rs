@@ -115,7 +115,7 @@ async fn instructions_per_debit(program: &Path, together: usize, debits: usize) 
     build.serve(&[&CALLGRIND[..], &[&program.display().to_string()]].concat()).await?;
     let mut connection = build.connect().await?;
     build.charge_times(&mut connection, together, BEFORE).await?;
-    // What was acknowledged is synced within a second.
+    // The program syncs its file of acknowledged commands within a second: wait until that is over.
     tokio::time::sleep(Duration::from_secs(2)).await;
     build.counted(1)?;
     let idle = Instant::now();

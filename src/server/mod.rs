@@ -66,12 +66,12 @@ use quotes::Quotes;
 use readiness::Readiness;
 use webhooks::Webhooks;
 
-/// What every handler and page may use. Clones share everything, and cost no more than one count: a
-/// request clones it in each layer that it passes.
+/// The parts of the server that every handler and page may use. A clone shares them and increments
+/// one counter: each layer that a request passes clones this.
 #[derive(Clone, Debug)]
 pub struct AppState(Arc<Parts>);
 
-/// What [`AppState`] is made of.
+/// The parts behind [`AppState`].
 #[derive(Clone, Debug)]
 pub struct Parts {
     /// The settings.

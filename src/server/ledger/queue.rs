@@ -64,7 +64,7 @@ pub(super) type Answer = Result<Option<Outcome>, Refusal>;
 
 pub(super) type Waiting = (Request, oneshot::Sender<Result<Option<Outcome>, LedgerError>>);
 
-/// What a writer has in hand.
+/// The batch that a writer works on, and the last one that the database refused.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Batch(Arc<Mutex<Hand>>);
 

@@ -16,7 +16,7 @@ const AT_ONCE: usize = 64;
 /// Stripe gives up a webhook after so many attempts; here none needs as many.
 const MOST_ATTEMPTS: u32 = 40;
 
-/// What the door must answer 400 to.
+/// The door answers 400 to these signatures.
 pub const FORGERIES: [Signature; 6] = [
     Signature::Missing,
     Signature::Garbage,
@@ -25,18 +25,18 @@ pub const FORGERIES: [Signature; 6] = [
     Signature::ChangedBody,
     Signature::Stale(310),
 ];
-/// What it must take.
+/// The door takes these signatures.
 pub const GENUINE: [Signature; 3] = [Signature::Valid, Signature::Rolled, Signature::Stale(200)];
 
 /// A webhook to be sent until it is answered for good.
 pub struct Webhook {
     pub body: String,
     pub signature: Signature,
-    /// Whether Stripe fails when it is asked for the session.
+    /// Stripe fails when the server asks for the session of this webhook.
     pub is_unlucky: bool,
 }
 
-/// What the answers were.
+/// The answers to all webhooks: their times and their counts.
 #[derive(Default)]
 pub struct Answers {
     /// How long those took for which nothing was made to fail.
