@@ -64,7 +64,8 @@ summary() {
   ' "$results" | sort -V
 }
 
-# The tests ask for a cluster of PostgreSQL: all of this runs beside one.
+# The tests ask for a cluster of PostgreSQL: all of this runs beside one, and on the disk, as in production.
+export TMPDIR="${TMPDIR:-/tmp}"
 if [[ -z "${TEST_POSTGRES_URL:-}" ]]; then exec scripts/with-postgres.sh "$0"; fi
 
 mkdir -p "$(dirname "$results")"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # with-postgres.sh COMMAND...: runs COMMAND with TEST_POSTGRES_URL, a superuser's address in a PostgreSQL
-# cluster that exists for just as long. An address that is already set is used as it is.
+# cluster that exists for just as long. An address that is already set is used as it is. What the tests write is kept
+# in memory; TMPDIR=/tmp keeps it on the disk, and so does POSTGRES=durable.
 source "$(dirname "$0")/lib.sh"
 
 if [[ -n "${TEST_POSTGRES_URL:-}" ]]; then exec "$@"; fi
@@ -33,7 +34,7 @@ free_port() {
 
 stop_cluster() {
   (cd / && as_owner "$bin/pg_ctl" -D "$cluster/data" -m immediate -w stop) >/dev/null 2>&1 || true
-  rm -rf "$cluster"
+  rm -rf "$cluster" "${memory:-}"
 }
 
 start_cluster() {
@@ -55,6 +56,7 @@ start_cluster() {
 bin="$(find_binaries)"
 owner="$(getent passwd postgres >/dev/null 2>&1 && echo postgres || echo nobody)"
 port="$(free_port)"
+if [[ "${POSTGRES:-}" != durable ]]; then keep_in_memory; fi
 cluster="$(mktemp -d "${TMPDIR:-/tmp}/recharge-postgres.XXXXXX")"
 if ((EUID == 0)); then chown "$owner" "$cluster"; fi
 trap stop_cluster EXIT

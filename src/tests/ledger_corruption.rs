@@ -153,13 +153,13 @@ async fn history(
         };
         ledger.execute_at(&account, &format!("lot-{number}"), grant, start).await.unwrap();
     }
-    for number in 0..60 {
+    for number in 0..24 {
         let spend = Command::Spend {
             operation: Operation::ALL[number % 4],
             amount: Credits::from_thousandths(random.random_range(1..9_000)),
             note: Note::default(),
         };
-        let at = start + TimeDelta::hours(i64::try_from(number).unwrap() * 24);
+        let at = start + TimeDelta::hours(i64::try_from(number).unwrap() * 60);
         ledger.execute_at(&account, &format!("spend-{number}"), spend, at).await.unwrap();
     }
     for number in 0..20 {

@@ -66,7 +66,7 @@ fn may_know(reference: &Reference, ours: &str) -> bool {
 
 /// The lines of a file with this text that break the table.
 fn objections(file: &str, text: &str) -> Vec<(usize, &'static str)> {
-    let source = Source::of(file.to_owned(), text.to_owned());
+    let source = Source { file: file.to_owned(), text: text.to_owned() };
     let named = references(&source, &crate_names());
     named.iter().filter_map(|it| Some((it.spot.line, objection(it)?))).collect()
 }

@@ -32,9 +32,10 @@ pub fn references(source: &Source, crates: &HashSet<String>) -> Vec<Reference> {
         in_server_body: false,
         references: Vec::new(),
     };
-    Imported(&mut reader.imported).visit_file(&source.syntax);
-    reader.declare(&source.syntax.items);
-    reader.visit_file(&source.syntax);
+    let syntax = source.syntax();
+    Imported(&mut reader.imported).visit_file(&syntax);
+    reader.declare(&syntax.items);
+    reader.visit_file(&syntax);
     reader.references
 }
 

@@ -35,7 +35,6 @@ pub struct Function {
 pub struct Source {
     pub file: String,
     pub text: String,
-    pub syntax: syn::File,
 }
 
 /// The repository.
@@ -72,25 +71,20 @@ fn written(path: &Path) -> String {
 /// Every Rust file below some folders.
 pub fn sources(folders: &[&str]) -> Vec<Source> {
     let files = folders.iter().flat_map(|folder| files_below(folder));
-    files.filter(|file| file.ends_with(".rs")).map(Source::read).collect()
+    let rust = files.filter(|file| file.ends_with(".rs"));
+    rust.map(|file| Source { text: read_to_string(root().join(&file)).unwrap(), file }).collect()
 }
 
 impl Source {
-    fn read(file: String) -> Self {
-        let text = read_to_string(root().join(&file)).unwrap();
-        Self::of(file, text)
-    }
-
-    /// A file with this text.
-    pub fn of(file: String, text: String) -> Self {
-        let syntax = syn::parse_file(&text).unwrap_or_else(|error| panic!("{file}: {error}"));
-        Self { file, text, syntax }
+    /// What the compiler reads in it.
+    pub fn syntax(&self) -> syn::File {
+        syn::parse_file(&self.text).unwrap_or_else(|error| panic!("{}: {error}", self.file))
     }
 
     /// Its functions, with those in `impl` blocks and in other functions.
     pub fn functions(&self) -> Vec<Function> {
         let mut reader = FunctionReader { file: &self.file, functions: Vec::new() };
-        reader.visit_file(&self.syntax);
+        reader.visit_file(&self.syntax());
         reader.functions
     }
 }
