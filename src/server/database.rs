@@ -17,6 +17,7 @@ mod address;
 mod arguments;
 mod ask;
 mod backup;
+mod change;
 mod connector;
 mod durability;
 mod errors;
@@ -43,9 +44,9 @@ use sea_orm::{DbBackend, DbErr, RuntimeErr};
 
 use address::Address;
 use session::Purpose;
-use settings::opening;
+use settings::{make_missing_file, opening};
 
-pub use backup::{BackupError, restore_file};
+pub use backup::{BackupError, restore_file, set_aside};
 pub use durability::risk_of_place;
 pub use errors::{
     code, is_broken, is_conflict, is_locked, is_outage, is_overtaken, is_silent, is_taken,
@@ -116,10 +117,8 @@ impl Database {
     ) -> Result<Self, DbErr> {
         let address = Address::parse(url)?;
         let direct = direct.map_or_else(|| Ok(address.clone()), Address::parse)?;
-        if let Address::Sqlite(path) = &address
-            && let Some(folder) = path.parent()
-        {
-            std::fs::create_dir_all(folder)
+        if let Address::Sqlite(path) = &address {
+            make_missing_file(path)
                 .map_err(|error| DbErr::Conn(RuntimeErr::Internal(error.to_string())))?;
         }
         let most = if matches!(address, Address::Sqlite(_)) { 1 } else { WRITERS };

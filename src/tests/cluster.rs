@@ -2,6 +2,7 @@
 //! tests share.
 
 use std::{
+    fs,
     path::PathBuf,
     process::{Command, Stdio},
 };
@@ -40,12 +41,18 @@ impl Cluster {
         let from = ["-h", "127.0.0.1", "-U", "postgres", "-R", "-c", "fast", "--no-sync", "-p"];
         succeeds(standby.tool("pg_basebackup").args(from).arg(self.port.to_string()));
         standby.start();
-        for sql in ["ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"] {
+        self.wait_for_standbys("*");
+        standby
+    }
+
+    /// Lets no commit be answered before one of these standbys has it; none if there is no name.
+    pub fn wait_for_standbys(&self, names: &str) {
+        let set = format!("ALTER SYSTEM SET synchronous_standby_names = '{names}'");
+        for sql in [&*set, "SELECT pg_reload_conf()"] {
             let port = self.port.to_string();
             let ask = ["-h", "127.0.0.1", "-U", "postgres", "-d", "postgres", "-c", sql, "-p"];
             succeeds(as_owner("psql").args(ask).arg(port));
         }
-        standby
     }
 
     /// Makes a standby the one that can be written to; it can be when this returns.
@@ -79,6 +86,20 @@ impl Cluster {
         succeeds(self.tool("pg_ctl").args(["-m", "immediate", "-w", "stop"]));
     }
 
+    /// Sends a signal to all its processes: STOP makes it silent, CONT lets it go on.
+    pub fn signal(&self, name: &str) {
+        let file = fs::read_to_string(self.folder.path().join("data/postmaster.pid"));
+        let Some(postmaster) = file.ok().and_then(|it| it.lines().next().map(str::to_owned)) else {
+            return;
+        };
+        // The postmaster first: it makes the others.
+        let children = fs::read_to_string(format!("/proc/{postmaster}/task/{postmaster}/children"));
+        let all = format!("{postmaster} {}", children.unwrap_or_default());
+        for process in all.split_whitespace() {
+            Command::new("kill").args(["-s", name, process]).output().unwrap();
+        }
+    }
+
     /// One of PostgreSQL's programs, told where the data are.
     fn tool(&self, name: &str) -> Command {
         let mut command = as_owner(name);
@@ -105,6 +126,7 @@ fn as_owner(name: &str) -> Command {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
+        self.signal("CONT");
         // It is stopped already where a test failed between its stop and its start.
         self.tool("pg_ctl").args(["-m", "immediate", "-w", "stop"]).output().ok();
     }

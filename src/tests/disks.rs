@@ -19,11 +19,11 @@ use tempfile::TempDir;
 use crate::commands::{grant, spend};
 
 /// A disk of a test's own: a file system in memory.
-struct SmallDisk(TempDir);
+pub struct SmallDisk(pub TempDir);
 
 impl SmallDisk {
     /// Makes one of so many megabytes.
-    fn of_megabytes(megabytes: u32) -> Self {
+    pub fn of_megabytes(megabytes: u32) -> Self {
         let disk = Self(TempDir::new().unwrap());
         let size = format!("size={megabytes}m");
         let mounted = Command::new("mount")
@@ -37,12 +37,12 @@ impl SmallDisk {
         disk
     }
 
-    fn ballast(&self) -> PathBuf {
+    pub fn ballast(&self) -> PathBuf {
         self.0.path().join("ballast")
     }
 
     /// Fills it to the last byte.
-    fn fill(&self) {
+    pub fn fill(&self) {
         let dd = Command::new("dd")
             .args(["if=/dev/zero", "bs=4096"])
             .arg(format!("of={}", self.ballast().display()))
@@ -50,7 +50,7 @@ impl SmallDisk {
         assert!(!dd.unwrap().status.success(), "the disk is full before dd has finished");
     }
 
-    fn make_room(&self) {
+    pub fn make_room(&self) {
         fs::remove_file(self.ballast()).unwrap();
     }
 }

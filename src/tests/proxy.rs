@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use tokio::{
@@ -25,6 +25,10 @@ pub enum Fault {
     CutAnswer,
     /// Nothing arrives any more, and nobody hears of it.
     Silence,
+    /// What the program sends doesn't arrive any more; answers do.
+    LosesRequests,
+    /// Answers don't arrive any more; what the program sends does.
+    LosesAnswers,
 }
 
 /// The network. It ends with the test's runtime.
@@ -34,6 +38,7 @@ pub struct Proxy {
     /// Those that a fault has met: it lasts as long as they are told so.
     struck: Mutex<Vec<watch::Sender<Fault>>>,
     cuts: Arc<AtomicUsize>,
+    is_silent: Arc<AtomicBool>,
 }
 
 impl Proxy {
@@ -45,15 +50,23 @@ impl Proxy {
         let port = listener.local_addr().unwrap().port();
         let (links, cuts) = (Arc::<Mutex<Vec<_>>>::default(), Arc::<AtomicUsize>::default());
         let (known, counted) = (Arc::clone(&links), Arc::clone(&cuts));
+        let is_silent = Arc::<AtomicBool>::default();
+        let silences = Arc::clone(&is_silent);
         tokio::spawn(async move {
             while let Ok((program, _)) = listener.accept().await {
                 let Ok(database) = TcpStream::connect(target.clone()).await else { continue };
-                let (sender, receiver) = watch::channel(Fault::Pass);
-                known.lock().unwrap().push(sender);
+                let receiver = {
+                    let mut known = known.lock().unwrap();
+                    let is_silent = silences.load(Ordering::SeqCst);
+                    let first = if is_silent { Fault::Silence } else { Fault::Pass };
+                    let (sender, receiver) = watch::channel(first);
+                    known.push(sender);
+                    receiver
+                };
                 link(program, database, receiver, Arc::clone(&counted));
             }
         });
-        Self { port, links, struck: Mutex::default(), cuts }
+        Self { port, links, struck: Mutex::default(), cuts, is_silent }
     }
 
     /// The database's address through this network.
@@ -71,6 +84,12 @@ impl Proxy {
             link.send(fault).ok();
         }
         self.struck.lock().unwrap().extend(links);
+    }
+
+    /// Lets nothing arrive any more, on new connections neither.
+    pub fn silence_for_good(&self) {
+        self.is_silent.store(true, Ordering::SeqCst);
+        self.strike(Fault::Silence);
     }
 
     /// How many connections were cut.
@@ -107,11 +126,13 @@ async fn carry(
     let mut bytes = vec![0; 64 * 1024];
     loop {
         let now = *fault.borrow_and_update();
-        match now {
-            Fault::Cut => return true,
+        match (now, is_request) {
+            (Fault::Cut, _) => return true,
             // Both ends stay open, and nothing is read.
-            Fault::Silence => std::future::pending().await,
-            Fault::Pass | Fault::CutAnswer => {}
+            (Fault::Silence, _) | (Fault::LosesRequests, true) | (Fault::LosesAnswers, false) => {
+                std::future::pending().await
+            }
+            _ => {}
         }
         tokio::select! {
             changed = fault.changed() => {

@@ -99,8 +99,9 @@ async fn waiting(test: &TestDatabase) -> Vec<String> {
 async fn what_waits_for_a_client_that_is_gone_ends_within_seconds() {
     let test = TestDatabase::postgres().await;
     let proxy = Proxy::before(&test.url).await;
-    // These wait for a lock for a minute; a connection of migrations without an end.
-    let patient = Database::connect_with(&proxy.url(&test.url), None, Limits::PATIENT).await;
+    // These wait for longer than the test.
+    let limits = Limits { connection: 2 * AT_LAST, ..Limits::PATIENT };
+    let patient = Database::connect_with(&proxy.url(&test.url), None, limits).await;
     let patient = Arc::new(patient.unwrap());
     let _holder = locked(&test.url).await;
     let (reads, migrates) = (Arc::clone(&patient), Arc::clone(&patient));

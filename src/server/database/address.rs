@@ -48,6 +48,14 @@ impl Address {
     pub const fn is_pooled(&self) -> bool {
         matches!(self, Self::Postgres { is_pooled: true, .. })
     }
+
+    /// Returns the address as it may be shown: without user, password and options.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Sqlite(path) => path.display().to_string(),
+            Self::Postgres { hosts, .. } => named(hosts),
+        }
+    }
 }
 
 impl Database {
@@ -59,6 +67,15 @@ impl Database {
         let host = hosts.first()?;
         Some(host.get_database().unwrap_or_else(|| host.get_username()).to_owned())
     }
+}
+
+/// Names hosts as they may be shown: without user, password and options.
+pub(super) fn named(hosts: &[PgConnectOptions]) -> String {
+    let name = |host: &PgConnectOptions| match host.get_socket() {
+        Some(socket) => socket.display().to_string(),
+        None => format!("{}:{}", host.get_host(), host.get_port()),
+    };
+    hosts.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 fn postgres(text: &str) -> Result<Address, DbErr> {

@@ -5,10 +5,11 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, Permissions},
     io,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use sea_orm::{
@@ -18,7 +19,11 @@ use sea_orm::{
     },
 };
 
-use super::{Database, address::Address};
+use super::{Database, address::Address, code};
+
+/// SQLite's codes of a full disk, and of a statement that was ended because it took too long.
+const FULL: &str = "13";
+const INTERRUPTED: &str = "9";
 
 /// Why there is no backup, or nothing was restored, in words for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +48,12 @@ pub enum BackupError {
         /// The answer of the system.
         source: io::Error,
     },
+    /// The disk is full.
+    #[error("there is no room for {}", .0.display())]
+    NoRoom(PathBuf),
+    /// The copy isn't complete when it has to be.
+    #[error("it was not complete after {0:?}")]
+    Slow(Duration),
     /// The database can't be read or the copy can't be written.
     #[error("{0}")]
     Database(DbErr),
@@ -87,7 +98,11 @@ impl Database {
             .mode(0o600)
             .open(&part)
             .map_err(at(&part))?;
-        let made = self.copy_into(&part).await.map_err(BackupError::Database);
+        let made = self.copy_into(&part).await.map_err(|error| match code(&error).as_deref() {
+            Some(FULL) => BackupError::NoRoom(path.to_owned()),
+            Some(INTERRUPTED) => BackupError::Slow(self.writers.limits().whole),
+            _ => BackupError::Database(error),
+        });
         let made = made.and_then(|()| put_in_place(&part, path));
         if made.is_err() {
             remove(&part).ok();
@@ -97,7 +112,7 @@ impl Database {
 
     async fn copy_into(&self, part: &Path) -> Result<(), DbErr> {
         let mut connection = self.own_connection().await?;
-        connection.execute(&format!("VACUUM INTO {}", quoted(part))).await?;
+        connection.execute_long(&format!("VACUUM INTO {}", quoted(part))).await?;
         connection.close().await
     }
 }
@@ -122,6 +137,8 @@ pub async fn restore_file(backup: &Path, database: &Path) -> Result<(), BackupEr
         remove(&with_addition(&part, side))?;
     }
     fs::copy(backup, &part).map_err(at(backup))?;
+    // Whoever may read the backup: only its owner may read a database.
+    fs::set_permissions(&part, Permissions::from_mode(0o600)).map_err(at(&part))?;
     let log = with_addition(backup, "-wal");
     if log.exists() {
         fs::copy(&log, with_addition(&part, "-wal")).map_err(at(&log))?;
@@ -131,6 +148,24 @@ pub async fn restore_file(backup: &Path, database: &Path) -> Result<(), BackupEr
         remove(&with_addition(database, side))?;
     }
     put_in_place(&part, database)
+}
+
+/// Renames a database, so that no server uses it, and returns its new path. A database that was set
+/// aside before is replaced.
+///
+/// # Errors
+/// Fails if it can't be renamed.
+pub fn set_aside(database: &Path) -> Result<PathBuf, BackupError> {
+    let aside = with_addition(database, ".refused");
+    for side in ["", "-wal", "-shm"] {
+        let (from, to) = (with_addition(database, side), with_addition(&aside, side));
+        remove(&to)?;
+        match fs::rename(&from, &to) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&from)(error)),
+            _ => {}
+        }
+    }
+    Ok(aside)
 }
 
 /// Takes up the log of a SQLite file and has SQLite look at every page.
@@ -171,7 +206,10 @@ fn remove(path: &Path) -> Result<(), BackupError> {
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> BackupError {
     let path = path.to_owned();
-    |source| BackupError::File { path, source }
+    |source| match source.kind() {
+        io::ErrorKind::StorageFull => BackupError::NoRoom(path),
+        _ => BackupError::File { path, source },
+    }
 }
 
 fn with_addition(path: &Path, addition: &str) -> PathBuf {

@@ -1,14 +1,16 @@
 //! Opens connections, and says which of those that were used may be used again.
 
 use std::{
+    io, slice,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
+use futures::{StreamExt, stream::FuturesUnordered};
 use sea_orm::{
     DbErr, RuntimeErr,
     sqlx::{
@@ -16,9 +18,15 @@ use sea_orm::{
         postgres::PgConnectOptions, sqlite::SqliteConnectOptions,
     },
 };
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-use super::{faults::Faults, limits::Limits, session::Session};
+use super::{
+    address::named,
+    errors::{SILENCE, is_silent},
+    faults::Faults,
+    limits::Limits,
+    session::Session,
+};
 
 /// A connection that rested for this long is asked whether it still lives.
 const RESTED: Duration = Duration::from_secs(1);
@@ -28,6 +36,8 @@ const PONG: Duration = Duration::from_secs(1);
 const OLDEST: Duration = Duration::from_mins(30);
 /// How long one of several hosts may take to let us in.
 const HOST: Duration = Duration::from_secs(2);
+/// How long a host is waited for before the next one is tried beside it.
+const HEAD_START: Duration = Duration::from_millis(300);
 
 /// How connections are opened.
 #[derive(Debug)]
@@ -52,12 +62,15 @@ pub(super) struct Connector {
     pub limits: Limits,
     /// The host that was writable last.
     host: AtomicUsize,
+    /// When a resting connection was last found silent: those that rested then are silent, too.
+    silent_at: Mutex<Option<Instant>>,
     faults: Faults,
 }
 
 impl Connector {
     pub fn new(opening: Opening, limits: Limits, faults: Faults) -> Self {
-        Self { opening, limits, host: AtomicUsize::new(0), faults }
+        let (host, silent_at) = (AtomicUsize::new(0), Mutex::default());
+        Self { opening, limits, host, silent_at, faults }
     }
 
     /// Returns whether it opens SQLite.
@@ -81,16 +94,31 @@ impl Connector {
         }
     }
 
+    /// Names what it opens as it may be shown: without user, password and options.
+    pub fn shown(&self) -> String {
+        match &self.opening {
+            Opening::Sqlite(options) => options.get_filename().display().to_string(),
+            Opening::Postgres { hosts, .. } => named(hosts),
+        }
+    }
+
     /// Connects to the host that can be written to, beginning with the last that could.
     async fn writable(&self, hosts: &[PgConnectOptions]) -> Result<PgConnection, Error> {
         let (raw, index) = writable(hosts, self.host.load(Ordering::Relaxed)).await?;
         self.host.store(index, Ordering::Relaxed);
         Ok(raw)
     }
+
+    /// Returns whether another connection was found silent since this one was used. Asking each of
+    /// them would take as long as a failover may.
+    fn is_suspect(&self, session: &Session) -> bool {
+        let silent_at = *self.silent_at.lock().unwrap_or_else(PoisonError::into_inner);
+        silent_at.is_some_and(|at| session.last_used < at)
+    }
 }
 
-/// Connects to the first host that can be written to, beginning with this one, and says which it
-/// was. A single host is taken as it is: reading from a standby is better than nothing.
+/// Connects to a host that can be written to, and says which it was. It begins with this one; the
+/// others are tried, too, if there is no answer soon: a machine that is gone doesn't say so. A single host is taken as it is: reading from a standby is better than nothing.
 pub(super) async fn writable(
     hosts: &[PgConnectOptions],
     first: usize,
@@ -98,16 +126,22 @@ pub(super) async fn writable(
     if let [host] = hosts {
         return Ok((host.connect().await?, 0));
     }
-    let mut last = Error::Configuration("the URL names no host".into());
-    for turn in 0..hosts.len() {
+    let attempt = |turn: usize| async move {
         let index = (first + turn) % hosts.len();
-        match timeout(HOST, connect_to_writable(&hosts[index])).await {
+        sleep(HEAD_START * u32::try_from(turn).unwrap_or(u32::MAX)).await;
+        (index, timeout(HOST, connect_to_writable(&hosts[index])).await)
+    };
+    let mut attempts: FuturesUnordered<_> = (0..hosts.len()).map(attempt).collect();
+    let mut refusals = Vec::new();
+    while let Some((index, attempted)) = attempts.next().await {
+        let refusal = match attempted {
             Ok(Ok(raw)) => return Ok((raw, index)),
-            Ok(Err(error)) => last = error,
-            Err(_) => last = Error::Protocol("a host did not answer within 2 s".to_owned()),
-        }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("{SILENCE} {HOST:?}"),
+        };
+        refusals.push(format!("{}: {refusal}", named(slice::from_ref(&hosts[index]))));
     }
-    Err(last)
+    Err(Error::Io(io::Error::other(refusals.join("; "))))
 }
 
 async fn connect_to_writable(host: &PgConnectOptions) -> Result<PgConnection, Error> {
@@ -116,7 +150,7 @@ async fn connect_to_writable(host: &PgConnectOptions) -> Result<PgConnection, Er
     let mut raw = host.connect().await?;
     if raw.fetch_one(IS_READ_ONLY).await?.try_get(0)? {
         raw.close().await.ok();
-        return Err(Error::Protocol("none of the hosts can be written to".to_owned()));
+        return Err(Error::Io(io::Error::other("it can only be read")));
     }
     Ok(raw)
 }
@@ -144,8 +178,16 @@ impl Manager for Connector {
         if metrics.age() > OLDEST {
             return Err(RecycleError::message("it is old"));
         }
+        if self.is_suspect(session) {
+            return Err(RecycleError::message("one like it was silent"));
+        }
         if session.last_used.elapsed() >= RESTED {
-            session.ping(PONG).await?;
+            let pong = session.ping(PONG).await;
+            if pong.as_ref().is_err_and(is_silent) {
+                let mut silent_at = self.silent_at.lock().unwrap_or_else(PoisonError::into_inner);
+                *silent_at = Some(Instant::now());
+            }
+            pong?;
         }
         Ok(())
     }

@@ -109,7 +109,12 @@ impl Database {
 #[must_use]
 pub fn risk_of_place(path: &Path) -> Option<String> {
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let kind = fs::canonicalize(path).ok().and_then(|it| file_system(&mounts, &it))?;
+    risk_among(&mounts, &fs::canonicalize(path).ok()?)
+}
+
+/// Returns the same for a path without links, from the table of mounts.
+fn risk_among(mounts: &str, path: &Path) -> Option<String> {
+    let kind = file_system(mounts, path)?;
     NETWORK.contains(&kind).then(|| {
         format!(
             "The SQLite file is on a network file system ({kind}), whose locks and flushes \
@@ -151,5 +156,22 @@ mod tests {
             assert_eq!(file_system(MOUNTS, Path::new(path)), Some(kind), "{path}");
         }
         assert_eq!(file_system("", Path::new("/data")), None);
+    }
+
+    #[test]
+    fn a_file_behind_a_network_is_a_risk_and_one_on_a_disk_is_none() {
+        let risk = |kind: &str| {
+            let mounts =
+                format!("22 1 254:0 / / rw - ext4 /dev/vda rw\n31 22 0:27 / /srv rw - {kind} x rw");
+            assert_eq!(risk_among(&mounts, Path::new("/data/recharge.db")), None);
+            risk_among(&mounts, Path::new("/srv/recharge.db"))
+        };
+        for kind in NETWORK {
+            let said = risk(kind).unwrap();
+            assert!(said.contains(&format!("on a network file system ({kind})")), "{said}");
+        }
+        for kind in ["ext4", "xfs", "btrfs", "zfs", "overlay", "tmpfs", "fuse.bindfs"] {
+            assert_eq!(risk(kind), None, "{kind}");
+        }
     }
 }

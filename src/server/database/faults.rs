@@ -3,20 +3,31 @@
 //! Every statement of every connection, and the opening of each connection, passes here. A test
 //! decides what happens before the database gets the statement, and what happens after it has
 //! carried the statement out and before anybody knows. `FAULT_AT=17:before` ends the process before
-//! its 17th statement that writes, `17:after` after it.
+//! its 17th statement that writes, `17:after` after it. `17:open` lets SQLite forget each commit
+//! from the 17th such statement on: it answers, and the transaction stays open.
 
 #[cfg(debug_assertions)]
-use std::sync::{
-    Arc, LazyLock,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    borrow::Cow,
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 #[cfg(debug_assertions)]
 use futures::future::BoxFuture;
 use sea_orm::DbErr;
 #[cfg(debug_assertions)]
-use sea_orm::{RuntimeErr, sqlx::Error};
+use sea_orm::{
+    RuntimeErr,
+    sqlx::{
+        Error,
+        error::{DatabaseError, ErrorKind},
+    },
+};
 
+use super::ask::Ask;
 #[cfg(debug_assertions)]
 use super::errors::SILENCE;
 
@@ -41,6 +52,11 @@ pub trait Fates: Send + Sync {
     /// Returns the fate of a statement, or of the opening of a connection (`"open"`), once it may
     /// go on. Connections of one database have different numbers.
     fn decide(&self, connection: u64, statement: &str) -> BoxFuture<'static, Fate>;
+
+    /// Returns what the database gets instead of a statement, or `None` if it gets the statement.
+    fn instead(&self, _statement: &str) -> Option<&'static str> {
+        None
+    }
 }
 
 /// The faults of one statement.
@@ -61,6 +77,9 @@ pub struct Fate {
 pub enum Fault {
     /// The connection breaks.
     Breaks,
+    /// The database answers with an error of this code. The connection is whole, and nothing was
+    /// carried out.
+    Refuses(&'static str),
     /// No answer comes for as long as we wait, which takes a test no time.
     Hushes,
     /// The task panics.
@@ -87,6 +106,16 @@ impl Faults {
             return Self::new(Arc::clone(end) as Arc<dyn Fates>);
         }
         Self::default()
+    }
+
+    /// Returns what the database gets: a test may let it get something else than it is asked.
+    #[cfg_attr(not(debug_assertions), expect(clippy::unused_self, reason = "there are none"))]
+    pub(super) fn sent(&self, ask: Ask) -> Ask {
+        #[cfg(debug_assertions)]
+        if let Some(instead) = self.fates.as_ref().and_then(|fates| fates.instead(ask.sql())) {
+            return Ask::Plain(instead.to_owned());
+        }
+        ask
     }
 
     /// Returns the number of the next connection.
@@ -127,26 +156,77 @@ fn happen(fault: Option<Fault>) -> Result<(), DbErr> {
             let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
             Err(DbErr::Conn(RuntimeErr::SqlxError(Error::Io(reset).into())))
         }
+        Some(Fault::Refuses(code)) => {
+            let refused = Error::Database(Box::new(Refused(code)));
+            Err(DbErr::Exec(RuntimeErr::SqlxError(refused.into())))
+        }
         Some(Fault::Hushes) => Err(DbErr::Conn(RuntimeErr::Internal(format!("{SILENCE} a test")))),
         Some(Fault::Panics) => std::panic::resume_unwind(Box::new("a test wants a panic")),
         Some(Fault::Aborts) => std::process::abort(),
     }
 }
 
-/// Ends the process at one of its statements that write.
+/// An error that a database answers with, known by its code.
+#[cfg(debug_assertions)]
+#[derive(Debug, thiserror::Error)]
+#[error("a test refuses this statement: {0}")]
+struct Refused(&'static str);
+
+#[cfg(debug_assertions)]
+impl DatabaseError for Refused {
+    fn message(&self) -> &str {
+        "a test refuses this statement"
+    }
+
+    fn code(&self) -> Option<Cow<'_, str>> {
+        Some(self.0.into())
+    }
+
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Other
+    }
+
+    fn as_error(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+        self
+    }
+
+    fn as_error_mut(&mut self) -> &mut (dyn std::error::Error + Send + Sync + 'static) {
+        self
+    }
+
+    fn into_error(self: Box<Self>) -> Box<dyn std::error::Error + Send + Sync + 'static> {
+        self
+    }
+}
+
+/// Ends the process at one of its statements that write, or lets it end itself.
 #[cfg(debug_assertions)]
 struct EndOfProcess {
     at: u64,
-    is_before: bool,
+    how: End,
     seen: AtomicU64,
+}
+
+#[cfg(debug_assertions)]
+#[derive(PartialEq, Eq)]
+enum End {
+    Before,
+    After,
+    /// Commits leave the transaction open.
+    Open,
 }
 
 #[cfg(debug_assertions)]
 static END: LazyLock<Option<Arc<EndOfProcess>>> = LazyLock::new(|| {
     let asked = std::env::var("FAULT_AT").ok()?;
-    let (at, when) = asked.split_once(':')?;
-    let seen = AtomicU64::new(0);
-    Some(Arc::new(EndOfProcess { at: at.parse().ok()?, is_before: when == "before", seen }))
+    let (at, how) = asked.split_once(':')?;
+    let how = match how {
+        "before" => End::Before,
+        "after" => End::After,
+        "open" => End::Open,
+        _ => return None,
+    };
+    Some(Arc::new(EndOfProcess { at: at.parse().ok()?, how, seen: AtomicU64::new(0) }))
 });
 
 #[cfg(debug_assertions)]
@@ -154,10 +234,18 @@ impl Fates for EndOfProcess {
     fn decide(&self, _: u64, statement: &str) -> BoxFuture<'static, Fate> {
         let mut fate = Fate::default();
         if writes(statement) && self.seen.fetch_add(1, Ordering::SeqCst) + 1 == self.at {
-            let end = if self.is_before { &mut fate.before } else { &mut fate.after };
-            *end = Some(Fault::Aborts);
+            match self.how {
+                End::Before => fate.before = Some(Fault::Aborts),
+                End::After => fate.after = Some(Fault::Aborts),
+                End::Open => {}
+            }
         }
         Box::pin(std::future::ready(fate))
+    }
+
+    fn instead(&self, statement: &str) -> Option<&'static str> {
+        let is_open = self.how == End::Open && self.seen.load(Ordering::SeqCst) >= self.at;
+        (is_open && statement == "COMMIT").then_some("SELECT 1")
     }
 }
 

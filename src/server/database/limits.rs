@@ -13,6 +13,11 @@ pub struct Limits {
     pub lock: Duration,
     /// A free connection, a new connection, or the proof that one still lives.
     pub connection: Duration,
+    /// A statement that works on whole tables: a change of them, or a backup.
+    pub whole: Duration,
+    /// The lock of a table that is to be changed. Whoever asks for the table after that waits for as
+    /// long.
+    pub table: Duration,
 }
 
 impl Limits {
@@ -21,13 +26,12 @@ impl Limits {
         statement: Duration::from_secs(5),
         lock: Duration::from_secs(2),
         connection: Duration::from_secs(5),
+        whole: Duration::from_mins(30),
+        table: Duration::from_secs(1),
     };
     /// For commands that read or write a whole database, such as `verify` and `backup`.
-    pub const PATIENT: Self = Self {
-        statement: Duration::from_mins(30),
-        lock: Duration::from_mins(1),
-        connection: Duration::from_secs(5),
-    };
+    pub const PATIENT: Self =
+        Self { statement: Duration::from_mins(30), lock: Duration::from_mins(1), ..Self::SERVING };
 
     /// Returns how long PostgreSQL itself works on a statement: a little less than we wait, so that
     /// it normally ends the statement and says so.

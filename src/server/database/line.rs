@@ -25,6 +25,14 @@ impl Database {
     pub async fn line(&self) -> Result<Line, DbErr> {
         Ok(Line { session: Mutex::new(self.writers.take().await?) })
     }
+
+    /// Returns once a synchronous standby, if there is one, has all that can be read now.
+    ///
+    /// # Errors
+    /// If the standby doesn't have it in time, or the database can't be reached.
+    pub async fn await_standby(&self) -> Result<(), DbErr> {
+        if self.is_sqlite() { Ok(()) } else { self.writers.await_standby().await }
+    }
 }
 
 impl Line {
@@ -56,6 +64,14 @@ impl Line {
     /// If the database can't be reached.
     pub async fn roll_back(&self) -> Result<(), DbErr> {
         self.session.lock().await.roll_back().await
+    }
+
+    /// Returns once a synchronous standby, if there is one, has all that can be read now.
+    ///
+    /// # Errors
+    /// If the standby doesn't have it in time, or the database can't be reached.
+    pub async fn await_standby(&self) -> Result<(), DbErr> {
+        self.session.lock().await.await_standby().await
     }
 
     #[expect(clippy::unused_self, reason = "as every connection says it")]

@@ -11,27 +11,23 @@
 use std::{
     fs::{File, TryLockError},
     path::{Path, PathBuf},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use chrono::Utc;
 use migration::{MIGRATIONS, Migration};
 use sea_orm::DbErr;
 
-use super::{BackupError, Database, is_conflict, is_locked, own_connection::OwnConnection};
+use super::{
+    BackupError, Database,
+    change::{PATIENCE, applied, apply},
+    is_conflict, is_locked,
+    own_connection::OwnConnection,
+};
 
-/// Names the lock under which only one process migrates: "recharge" in ASCII.
-const MIGRATION_LOCK: i64 = 0x7265_6368_6172_6765;
-/// How long a process waits for another one that migrates, or for tables that are in use.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How long it pauses between two attempts.
+/// How long a process pauses before it tries again what another one held up. It holds nobody up
+/// itself meanwhile.
 const PAUSE: Duration = Duration::from_millis(50);
-/// The table in which a database records its migrations. Its name and columns are those of SeaORM,
-/// with which earlier releases migrated.
-const RECORDS: &str = "CREATE TABLE IF NOT EXISTS seaql_migrations (
-    version    TEXT   NOT NULL PRIMARY KEY,
-    applied_at BIGINT NOT NULL
-)";
 
 /// Why the tables are not up to date, in words for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +70,7 @@ pub enum MigrateError {
         source: std::io::Error,
     },
     /// There is no backup, so nothing was changed.
-    #[error("the backup before it failed: {0}")]
+    #[error("nothing was changed, because the backup before it failed: {0}")]
     Backup(#[from] BackupError),
 }
 
@@ -133,7 +129,7 @@ impl Database {
     ) -> Result<OwnConnection, MigrateError> {
         let begun = Instant::now();
         loop {
-            let Err(error) = apply(&mut connection, migration).await else {
+            let Err(error) = apply(&mut connection, migration, begun).await else {
                 return Ok(connection);
             };
             drop(connection);
@@ -147,52 +143,6 @@ impl Database {
             connection = self.own_connection().await?;
         }
     }
-}
-
-/// Makes one change and records it, in one transaction. Does nothing if another process was quicker.
-async fn apply(connection: &mut OwnConnection, migration: &Migration) -> Result<(), DbErr> {
-    let begin = match connection {
-        OwnConnection::Sqlite(_) => "BEGIN IMMEDIATE".to_owned(),
-        OwnConnection::Postgres(_) => format!(
-            "BEGIN; SET LOCAL statement_timeout = '10min'; SET LOCAL lock_timeout = '5s';
-             SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"
-        ),
-    };
-    step(connection, &begin).await?;
-    let applied = applied(connection).await?;
-    if applied.iter().any(|name| name == migration.name) {
-        return step(connection, "ROLLBACK").await;
-    }
-    if applied.is_empty() {
-        step(connection, RECORDS).await?;
-    }
-    for statement in migration.statements {
-        step(connection, statement).await?;
-    }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let record = format!("INSERT INTO seaql_migrations VALUES ('{}', {now})", migration.name);
-    step(connection, &record).await?;
-    step(connection, "COMMIT").await
-}
-
-/// Returns the names of the migrations that a database has, in their order.
-///
-/// On PostgreSQL the table is looked for with a query: `to_regclass` answers from a cache, which
-/// misses a table that another process has made since this transaction began.
-async fn applied(connection: &mut OwnConnection) -> Result<Vec<String>, DbErr> {
-    let table = match connection {
-        OwnConnection::Sqlite(_) => {
-            "SELECT name FROM sqlite_master WHERE name = 'seaql_migrations'"
-        }
-        OwnConnection::Postgres(_) => {
-            "SELECT CAST(tablename AS TEXT) FROM pg_tables
-             WHERE tablename = 'seaql_migrations' AND schemaname = ANY (current_schemas(FALSE))"
-        }
-    };
-    if connection.texts(table).await?.is_empty() {
-        return Ok(Vec::new());
-    }
-    connection.texts("SELECT version FROM seaql_migrations ORDER BY version").await
 }
 
 fn pending(applied: &[String]) -> Vec<&'static Migration> {
@@ -246,25 +196,5 @@ fn explain(source: DbErr, migration: &Migration, is_sqlite: bool) -> MigrateErro
         MigrateError::HalfMade { migration, source }
     } else {
         MigrateError::Change { migration, source }
-    }
-}
-
-/// Runs one statement of a migration.
-async fn step(connection: &mut OwnConnection, statement: &str) -> Result<(), DbErr> {
-    if cfg!(debug_assertions) {
-        abort_if_asked();
-    }
-    connection.execute(statement).await
-}
-
-/// Kills the process before the statement whose number a test has put into the environment, as a
-/// power cut would. Release builds don't call it.
-fn abort_if_asked() {
-    use std::sync::atomic::{AtomicU64, Ordering};
-    static STATEMENTS: AtomicU64 = AtomicU64::new(0);
-    let number = STATEMENTS.fetch_add(1, Ordering::SeqCst) + 1;
-    let asked = std::env::var("RECHARGE_ABORT_AT_STATEMENT");
-    if asked.is_ok_and(|asked| asked.parse() == Ok(number)) {
-        std::process::abort();
     }
 }

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use deadpool::{
     Runtime,
-    managed::{Object, Pool as Sessions, PoolError, Timeouts},
+    managed::{Object, Pool as Sessions, PoolError, TimeoutType, Timeouts},
 };
 use sea_orm::{ConnAcquireErr, DbBackend, DbErr, RuntimeErr, Statement};
 use tokio::time::timeout;
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::{
     ask::{Ask, Told, connection_by_asking},
     connector::{Connector, Opening},
-    errors::{is_broken, is_stale_plan},
+    errors::{SILENCE, is_broken, is_stale_plan},
     faults::Faults,
     limits::Limits,
     session::{Purpose, Session},
@@ -102,6 +102,10 @@ impl Pool {
         Ok(Transaction::new(lent, backend, self.listener.clone()))
     }
 
+    pub(super) async fn await_standby(&self) -> Result<(), DbErr> {
+        self.lend().await?.session()?.await_standby().await
+    }
+
     pub(super) fn limits(&self) -> Limits {
         self.sessions.manager().limits
     }
@@ -116,19 +120,28 @@ impl Pool {
         let patience = self.limits().connection.mul_f32(1.1);
         let Ok(lent) = timeout(patience, self.sessions.get()).await else {
             self.forget_idle();
-            tracing::warn!("the connections to the database are silent");
-            return Err(closed(ConnAcquireErr::Timeout));
+            return Err(self.explain(TimeoutType::Recycle));
         };
         match lent {
             Ok(session) => Ok(Lent { session: Some(session), is_for_us_alone: false }),
             Err(PoolError::Backend(error)) => Err(error),
             Err(PoolError::Closed) => Err(closed(ConnAcquireErr::ConnectionClosed)),
-            Err(PoolError::Timeout(kind)) => {
-                tracing::warn!(?kind, "the database gave no connection in time");
-                Err(closed(ConnAcquireErr::Timeout))
-            }
+            Err(PoolError::Timeout(kind)) => Err(self.explain(kind)),
             Err(error) => Err(DbErr::Conn(RuntimeErr::Internal(error.to_string()))),
         }
+    }
+
+    /// Says why there was no connection in time: all are in use, or the database is silent.
+    fn explain(&self, kind: TimeoutType) -> DbErr {
+        let within = self.limits().connection;
+        let words = if matches!(kind, TimeoutType::Wait) {
+            let most = self.sessions.status().max_size;
+            format!("no connection to the database became free within {within:?} (of {most})")
+        } else {
+            format!("{SILENCE} {within:?} from {}", self.sessions.manager().shown())
+        };
+        tracing::warn!("{words}");
+        DbErr::Conn(RuntimeErr::Internal(words))
     }
 
     /// Closes the connections that nobody uses: one was found broken or of another time.

@@ -10,6 +10,11 @@
 //!   transaction fails.
 //! - A COMMIT counts when SQLite has committed exactly once since the BEGIN. If it hasn't, the
 //!   process ends: rather dead than wrong.
+//! - A commit that PostgreSQL answered with a warning may be on no standby: another one must be
+//!   answered without a warning before the first counts (`standby`).
+
+mod raw;
+mod standby;
 
 use std::{
     sync::{
@@ -20,19 +25,17 @@ use std::{
 };
 
 use sea_orm::{
-    DbErr, QueryResult, RuntimeErr, Statement,
-    sqlx::{
-        AssertSqlSafe, Connection, Error, Executor, PgConnection, SqliteConnection, query_with,
-    },
+    DbErr, RuntimeErr,
+    sqlx::{Connection, Error, PgConnection, SqliteConnection},
 };
 use tokio::time::timeout;
 
 use super::{
-    arguments,
     ask::{Ask, Told},
     errors,
     faults::Faults,
 };
+use raw::Raw;
 
 /// What a transaction is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,12 +45,6 @@ pub(super) enum Purpose {
     /// It writes. On SQLite it takes the lock for writing when it begins: a transaction that
     /// began by reading and writes later fails at once, whatever the timeout says.
     Write,
-}
-
-#[derive(Debug)]
-enum Raw {
-    Sqlite(Box<SqliteConnection>),
-    Postgres(Box<PgConnection>),
 }
 
 /// One connection.
@@ -64,6 +61,8 @@ pub(super) struct Session {
     /// Whether a statement of the open transaction has failed on PostgreSQL, which then answers
     /// COMMIT with a rollback and no error.
     has_failed: bool,
+    /// Whether PostgreSQL has warned of something that nobody has made up for.
+    is_warned: bool,
     /// How often SQLite has committed, and how often when the open transaction began.
     commits: Arc<AtomicU64>,
     commits_before: u64,
@@ -98,6 +97,7 @@ impl Session {
             is_in_transaction: false,
             purpose: Purpose::Read,
             has_failed: false,
+            is_warned: false,
             commits: Arc::default(),
             commits_before: 0,
             last_used: Instant::now(),
@@ -131,8 +131,12 @@ impl Session {
 
     /// Asks one question. Behind a pooler it is a transaction of its own, unless one is open.
     pub async fn ask(&mut self, ask: Ask) -> Result<Told, DbErr> {
-        if self.is_in_transaction || self.prologue.is_none() {
+        if self.is_in_transaction {
             return self.ask_as_is(ask).await;
+        }
+        if self.prologue.is_none() {
+            let told = self.ask_as_is(ask).await?;
+            return self.make_up_for_warning().await.map(|()| told);
         }
         self.begin(Purpose::Write).await?;
         match self.ask_as_is(ask).await {
@@ -181,7 +185,7 @@ impl Session {
         if matches!(self.raw, Raw::Sqlite(_)) && self.purpose == Purpose::Write && commits != 1 {
             end_process(commits);
         }
-        Ok(())
+        self.make_up_for_warning().await
     }
 
     /// Ends the open transaction as if it had never begun.
@@ -214,7 +218,8 @@ impl Session {
         // If the caller goes away while it waits, this stays.
         self.is_doubtful = true;
         let sql = if Faults::EXIST { ask.sql().to_owned() } else { String::new() };
-        let asking = self.raw.ask(ask, self.prologue.is_none());
+        let ask = self.faults.sent(ask);
+        let asking = self.raw.ask(ask, self.prologue.is_none(), &mut self.is_warned);
         let asking = self.faults.around(self.number, &sql, asking);
         let answer = timeout(self.deadline, asking).await;
         self.last_used = Instant::now();
@@ -232,58 +237,13 @@ impl Session {
     }
 }
 
-impl Raw {
-    async fn ask(&mut self, ask: Ask, is_named: bool) -> Result<Told, DbErr> {
-        match self {
-            Self::Sqlite(raw) => ask_sqlite(raw, ask).await,
-            Self::Postgres(raw) => ask_postgres(raw, ask, is_named).await,
-        }
-    }
-}
-
-async fn ask_sqlite(raw: &mut SqliteConnection, ask: Ask) -> Result<Told, DbErr> {
-    match ask {
-        Ask::Plain(sql) => {
-            let done = raw.execute(AssertSqlSafe(sql)).await.map_err(failed)?;
-            Ok(Told::Done(done.into()))
-        }
-        Ask::Execute(Statement { sql, values, .. }) => {
-            let query = query_with(AssertSqlSafe(sql), arguments::for_sqlite(values)?);
-            Ok(Told::Done(raw.execute(query).await.map_err(failed)?.into()))
-        }
-        Ask::Query(Statement { sql, values, .. }) => {
-            let query = query_with(AssertSqlSafe(sql), arguments::for_sqlite(values)?);
-            let rows = raw.fetch_all(query).await.map_err(failed)?;
-            Ok(Told::Rows(rows.into_iter().map(QueryResult::from).collect()))
-        }
-    }
-}
-
-async fn ask_postgres(raw: &mut PgConnection, ask: Ask, is_named: bool) -> Result<Told, DbErr> {
-    match ask {
-        Ask::Plain(sql) => {
-            let done = raw.execute(AssertSqlSafe(sql)).await.map_err(failed)?;
-            Ok(Told::Done(done.into()))
-        }
-        Ask::Execute(Statement { sql, values, .. }) => {
-            let query = query_with(AssertSqlSafe(sql), arguments::for_postgres(values)?);
-            Ok(Told::Done(raw.execute(query.persistent(is_named)).await.map_err(failed)?.into()))
-        }
-        Ask::Query(Statement { sql, values, .. }) => {
-            let query = query_with(AssertSqlSafe(sql), arguments::for_postgres(values)?);
-            let rows = raw.fetch_all(query.persistent(is_named)).await.map_err(failed)?;
-            Ok(Told::Rows(rows.into_iter().map(QueryResult::from).collect()))
-        }
-    }
-}
-
 /// Ends the process: what it would acknowledge from here on may be in no database.
 fn end_process(commits: u64) -> ! {
     tracing::error!(commits, "ALERT: SQLite did not commit what it said; the process ends");
     std::process::abort()
 }
 
-fn silent(deadline: Duration) -> DbErr {
+pub(super) fn silent(deadline: Duration) -> DbErr {
     let words = format!("{} {deadline:?}", errors::SILENCE);
     DbErr::Conn(RuntimeErr::Internal(words))
 }

@@ -1,7 +1,13 @@
 //! What connections are opened with: nothing that we rely on is left to what the database or its
 //! role say.
 
-use std::{path::Path, time::Duration};
+use std::{
+    fs::{self, OpenOptions},
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    time::Duration,
+};
 
 use sea_orm::sqlx::{
     ConnectOptions,
@@ -42,7 +48,7 @@ const NOTICING: [(&str, &str); 5] = [
 /// The one setting of them that PostgreSQL refuses where its system can't tell.
 const ENDED_CLIENTS: &str = "client_connection_check_interval";
 /// How long PostgreSQL keeps a transaction open whose process says nothing more.
-const IDLE_IN_TRANSACTION: &str = "5s";
+pub(super) const IDLE_IN_TRANSACTION: &str = "5s";
 
 /// Returns how connections are opened that write, or that only read.
 pub(super) fn opening(address: &Address, limits: Limits, writes: bool) -> Opening {
@@ -53,6 +59,18 @@ pub(super) fn opening(address: &Address, limits: Limits, writes: bool) -> Openin
             settings: postgres_settings(limits, writes, *is_pooled).into(),
             is_pooled: *is_pooled,
         },
+    }
+}
+
+/// Makes a missing SQLite file and its folder. Only its owner may read the file: it has secrets. The
+/// files that SQLite puts beside it get the same rights.
+pub(super) fn make_missing_file(path: &Path) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
     }
 }
 
