@@ -54,6 +54,14 @@ pub async fn write_once(
     kept.ok_or_else(|| DbErr::RecordNotFound(format!("the mark {name} that was just written")))
 }
 
+/// Removes what is kept under this name.
+///
+/// # Errors
+/// Database errors.
+pub async fn remove(connection: &impl ConnectionTrait, name: &str) -> Result<(), DbErr> {
+    mark::Entity::delete_by_id(name).exec(connection).await.map(drop)
+}
+
 /// Finds out whether a mark could be written, and writes none.
 ///
 /// # Errors

@@ -1,13 +1,16 @@
 //! Whether the ledger can be written to, found out by writing.
 //!
-//! A database that is full, can only be read, or has gone silent still answers reads. So a small
-//! write goes the way of every other write, and the tables of the ledger are tried. The batches of
-//! the ledger are watched, too: one that takes longer than [`PATIENCE`] holds up its accounts, and
-//! one that was refused speaks against sending more for [`REFUSED`]. (On a full disk of PostgreSQL
-//! the small write may still fit into its page.)
+//! A database that is full, can only be read, or has gone silent still answers reads. So a
+//! transaction goes the way of every other write: it carries out a batch without rows, and writes a
+//! row of its own and removes it. Every trial has another row, so that no process waits for a row
+//! that the trial of another process has locked. The batches of the ledger are watched, too: one
+//! that takes longer than [`PATIENCE`] holds up its accounts, and one that was refused speaks against
+//! sending more for [`REFUSED`]. (On a full disk of PostgreSQL the small write may still fit into its
+//! page.)
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
 use sea_orm::DbErr;
 use tokio::{
     sync::Mutex,
@@ -15,11 +18,12 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::{
     clock::Clock,
     database::{Database, code},
-    ledger::{self, Ledger},
+    ledger::{self, Cause, Ledger},
     marks,
     readiness::{Readiness, Trouble},
 };
@@ -33,8 +37,10 @@ const REFUSED: Duration = Duration::from_secs(5);
 const PROVEN: Duration = Duration::from_secs(2);
 /// How often this process tries without being asked.
 const BEAT: Duration = Duration::from_secs(5);
-/// The mark that is written.
+/// How the names of the marks begin that are written.
 const MARK: &str = "pulse";
+/// What is said of a lock.
+const LOCKED: &str = "The ledger waits for a lock that somebody else holds.";
 
 /// Whether the ledger can be written to. Clones share what they find out.
 #[derive(Clone, Debug)]
@@ -86,17 +92,17 @@ impl Pulse {
         if ledger.age_of_batch().is_some_and(|age| age > PATIENCE) {
             return Some("The ledger waits for the database to take a batch.");
         }
-        let is_refused = ledger.since_refused().is_some_and(|since| since < REFUSED);
-        is_refused.then_some("The database has refused what the ledger wrote.")
+        let (_, cause) = ledger.refused().filter(|(since, _)| *since < REFUSED)?;
+        Some(match cause {
+            Cause::Locked => LOCKED,
+            Cause::Away => "The database has refused what the ledger wrote.",
+        })
     }
 
     async fn write(&self, last: &mut Last) -> Option<&'static str> {
         let mut writing = last.running.take().unwrap_or_else(|| {
             let (database, now) = (self.0.database.clone(), self.0.clock.now());
-            tokio::spawn(async move {
-                ledger::try_to_write(database.writer()).await?;
-                marks::write(database.writer(), MARK, "", now).await
-            })
+            tokio::spawn(async move { try_to_write(&database, now).await })
         });
         let problem = match timeout(PATIENCE, &mut writing).await {
             Ok(Ok(Ok(()))) => None,
@@ -131,6 +137,20 @@ impl Pulse {
     }
 }
 
+/// Writes as a batch does, and leaves nothing behind.
+async fn try_to_write(database: &Database, now: DateTime<Utc>) -> Result<(), DbErr> {
+    let name = format!("{MARK}-{}", Uuid::new_v4().simple());
+    let written = database.write(move |transaction| {
+        let name = name.clone();
+        Box::pin(async move {
+            ledger::try_to_write(transaction).await?;
+            marks::write(transaction, &name, "", now).await?;
+            marks::remove(transaction, &name).await
+        })
+    });
+    written.await
+}
+
 /// Says for the operator why nothing can be written. What the database said is in the log only:
 /// everybody may ask for readiness.
 pub(super) fn sentence(error: &DbErr) -> &'static str {
@@ -140,6 +160,7 @@ pub(super) fn sentence(error: &DbErr) -> &'static str {
         }
         Some("53100" | "13") => "The disk of the database is full.",
         Some("42501") => "The database does not let this user write.",
+        Some("55P03" | "5" | "261" | "517") => LOCKED,
         _ => "The database does not take writes.",
     }
 }

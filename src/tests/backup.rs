@@ -8,13 +8,19 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use recharge::server::{clock::Clock, database::Database, ledger::Ledger};
+use chrono::{DateTime, TimeDelta, Utc};
+use recharge::server::{
+    clock::Clock,
+    database::Database,
+    ledger::{Ledger, open_account},
+};
 use serde_json::json;
 use tempfile::TempDir;
 
 use crate::{
     api_crash::Served,
     api_load::Worker,
+    commands::grant,
     databases::TestDatabase,
     program::{fails_with, run_on, text},
 };
@@ -149,7 +155,7 @@ fn succeeds(command: &mut Command) {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_restored_over_a_database_or_from_what_is_no_sound_backup() {
     let (test, folder) = (TestDatabase::sqlite().await, TempDir::new().unwrap());
-    test.tamper("INSERT INTO marks VALUES ('a', 'mark', 0)").await;
+    test.tamper(&mark_at(Clock::default().now())).await;
     let path = folder.path().join("backup.db");
     assert!(backup(&test.url, &path).status.success());
     let mode = fs::metadata(&path).unwrap().permissions().mode();
@@ -199,6 +205,51 @@ async fn an_older_backup_is_brought_up_to_date_when_it_is_restored() {
     let url = format!("sqlite://{}/restored.db", folder.path().display());
     let database = Database::connect(&url).await.unwrap();
     assert!(database.pending_migrations().await.unwrap().is_empty());
+}
+
+fn mark_at(at: DateTime<Utc>) -> String {
+    format!("INSERT INTO marks VALUES ('a', 'mark', {})", at.timestamp_millis())
+}
+
+/// `restore` checks what `verify` checks: also the rows beside the ledger.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_with_a_wrong_row_beside_the_ledger_is_not_left_in_place() {
+    let (test, folder) = (TestDatabase::sqlite().await, TempDir::new().unwrap());
+    test.tamper(&mark_at(Clock::default().now() + TimeDelta::days(400))).await;
+    let path = folder.path().join("backup.db");
+    assert!(backup(&test.url, &path).status.success());
+    let refused = restore(&path, folder.path());
+    fails_with(&refused, "restored.db.refused, where no server uses it: Rows beside the ledger");
+    assert!(text(&refused.stdout).starts_with("marks a: "), "{}", text(&refused.stdout));
+    for side in ["", "-wal", "-shm"] {
+        let left = folder.path().join(format!("restored.db{side}"));
+        assert!(!left.exists(), "{}", left.display());
+    }
+    let aside = format!("sqlite://{}/restored.db.refused", folder.path().display());
+    fails_with(&run_on(&aside, &["verify", "--log", "off"]), "Rows beside the ledger");
+    // The place is free for a sound one.
+    fs::remove_file(&path).unwrap();
+    test.tamper("DELETE FROM marks WHERE name = 'a'").await;
+    assert!(backup(&test.url, &path).status.success());
+    let restored = restore(&path, folder.path());
+    assert!(restored.status.success(), "{}", text(&restored.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_backup_of_a_rehearsal_is_restored_as_it_is() {
+    let (test, folder) = (TestDatabase::sqlite().await, TempDir::new().unwrap());
+    let (clock, now) = (Clock::ahead_by(TimeDelta::days(12)), Clock::default().now());
+    let mark = now.timestamp_millis();
+    test.tamper(&format!("INSERT INTO marks VALUES ('rehearsal_days', '12', {mark})")).await;
+    let account = open_account(test.database.writer(), chrono_tz::UTC, 1, now).await.unwrap();
+    let ledger = Ledger::start(test.another_process().await, clock);
+    ledger.execute(&account, "ahead", grant(100)).await.unwrap();
+    ledger.close().await;
+    let path = folder.path().join("backup.db");
+    assert!(backup(&test.url, &path).status.success());
+    let restored = restore(&path, folder.path());
+    assert!(restored.status.success(), "{}", text(&restored.stderr));
+    assert!(text(&restored.stdout).contains("everything adds up"));
 }
 
 #[test]

@@ -3,26 +3,18 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use recharge::server::{
-    clock::Clock,
-    database::Database,
-    ledger::Ledger,
-    marks,
-    pulse::Pulse,
-    readiness::{Readiness, Trouble},
-};
+use recharge::server::readiness::Trouble;
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, Statement,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, Statement,
     TransactionTrait,
 };
 use tokio::time::sleep;
-use uuid::Uuid;
 
 use crate::{
     api::account_with,
     app::{Answer, TestApp},
     commands::spend,
-    databases::{TestDatabase, on_both_databases},
+    databases::on_both_databases,
     logging::Logged,
 };
 
@@ -30,7 +22,6 @@ on_both_databases!(
     a_database_that_can_only_be_read_is_not_ready,
     a_database_that_takes_no_write_in_time_is_not_ready,
     a_ledger_that_waits_is_not_ready,
-    many_probes_are_one_write,
     every_trouble_is_said_and_shown,
     a_server_that_drains_is_not_ready_and_serves,
 );
@@ -101,7 +92,7 @@ async fn a_database_that_can_only_be_read_is_not_ready(app: TestApp) {
     stranger.close().await.unwrap();
 }
 
-/// Holds what the next write needs: a row on PostgreSQL, the whole file on SQLite.
+/// Holds what the next write needs.
 async fn hold(stranger: &DatabaseConnection, statement: &str) -> DatabaseTransaction {
     let transaction = stranger.begin().await.unwrap();
     transaction.execute_unprepared(statement).await.unwrap();
@@ -111,7 +102,12 @@ async fn hold(stranger: &DatabaseConnection, statement: &str) -> DatabaseTransac
 async fn a_database_that_takes_no_write_in_time_is_not_ready(app: TestApp) {
     assert_eq!(ready(&app).await.status, StatusCode::OK);
     let stranger = stranger(&app).await;
-    let held = hold(&stranger, "UPDATE marks SET value = value WHERE name = 'pulse'").await;
+    let marks = if app.database.is_sqlite() {
+        "UPDATE marks SET value = value"
+    } else {
+        "LOCK TABLE marks IN EXCLUSIVE MODE"
+    };
+    let held = hold(&stranger, marks).await;
     becomes(&app, StatusCode::SERVICE_UNAVAILABLE, "has not taken a write for 2 seconds.\n").await;
     assert_eq!(app.visitor().get("/healthz").await.status, StatusCode::OK);
     held.rollback().await.unwrap();
@@ -119,78 +115,38 @@ async fn a_database_that_takes_no_write_in_time_is_not_ready(app: TestApp) {
     stranger.close().await.unwrap();
 }
 
+/// The entry of one key takes the database three seconds.
+const SLOW_ENTRY: &str = "
+    CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF NEW.request_key = 'waits' THEN PERFORM pg_sleep(3); END IF;
+        RETURN NEW;
+    END $$;
+    CREATE TRIGGER slow BEFORE INSERT ON entries FOR EACH ROW EXECUTE FUNCTION slow()";
+
 async fn a_ledger_that_waits_is_not_ready(app: TestApp) {
     let account = account_with(&app, 100).await;
     assert_eq!(ready(&app).await.status, StatusCode::OK);
     let stranger = stranger(&app).await;
-    // On PostgreSQL a lock of one account refuses its commands and keeps nobody waiting.
-    let all = if app.database.is_sqlite() {
-        "UPDATE accounts SET seq = seq"
+    // On PostgreSQL a lock makes nobody wait for so long.
+    let held = if app.database.is_sqlite() {
+        Some(hold(&stranger, "UPDATE accounts SET seq = seq").await)
     } else {
-        "LOCK TABLE usage_daily IN ACCESS EXCLUSIVE MODE"
+        stranger.execute_unprepared(SLOW_ENTRY).await.unwrap();
+        None
     };
-    let held = hold(&stranger, all).await;
     let (ledger, spender) = (app.state.ledger.clone(), account.clone());
     let spending = tokio::spawn(async move { ledger.execute(&spender, "waits", spend(1)).await });
     let words = if app.database.is_sqlite() { "write" } else { "waits for the database" };
     becomes(&app, StatusCode::SERVICE_UNAVAILABLE, words).await;
-    held.rollback().await.unwrap();
+    if let Some(held) = held {
+        held.rollback().await.unwrap();
+    }
     // Whether it was carried out or given up, the ledger goes on.
     spending.await.unwrap().ok();
     becomes(&app, StatusCode::OK, "ready\n").await;
     app.state.ledger.execute(&account, "goes on", spend(1)).await.unwrap();
     stranger.close().await.unwrap();
-}
-
-/// As after tables were made, or brought back, by another user.
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn where_a_table_of_the_ledger_is_somebody_elses_it_is_not_ready() {
-    let test = TestDatabase::postgres().await;
-    let (user, admin) = (format!("plain_{}", Uuid::new_v4().simple()), test.database.writer());
-    let may = |what: &str| format!("GRANT {what} ON ALL TABLES IN SCHEMA public TO {user}");
-    for sql in [format!("CREATE ROLE {user} LOGIN"), may("SELECT, INSERT, UPDATE, DELETE")] {
-        admin.execute_unprepared(&sql).await.unwrap();
-    }
-    let mut url = url::Url::parse(&test.url).unwrap();
-    url.set_username(&user).unwrap();
-    for table in ["accounts", "lots", "entries", "allocations"] {
-        for (sql, is_ready) in
-            [("REVOKE ALL ON {table} FROM", false), ("GRANT ALL ON {table} TO", true)]
-        {
-            let sql = format!("{} {user}", sql.replace("{table}", table));
-            admin.execute_unprepared(&sql).await.unwrap();
-            let database = Database::connect(url.as_str()).await.unwrap();
-            let (clock, readiness) = (Clock::default(), Readiness::default());
-            let ledger = Ledger::start(database.clone(), clock.clone());
-            Pulse::new(database, clock, ledger, readiness.clone()).check().await;
-            let said = readiness.all().get(&Trouble::Writing).map(ToString::to_string);
-            let refused = "The database does not let this user write.".to_owned();
-            assert_eq!(said, (!is_ready).then_some(refused), "{table}");
-        }
-    }
-    admin.execute_unprepared(&format!("DROP OWNED BY {user}; DROP ROLE {user}")).await.unwrap();
-}
-
-async fn many_probes_are_one_write(app: TestApp) {
-    let written = async || {
-        let reader = app.database.reader();
-        let mark = recharge::server::entity::mark::Entity::find_by_id("pulse").one(reader).await;
-        mark.unwrap().unwrap().updated_at
-    };
-    let begun = std::time::Instant::now();
-    let probes = (0..50).map(|_| ready(&app));
-    for answer in futures::future::join_all(probes).await {
-        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
-    }
-    let first = written().await;
-    app.clock.advance(chrono::TimeDelta::days(1));
-    assert_eq!(ready(&app).await.status, StatusCode::OK);
-    // The clock says which write it was; a slow machine may have needed another one by now.
-    assert!(written().await == first || begun.elapsed() > Duration::from_secs(2));
-    sleep(Duration::from_secs(2)).await;
-    assert_eq!(ready(&app).await.status, StatusCode::OK);
-    assert!(written().await > first, "an old write proves nothing");
-    assert_eq!(marks::read(app.database.reader(), "pulse").await.unwrap().as_deref(), Some(""));
 }
 
 async fn every_trouble_is_said_and_shown(app: TestApp) {

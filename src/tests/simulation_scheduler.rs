@@ -2,7 +2,9 @@
 //! move of a client. Between two steps everything that can run runs until it asks for a step.
 //!
 //! All tasks of a world share one thread. A statement is carried out by SQLite's own thread, so
-//! nothing else goes on until it has ended.
+//! nothing else goes on until it has ended. On PostgreSQL a statement may wait for a lock that
+//! another connection holds: then the others go on beside it, and a seed decides the order of the
+//! steps, but not of what the database does at the same time.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -17,6 +19,8 @@ use tokio::sync::oneshot;
 
 /// So many turns of the runtime pass until whatever a step has woken asks for its next step.
 const TURNS: usize = 16;
+/// A statement of PostgreSQL that takes longer waits for somebody else.
+const BLOCKED: Duration = Duration::from_millis(5);
 /// How often, of so many steps, a statement fails; and how often that is a panic.
 const FAULTS: (u32, u32) = (15, 1_000);
 
@@ -25,6 +29,7 @@ const FAULTS: (u32, u32) = (15, 1_000);
 pub struct Scheduler(Arc<Mutex<State>>);
 
 struct State {
+    is_sqlite: bool,
     random: StdRng,
     waiting: Vec<Step>,
     /// The connection whose transaction writes.
@@ -65,8 +70,9 @@ impl Fates for Door {
 }
 
 impl Scheduler {
-    pub fn new(seed: u64) -> Self {
+    pub fn new(seed: u64, is_sqlite: bool) -> Self {
         Self(Arc::new(Mutex::new(State {
+            is_sqlite,
             random: StdRng::seed_from_u64(seed),
             waiting: Vec::new(),
             writing: None,
@@ -147,7 +153,8 @@ impl Scheduler {
             let (held, ended) = oneshot::channel::<()>();
             let fate = Fate { until_it_ends: Some(Box::new(held)), ..self.state().fate_of(&step) };
             if step.go.send(fate).is_ok() {
-                ended.await.ok();
+                let patience = if self.state().is_sqlite { Duration::MAX } else { BLOCKED };
+                tokio::time::timeout(patience, ended).await.ok();
             }
         }
     }

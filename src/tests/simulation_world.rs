@@ -24,8 +24,7 @@ use recharge::{
         ledger::{Ledger, LedgerError, open_account},
     },
 };
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
-use tempfile::TempDir;
+use sea_orm::{ConnectionTrait, Statement};
 
 use crate::simulation_scheduler::{Door, Scheduler};
 
@@ -49,7 +48,6 @@ pub struct World {
     pub work: Work,
     /// How many commands had no known outcome.
     pub unknown: Arc<AtomicUsize>,
-    pub folder: Arc<TempDir>,
     url: String,
 }
 
@@ -90,9 +88,7 @@ pub enum Told {
 
 impl World {
     /// Opens the accounts and starts the processes.
-    pub async fn begin(scheduler: &Scheduler) -> Self {
-        let folder = in_memory();
-        let url = format!("sqlite://{}/recharge.db", folder.path().display());
+    pub async fn begin(scheduler: &Scheduler, url: String) -> Self {
         let database = Database::connect(&url).await.unwrap();
         database.migrate().await.unwrap();
         let (clock, mut accounts) = (Clock::default(), Vec::new());
@@ -110,7 +106,6 @@ impl World {
             log: Arc::default(),
             work: Work::new(scheduler),
             unknown: Arc::default(),
-            folder: Arc::new(folder),
             url,
         };
         for _ in 0..PROCESSES {
@@ -238,8 +233,9 @@ impl World {
             if ran.iter().all(|ran| ran.as_ref().map_or(true, Vec::is_empty)) {
                 let _alone = self.scheduler.alone("UPDATE jobs").await;
                 let sql = "UPDATE jobs SET seen_at = seen_at - 20000";
-                let sql = Statement::from_string(DbBackend::Sqlite, sql);
-                self.database.writer().execute_raw(sql).await.unwrap();
+                let writer = self.database.writer();
+                let sql = Statement::from_string(writer.get_database_backend(), sql);
+                writer.execute_raw(sql).await.unwrap();
             }
             self.clock.advance(TimeDelta::seconds(20));
         }
@@ -292,9 +288,4 @@ fn command(random: &mut StdRng, holds: &[i64]) -> Command {
         10 => Command::Release { hold, reason: ReleaseReason::Cancelled },
         _ => Command::Extend { hold, lasts: None, more: amount, ceiling: None },
     }
-}
-
-/// A folder that no disk slows down, if there is one.
-fn in_memory() -> TempDir {
-    TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap()
 }

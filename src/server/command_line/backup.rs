@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
+use super::verify::{VerifyFailed, verify_rows};
 use crate::server::{
     config::Config,
-    database::{BackupError, Database, restore_file},
-    ledger::{Ledger, VerifyError},
+    database::{BackupError, Database, restore_file, set_aside},
     serve::{self, StartError},
 };
 
@@ -41,13 +41,13 @@ pub enum BackupCommandError {
     /// There is no database.
     #[error("Nothing was restored: {0}.")]
     NotRestored(BackupError),
-    /// The database was restored, and something in it doesn't add up.
-    #[error("{path} was restored and does not add up: {source}.")]
+    /// Something in the backup doesn't add up.
+    #[error("What was restored is now {path}, where no server uses it: {source}")]
     NotVerified {
         /// The restored database.
         path: String,
         /// The finding.
-        source: VerifyError,
+        source: Box<VerifyFailed>,
     },
 }
 
@@ -76,22 +76,27 @@ async fn back_up(config: &Config, asked: BackUp) -> Result<String, BackupCommand
     Ok(format!("{} has all that was committed before the backup began.", asked.path.display()))
 }
 
-/// Puts a backup in place, brings its tables up to date, verifies it, and says so.
+/// Puts a backup in place, brings its tables up to date, verifies it, and says so. A server must
+/// not find it in place if it doesn't add up.
 async fn restore(config: &Config, asked: Restore) -> Result<String, BackupCommandError> {
     let refused = BackupCommandError::NotRestored;
     let file = Database::file_of(config.database_url.reveal());
     let file = file.ok_or_else(|| refused(BackupError::Postgres))?;
     restore_file(&asked.path, &file).await.map_err(refused)?;
-    let path = file.display().to_string();
+    match verify_restored(config).await {
+        Ok(verified) => {
+            let (path, backup) = (file.display(), asked.path.display());
+            Ok(format!("{path} was restored from {backup}: {verified}"))
+        }
+        Err(source) => {
+            let path = set_aside(&file).map_err(refused)?.display().to_string();
+            Err(BackupCommandError::NotVerified { path, source: source.into() })
+        }
+    }
+}
+
+async fn verify_restored(config: &Config) -> Result<String, VerifyFailed> {
     let database = serve::connect(config).await?;
     serve::migrate(config, &database).await?;
-    let ledger = Ledger::start(database, serve::clock(config));
-    let verified = ledger.verify().await;
-    ledger.close().await;
-    match verified {
-        Ok(verified) => {
-            Ok(format!("{path} was restored from {}: {verified}", asked.path.display()))
-        }
-        Err(source) => Err(BackupCommandError::NotVerified { path, source }),
-    }
+    verify_rows(config, database).await
 }

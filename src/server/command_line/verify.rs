@@ -7,7 +7,6 @@ use chrono::TimeDelta;
 use sea_orm::DbErr;
 
 use crate::server::{
-    clock::Clock,
     config::Config,
     database::Database,
     ledger::{FilesError, Ledger, VerifyError},
@@ -67,14 +66,10 @@ pub enum VerifyFailed {
 pub async fn run(config: &Config, command: Verify) -> Result<String, VerifyFailed> {
     let database = serve::connect(config).await?;
     serve::check_schema(config, &database).await?;
-    let clock = serve::clock(config);
-    // The entries of a rehearsal are ahead of time, also where nobody says so now.
-    let marked = rehearsal::marked(&database).await.map_err(RehearsalError::from)?;
-    clock.advance((marked - config.clock_ahead).max(TimeDelta::zero()));
     if command.acknowledged.is_empty() {
-        return verify_rows(database, clock).await;
+        return verify_rows(config, database).await;
     }
-    let ledger = Ledger::start(database, clock);
+    let ledger = Ledger::start(database, serve::clock(config));
     let compared = ledger.compare_files(&command.acknowledged).await?;
     let damaged = match compared.damaged {
         0 => String::new(),
@@ -92,7 +87,17 @@ pub async fn run(config: &Config, command: Verify) -> Result<String, VerifyFaile
 }
 
 /// Lists the wrong rows beside the ledger, and verifies the ledger whether or not there are any.
-async fn verify_rows(database: Database, clock: Clock) -> Result<String, VerifyFailed> {
+///
+/// # Errors
+/// Fails if something doesn't add up or can't be read.
+pub(super) async fn verify_rows(
+    config: &Config,
+    database: Database,
+) -> Result<String, VerifyFailed> {
+    let clock = serve::clock(config);
+    // The entries of a rehearsal are ahead of time, also where nobody says so now.
+    let marked = rehearsal::marked(&database).await.map_err(RehearsalError::from)?;
+    clock.advance((marked - config.clock_ahead).max(TimeDelta::zero()));
     let beside = verify::beside_the_ledger(&database, &clock).await?;
     for wrong in &beside.named {
         writeln!(std::io::stdout(), "{wrong}")?;

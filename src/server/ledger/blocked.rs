@@ -1,8 +1,12 @@
-//! Accounts whose rows somebody has locked for longer than we wait: a process that was stopped in
-//! the middle of a transaction, or one that PostgreSQL hasn't found dead yet.
+//! What somebody else has locked for longer than we wait.
 //!
-//! Their commands are refused at once for a moment, so that they don't keep the other accounts of
-//! their writer waiting.
+//! A process that was stopped in the middle of a transaction, or one that PostgreSQL hasn't found
+//! dead yet, holds the rows of some accounts. Their commands are refused at once for a moment, so
+//! that they don't keep the other accounts of their writer waiting.
+//!
+//! A change of a table's structure, `CREATE INDEX` or `LOCK TABLE` holds a table, and another
+//! program that writes holds a SQLite file. Then no command can be carried out, and all are refused
+//! at once for a moment: each would wait for the same lock.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -17,11 +21,38 @@ use super::{
 };
 use crate::credits::AccountId;
 
-/// How long an account stays refused before its lock is tried again.
+/// How long a lock is left alone before it is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
+/// The tables that a batch writes to.
+const TABLES: [&str; 9] = [
+    "accounts",
+    "allocations",
+    "entries",
+    "events",
+    "hold_allocations",
+    "holds",
+    "lots",
+    "purchases",
+    "usage_daily",
+];
 
+/// What is locked, and until when its commands are refused.
 #[derive(Debug, Default)]
-pub(super) struct Blocked(HashMap<AccountId, Instant>);
+pub(super) struct Blocked {
+    accounts: HashMap<AccountId, Instant>,
+    /// For all accounts.
+    all: Option<Instant>,
+}
+
+/// What keeps a batch waiting.
+#[derive(Debug)]
+pub(super) enum Locked {
+    /// Somebody else holds a table.
+    Table(String),
+    /// Somebody else holds the rows of these accounts. There are none if another row is locked,
+    /// such as that of a purchase, or if the lock is over.
+    Accounts(Vec<AccountId>),
+}
 
 impl Blocked {
     /// Refuses commands of these accounts for a moment.
@@ -29,18 +60,26 @@ impl Blocked {
         let until = Instant::now() + PAUSE;
         for account in accounts {
             tracing::warn!(%account, "somebody else has locked an account");
-            self.0.insert(account, until);
+            self.accounts.insert(account, until);
         }
+    }
+
+    /// Refuses all commands for a moment.
+    pub fn add_all(&mut self) {
+        self.all = Some(Instant::now() + PAUSE);
     }
 
     /// Answers the commands of blocked accounts, and returns the others.
     pub fn refuse(&mut self, batch: Vec<Waiting>) -> Vec<Waiting> {
-        if self.0.is_empty() {
+        if self.accounts.is_empty() && self.all.is_none() {
             return batch;
         }
         let now = Instant::now();
-        self.0.retain(|_, until| *until > now);
-        let is_free = |(request, _): &Waiting| !self.0.contains_key(&request.account);
+        self.accounts.retain(|_, until| *until > now);
+        self.all = self.all.filter(|until| *until > now);
+        let is_free = |(request, _): &Waiting| {
+            self.all.is_none() && !self.accounts.contains_key(&request.account)
+        };
         let (free, blocked): (Vec<_>, Vec<_>) = batch.into_iter().partition(is_free);
         for (_, sender) in blocked {
             sender.send(Err(LedgerError::Unavailable)).ok();
@@ -49,8 +88,36 @@ impl Blocked {
     }
 }
 
+/// Finds out on PostgreSQL what somebody else has locked that a batch needs, without waiting for it.
+pub(super) async fn find_locked(
+    connection: &impl ConnectionTrait,
+    requests: &[Request],
+) -> Result<Locked, DbErr> {
+    match locked_table(connection).await? {
+        Some(table) => Ok(Locked::Table(table)),
+        None => locked_accounts(connection, requests).await.map(Locked::Accounts),
+    }
+}
+
+/// Returns a table of the ledger that nobody else can write to. A lock that somebody still waits
+/// for counts, too: those who come later stand behind it.
+async fn locked_table(connection: &impl ConnectionTrait) -> Result<Option<String>, DbErr> {
+    let tables = TABLES.map(|table| format!("CAST('{table}' AS regclass)")).join(", ");
+    let sql = format!(
+        "SELECT CAST(CAST(relation AS regclass) AS TEXT) FROM pg_locks
+         WHERE locktype = 'relation' AND relation IN ({tables})
+           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+           AND mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock',
+                        'AccessExclusiveLock')
+         LIMIT 1"
+    );
+    let statement = Statement::from_string(connection.get_database_backend(), sql);
+    let row = connection.query_one_raw(statement).await?;
+    row.map(|row| row.try_get_by_index(0)).transpose()
+}
+
 /// Returns the accounts of a batch whose rows somebody else has locked.
-pub(super) async fn locked_by_others(
+async fn locked_accounts(
     connection: &impl ConnectionTrait,
     requests: &[Request],
 ) -> Result<Vec<AccountId>, DbErr> {
@@ -73,4 +140,31 @@ async fn ids_found(
     let statement = Statement::from_sql_and_values(backend, sql, values);
     let rows = connection.query_all_raw(statement).await?;
     rows.into_iter().map(|row| row.try_get_by_index(0)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use sea_orm::DbBackend;
+
+    use super::{super::write, TABLES};
+
+    /// The table that a statement inserts into or updates.
+    fn table(statement: &str) -> &str {
+        let words: Vec<_> = statement.split_whitespace().collect();
+        match words[..] {
+            ["INSERT", "INTO", table, ..] | ["UPDATE", table, "SET", ..] => table,
+            _ => panic!("{statement}"),
+        }
+    }
+
+    #[test]
+    fn the_tables_that_a_batch_writes_to_are_those_whose_locks_are_found() {
+        for backend in [DbBackend::Sqlite, DbBackend::Postgres] {
+            let trial = write::trial(backend);
+            let written: BTreeSet<_> = trial.statements().iter().map(|it| table(it)).collect();
+            assert_eq!(written, BTreeSet::from(TABLES));
+        }
+    }
 }

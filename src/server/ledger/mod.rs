@@ -66,8 +66,9 @@ pub use caps::SpendCaps;
 pub use known::RequestKey;
 pub use mismatch::Mismatch;
 pub use outcome::Outcome;
+pub use queue::Cause;
 pub use verify::{Verified, VerifyError};
-pub use writes::try_to_write;
+pub use write::try_to_write;
 
 use super::{
     clock::{Clock, to_millis},
@@ -166,7 +167,14 @@ impl Ledger {
         account: &AccountId,
         key: &RequestKey,
     ) -> Result<Option<Outcome>, LedgerError> {
-        known::find_one(self.database.finder(), account, key).await
+        let known = known::find_one(self.database.finder(), account, key).await?;
+        if known.is_some() {
+            self.database.await_standby().await.map_err(|error| {
+                tracing::error!(%error, "the standby may lack what a request has led to");
+                LedgerError::Unavailable
+            })?;
+        }
+        Ok(known)
     }
 
     /// Whether any of some requests' keys was used for something else.
@@ -211,11 +219,11 @@ impl Ledger {
         self.queue.age_of_batch()
     }
 
-    /// Returns how long ago the database refused a batch, unless it has taken one from the same
-    /// writer since.
+    /// Returns how long ago the database refused a batch, and why, unless it has taken one from the
+    /// same writer since.
     #[must_use]
-    pub fn since_refused(&self) -> Option<Duration> {
-        self.queue.since_refused()
+    pub fn refused(&self) -> Option<(Duration, Cause)> {
+        self.queue.refused()
     }
 
     /// Writes what waits, takes nothing new, and returns when all is on disk and what was

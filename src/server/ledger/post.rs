@@ -35,6 +35,7 @@ pub(super) struct Credited {
 }
 
 /// All accounts of a batch.
+#[derive(Default)]
 pub(super) struct Books {
     pub books: BTreeMap<AccountId, Book>,
     /// What keys have led to within this batch.
@@ -51,6 +52,8 @@ pub(super) struct Books {
 pub(super) struct Posted {
     pub answers: Vec<Answer>,
     pub accounts: Vec<Standing>,
+    /// Whether an answer tells of an entry that the batch has only read.
+    pub tells_what_it_read: bool,
 }
 
 /// Carries out a batch: each request has its answer, and a refused one doesn't fail the others.
@@ -64,7 +67,7 @@ pub(super) async fn post(
     let mut books = Books::load(connection, gathered, requests, now).await?;
     let answers = books.decide(requests, now)?;
     let version = write::write(connection, &books, None).await?;
-    Ok(Posted { answers, accounts: books.standing(version) })
+    Ok(books.posted(answers, version))
 }
 
 /// Carries out a batch of which some accounts were kept. None where its write would not prove that
@@ -82,7 +85,7 @@ pub(super) async fn post_on_kept(
         return Ok(None);
     }
     let version = write::write(connection, &books, Some(gather::keys(requests))).await?;
-    Ok(Some(Posted { answers, accounts: books.standing(version) }))
+    Ok(Some(books.posted(answers, version)))
 }
 
 /// Locks the accounts of a batch in the order of their ids, so that two writers can't wait for
@@ -143,16 +146,19 @@ impl Books {
         Ok(answers)
     }
 
-    /// The accounts as they are once the batch is written: those that it has changed have this
-    /// version then.
-    fn standing(self, version: i64) -> Vec<Standing> {
+    /// What a batch has come to that is written: the accounts that it has changed have this version
+    /// now.
+    fn posted(self, answers: Vec<Answer>, version: i64) -> Posted {
+        let has_written = self.books.values().any(|book| book.is_changed);
+        let tells = answers.iter().any(|answer| matches!(answer, Ok(Some(_))));
         let standing = |book: Book| Standing {
             version: if book.is_changed { version } else { book.version_before },
             account: book.account,
             zone: book.zone,
             cycle_anchor_day: book.cycle_anchor_day,
         };
-        self.books.into_values().map(standing).collect()
+        let accounts = self.books.into_values().map(standing).collect();
+        Posted { answers, accounts, tells_what_it_read: tells && !has_written }
     }
 
     fn answer(&mut self, request: &Request, now: DateTime<Utc>) -> Answer {

@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use tokio::{
     sync::{broadcast, mpsc, mpsc::error::TrySendError, oneshot},
     task::JoinHandle,
-    time::Instant,
+    time::{Instant, timeout},
 };
 
 use super::{LedgerError, Outcome, RequestKey, acknowledged::Acknowledged, writer::Writer};
@@ -29,6 +29,8 @@ pub(super) const LARGEST_BATCH: usize = 128;
 const WAITING: usize = 4_096;
 /// Writers on PostgreSQL.
 const WRITERS: usize = 2;
+/// How long a caller waits for its answer, whatever its writer waits for. Doors give up earlier.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is asked of one account.
 #[derive(Clone, Debug)]
@@ -72,8 +74,17 @@ pub(super) struct Batch(Arc<Mutex<Hand>>);
 struct Hand {
     /// When it took the batch that it is about to commit; `None` while it waits for one.
     since: Option<Instant>,
-    /// When the database last refused a batch, unless it has taken one since.
-    refused_at: Option<Instant>,
+    /// When and why the database last refused a batch, unless it has taken one since.
+    refused: Option<(Instant, Cause)>,
+}
+
+/// Why the database has refused a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Somebody else holds a lock that every batch waits for.
+    Locked,
+    /// It is full, read-only, silent or away.
+    Away,
 }
 
 impl Batch {
@@ -86,19 +97,19 @@ impl Batch {
     }
 
     pub fn is_taken(&self) {
-        self.hand().refused_at = None;
+        self.hand().refused = None;
     }
 
-    pub fn is_refused(&self) {
-        self.hand().refused_at = Some(Instant::now());
+    pub fn is_refused(&self, cause: Cause) {
+        self.hand().refused = Some((Instant::now(), cause));
     }
 
     fn age(&self) -> Option<Duration> {
         self.hand().since.map(|since| since.elapsed())
     }
 
-    fn since_refused(&self) -> Option<Duration> {
-        self.hand().refused_at.map(|at| at.elapsed())
+    fn refused(&self) -> Option<(Duration, Cause)> {
+        self.hand().refused.map(|(at, cause)| (at.elapsed(), cause))
     }
 
     fn hand(&self) -> MutexGuard<'_, Hand> {
@@ -111,6 +122,7 @@ pub(super) struct Queue {
     clock: Clock,
     writers: Arc<[mpsc::Sender<Waiting>]>,
     batches: Arc<[Batch]>,
+    patience: Duration,
     closing: broadcast::Sender<()>,
     tasks: Arc<Mutex<Vec<JoinHandle<()>>>>,
 }
@@ -137,6 +149,7 @@ impl Queue {
             clock: clock.clone(),
             writers: writers.into(),
             batches,
+            patience: PATIENCE,
             closing,
             tasks: Arc::new(Mutex::new(tasks)),
         }
@@ -171,7 +184,9 @@ impl Queue {
             TrySendError::Full(_) => LedgerError::Busy,
             TrySendError::Closed(_) => LedgerError::Unavailable,
         })?;
-        receiver.await.map_err(|_| LedgerError::Unavailable)?
+        let answer =
+            timeout(self.patience, receiver).await.map_err(|_| LedgerError::Unavailable)?;
+        answer.map_err(|_| LedgerError::Unavailable)?
     }
 
     /// Returns how long ago the oldest batch was taken that is not committed, or `None` if no
@@ -180,9 +195,10 @@ impl Queue {
         self.batches.iter().filter_map(Batch::age).max()
     }
 
-    /// Returns how long ago the database refused a batch, unless that writer has had one taken since.
-    pub fn since_refused(&self) -> Option<Duration> {
-        self.batches.iter().filter_map(Batch::since_refused).min()
+    /// Returns how long ago the database refused a batch, and why, unless that writer has had one
+    /// taken since.
+    pub fn refused(&self) -> Option<(Duration, Cause)> {
+        self.batches.iter().filter_map(Batch::refused).min_by_key(|(since, _)| *since)
     }
 
     fn shard(&self, account: &AccountId) -> usize {
@@ -198,5 +214,25 @@ impl Queue {
         for task in tasks.unwrap_or_default() {
             task.await.ok();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_writer_that_never_answers() {
+        let (sender, receiver) = mpsc::channel(1);
+        let (writers, batches) = ([sender].into(), [Batch::default()].into());
+        let patience = Duration::from_millis(10);
+        let (closing, _) = broadcast::channel(1);
+        let (clock, tasks) = (Clock::default(), Arc::default());
+        let queue = Queue { clock, writers, batches, patience, closing, tasks };
+        let account = AccountId("acc_a".to_owned());
+        let answer = timeout(Duration::from_secs(20), queue.advance(&account)).await;
+        assert_eq!(answer, Ok(Err(LedgerError::Unavailable)));
+        // The command still waits for its writer: it may be carried out later.
+        assert_eq!(receiver.len(), 1);
     }
 }

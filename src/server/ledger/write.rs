@@ -40,6 +40,25 @@ pub(super) async fn write(
     books: &Books,
     unread_keys: Option<Rowset<'_>>,
 ) -> Result<i64, DbErr> {
+    let writes = Writes::new(connection.get_database_backend());
+    fill(writes, books, unread_keys).run(connection).await
+}
+
+/// Finds out whether a batch could be written: sends all statements of one, without rows. A table
+/// that belongs to somebody else is refused, however well the rest of the database works.
+///
+/// # Errors
+/// The error that a batch would meet.
+pub async fn try_to_write(connection: &impl ConnectionTrait) -> Result<(), DbErr> {
+    trial(connection.get_database_backend()).run(connection).await.map(drop)
+}
+
+/// Returns all statements of a batch, without rows.
+pub(super) fn trial(backend: DbBackend) -> Writes {
+    fill(Writes::trial(backend), &Books::default(), None)
+}
+
+fn fill(mut writes: Writes, books: &Books, unread_keys: Option<Rowset<'_>>) -> Writes {
     let changed: Vec<_> = books.books.values().filter(|book| book.is_changed).collect();
     let (mut made, mut changed_lots, mut usage) = (Vec::new(), Vec::new(), Vec::new());
     let (mut holds, mut hold_allocations) = (Vec::new(), Vec::new());
@@ -66,11 +85,9 @@ pub(super) async fn write(
             }
         }));
     }
-    let backend = connection.get_database_backend();
-    let mut writes = Writes::new(backend);
     let keys = unread_keys.filter(|keys| !keys.is_empty());
     let known = keys.map(|keys| writes.add(keys, known::of_keys));
-    update_accounts(&mut writes, &changed, backend, known.as_deref());
+    update_accounts(&mut writes, &changed, known.as_deref());
     writes.insert::<entry::Entity>(&books.entries, "");
     writes.insert::<lot::Entity>(&made, "");
     update_lots(&mut writes, &changed_lots);
@@ -80,14 +97,14 @@ pub(super) async fn write(
     writes.insert::<hold_allocation::Entity>(&hold_allocations, TAKE_MORE);
     writes.insert::<event::Entity>(&books.events, TOLD_ALREADY);
     mark_credited(&mut writes, &books.credited);
-    writes.run(connection).await
+    writes
 }
 
 /// What a batch changes of an account.
 const BALANCE: [&str; 7] = ["available", "held", "seq", "granted", "spent", "expired", "latest_at"];
 
 /// Others change the settings of an account, too, so its row must be the one that was read.
-fn update_accounts(writes: &mut Writes, books: &[&Book], backend: DbBackend, known: Option<&str>) {
+fn update_accounts(writes: &mut Writes, books: &[&Book], known: Option<&str>) {
     let row = |book: &&Book| -> Vec<Value> {
         let account = &book.account;
         let totals = account.totals;
@@ -110,7 +127,7 @@ fn update_accounts(writes: &mut Writes, books: &[&Book], backend: DbBackend, kno
     let columns = texts.into_iter().chain(numbers.map(|name| (name, "bigint")));
     let rows = Rowset::new(columns.collect(), books.iter().map(row).collect());
     let changes = BALANCE.map(|name| format!("{name} = new.{name}, ")).concat();
-    let version = gather::version(backend);
+    let version = gather::version(writes.backend());
     let none_known =
         known.map_or_else(String::new, |known| format!("AND NOT EXISTS (SELECT 1 FROM {known})"));
     writes.add_guarded(rows, version, |from| {

@@ -14,10 +14,10 @@ use tokio::sync::{broadcast, mpsc};
 use super::{
     LedgerError,
     acknowledged::Acknowledged,
-    blocked::{self, Blocked},
+    blocked::{self, Blocked, Locked},
     kept::Kept,
     post::{self, Posted},
-    queue::{Answer, Batch, LARGEST_BATCH, Request, Waiting},
+    queue::{Answer, Batch, Cause, LARGEST_BATCH, Request, Waiting},
 };
 use crate::server::{
     clock::Clock,
@@ -83,7 +83,7 @@ impl Writer {
     }
 
     /// Commits a batch. If a row of it can't be written, each command stands for itself: one
-    /// that can't be carried out must not fail its neighbours. If the database is away, the
+    /// that can't be carried out must not fail its neighbours. If nothing can be written now, the
     /// rest isn't tried: its callers are told at once.
     async fn commit(&mut self, batch: Vec<Waiting>) {
         let batch = self.blocked.refuse(batch);
@@ -91,37 +91,60 @@ impl Writer {
             return;
         }
         let Err((batch, error)) = self.try_commit(batch).await else { return };
-        if is_outage(&error) {
-            self.batch.is_refused();
+        if let Some(cause) = self.stops_all(&batch, &error).await {
+            self.batch.is_refused(cause);
             return fail(batch, &error);
         }
-        if is_locked(&error) {
-            self.block_locked(&batch).await;
-        } else if batch.len() == 1 {
+        if batch.len() == 1 && !is_locked(&error) {
             return fail(batch, &error);
         }
         let mut rest = self.blocked.refuse(batch).into_iter();
         while let Some(waiting) = rest.next() {
-            if let Err((mut failed, error)) = self.try_commit(vec![waiting]).await {
-                if is_outage(&error) {
-                    self.batch.is_refused();
-                    failed.extend(rest.by_ref());
-                }
-                if is_locked(&error) {
-                    self.blocked.add(failed.iter().map(|(request, _)| request.account.clone()));
-                    rest = self.blocked.refuse(rest.collect()).into_iter();
-                }
-                fail(failed, &error);
+            let Err((mut failed, error)) = self.try_commit(vec![waiting]).await else { continue };
+            if let Some(cause) = self.stops_all(&failed, &error).await {
+                self.batch.is_refused(cause);
+                failed.extend(rest.by_ref());
+            } else if is_locked(&error) {
+                // Many rows may be locked, and each command would wait for its own.
+                self.blocked.add_all();
+                failed.extend(rest.by_ref());
             }
+            fail(failed, &error);
         }
     }
 
-    /// Finds out which accounts of a batch somebody else has locked.
-    async fn block_locked(&mut self, batch: &[Waiting]) {
-        let requests: Vec<_> = batch.iter().map(|(request, _)| request.clone()).collect();
-        if let Ok(locked) = blocked::locked_by_others(self.database.writer(), &requests).await {
-            self.blocked.add(locked);
+    /// Returns why no command can be written after this error of a batch, or `None` if others may
+    /// fare better. On the way, blocks what somebody else has locked.
+    async fn stops_all(&mut self, batch: &[Waiting], error: &DbErr) -> Option<Cause> {
+        if is_outage(error) {
+            return Some(Cause::Away);
         }
+        if self.database.is_sqlite() && is_conflict(error) {
+            // SQLite has one lock, that of the file.
+            self.blocked.add_all();
+            return Some(Cause::Locked);
+        }
+        if !is_locked(error) {
+            return None;
+        }
+        let requests: Vec<_> = batch.iter().map(|(request, _)| request.clone()).collect();
+        // Those who share the other connections may wait for the same lock.
+        let found = match &self.line {
+            Some(line) => blocked::find_locked(line, &requests).await,
+            None => blocked::find_locked(self.database.writer(), &requests).await,
+        };
+        match found {
+            Ok(Locked::Accounts(accounts)) => {
+                // Whatever row it is: a command that was alone is the one that needs it.
+                let alone = (batch.len() == 1).then(|| batch[0].0.account.clone());
+                self.blocked.add(alone.map_or(accounts, |account| vec![account]));
+                return None;
+            }
+            Ok(Locked::Table(table)) => tracing::warn!(table, "somebody else has locked a table"),
+            Err(error) => tracing::warn!(%error, "the lock could not be looked for"),
+        }
+        self.blocked.add_all();
+        Some(Cause::Locked)
     }
 
     /// Where another process was quicker with one of the keys or accounts, its row stops the
@@ -193,6 +216,11 @@ impl Writer {
             self.post_locked(&line, requests).await
         } else {
             self.post_unlocked(&line, requests).await
+        };
+        let posted = match posted {
+            // What somebody committed may be on no standby. A batch that writes has waited for it.
+            Ok(posted) if posted.tells_what_it_read => line.await_standby().await.map(|()| posted),
+            posted => posted,
         };
         match posted {
             Ok(posted) => {

@@ -19,11 +19,24 @@ pub(super) struct Writes {
     values: Vec<Vec<Value>>,
     /// The statement that must find all its rows as they were, and how many those are.
     guarded: Option<(usize, usize)>,
+    /// Whether statements without rows are sent, too.
+    is_trial: bool,
 }
 
 impl Writes {
     pub const fn new(backend: DbBackend) -> Self {
-        Self { backend, statements: Vec::new(), values: Vec::new(), guarded: None }
+        Self { backend, statements: Vec::new(), values: Vec::new(), guarded: None, is_trial: false }
+    }
+
+    /// Begins a trial: every statement is sent, and without rows it changes nothing.
+    pub const fn trial(backend: DbBackend) -> Self {
+        let mut writes = Self::new(backend);
+        writes.is_trial = true;
+        writes
+    }
+
+    pub const fn backend(&self) -> DbBackend {
+        self.backend
     }
 
     /// Rows of a table; what happens to those that are there already is said in SQL.
@@ -31,7 +44,8 @@ impl Writes {
         let table = Entity::default();
         let columns: Vec<Entity::Column> = Entity::Column::iter().collect();
         let most = if self.is_sqlite() { ROWS } else { usize::MAX };
-        for models in models.chunks(most) {
+        let of_trial = (self.is_trial && models.is_empty()).then_some(models);
+        for models in of_trial.into_iter().chain(models.chunks(most)) {
             let named = columns.iter().map(|column| (column.as_str(), kind(column)));
             let row = |model: &Entity::Model| columns.iter().map(|it| model.get(*it)).collect();
             let rows = Rowset::new(named.collect(), models.iter().map(row).collect());
@@ -50,7 +64,7 @@ impl Writes {
     /// name that this answers, for statements behind it on PostgreSQL.
     pub fn add(&mut self, rows: Rowset, statement: impl FnOnce(&str) -> String) -> String {
         let name = format!("part{}", self.statements.len());
-        if rows.is_empty() {
+        if rows.is_empty() && !self.is_trial {
             return name;
         }
         let mut values =
@@ -68,7 +82,7 @@ impl Writes {
         version: &str,
         statement: impl FnOnce(&str) -> String,
     ) {
-        if rows.is_empty() || self.is_sqlite() {
+        if rows.is_empty() && !self.is_trial || self.is_sqlite() {
             self.add(rows, statement);
         } else {
             self.guarded = Some((self.statements.len(), rows.len()));
@@ -111,6 +125,12 @@ impl Writes {
         row.map_or(Ok(0), |row| row.try_get_by_index(0))
     }
 
+    /// The statements, for a test that reads them.
+    #[cfg(test)]
+    pub fn statements(&self) -> &[String] {
+        &self.statements
+    }
+
     fn is_sqlite(&self) -> bool {
         self.backend == DbBackend::Sqlite
     }
@@ -124,25 +144,4 @@ fn kind(column: &impl ColumnTrait) -> &'static str {
         ColumnType::Boolean => "boolean",
         _ => "text",
     }
-}
-
-/// A write to each table of a batch, which changes no row.
-const NOTHING: [&str; 4] = [
-    "UPDATE accounts SET seq = seq WHERE FALSE",
-    "UPDATE lots SET remaining = remaining WHERE FALSE",
-    "INSERT INTO entries (account_id, seq) SELECT account_id, seq FROM entries WHERE FALSE",
-    "INSERT INTO allocations (account_id, seq) SELECT account_id, seq FROM allocations WHERE FALSE",
-];
-
-/// Finds out whether the tables of the ledger could be written to, and writes nothing: a table that
-/// belongs to somebody else is refused, however well the rest of the database works.
-///
-/// # Errors
-/// The error that a batch would meet.
-pub async fn try_to_write(connection: &impl ConnectionTrait) -> Result<(), DbErr> {
-    for nothing in NOTHING {
-        let nothing = Statement::from_string(connection.get_database_backend(), nothing);
-        connection.execute_raw(nothing).await?;
-    }
-    Ok(())
 }

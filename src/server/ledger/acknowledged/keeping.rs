@@ -1,5 +1,8 @@
 //! The files and the memory of a process, and who looks after them.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     sync::{
         Arc, Mutex,
@@ -93,8 +96,9 @@ impl Keeping {
 
     /// Opens the file, and remembers what processes of before have left.
     pub fn start(&mut self) {
-        let started = self.log.start(|line| self.memory.add(line));
-        self.judge(started);
+        if let Err(error) = self.log.start(|line| self.memory.add(line)) {
+            self.fails(&error);
+        }
     }
 
     /// Remembers batches, and appends them to the file.
@@ -111,20 +115,29 @@ impl Keeping {
         }
         if !self.unsaved.is_empty() {
             let saved = self.log.append(&self.unsaved, |line| self.memory.add(line));
-            if saved.is_ok() {
-                self.unsaved.clear();
-                self.unsaved_lines = 0;
+            match saved {
+                Ok(()) => {
+                    self.unsaved.clear();
+                    self.unsaved_lines = 0;
+                }
+                Err(error) => self.fails(&error),
             }
-            self.judge(saved);
         }
         self.unwritten.store(self.unsaved_lines + self.lost, Ordering::Relaxed);
     }
 
-    pub fn sync(&mut self) {
-        let synced = self.log.sync();
-        if synced.is_err() {
-            self.judge(synced);
+    /// Syncs the file, and returns whether all lines are on disk now.
+    pub fn sync(&mut self) -> bool {
+        if let Err(error) = self.log.sync() {
+            self.fails(&error);
+            return false;
         }
+        let is_on_disk = self.unsaved.is_empty();
+        if is_on_disk && std::mem::take(&mut self.is_failing) {
+            let files = self.log.place().pattern();
+            tracing::info!("what is acknowledged is written to {files} again");
+        }
+        is_on_disk
     }
 
     /// Syncs the file, and leaves it to the next process.
@@ -133,19 +146,16 @@ impl Keeping {
         self.log.close();
     }
 
-    /// Says once that the file can't be written, and once that it can be again.
-    fn judge(&mut self, done: std::io::Result<()>) {
-        let files = self.log.place().pattern();
-        match done {
-            Ok(()) if self.is_failing => {
-                tracing::info!("what is acknowledged is written to {files} again");
-            }
-            Err(error) if !self.is_failing => tracing::error!(
-                "ALERT: what is acknowledged can't be written to {files}: {error}. Commands go on; \
-                 after a crash nobody could tell from outside the database what was acknowledged."
-            ),
-            _ => return,
+    /// Says once that the file can't be written. It can be again when a sync has succeeded: a disk
+    /// that fails may still take what it doesn't keep.
+    fn fails(&mut self, error: &std::io::Error) {
+        if std::mem::replace(&mut self.is_failing, true) {
+            return;
         }
-        self.is_failing = !self.is_failing;
+        let files = self.log.place().pattern();
+        tracing::error!(
+            "ALERT: what is acknowledged can't be written to {files}: {error}. Commands go on; \
+             after a crash nobody could tell from outside the database what was acknowledged."
+        );
     }
 }

@@ -22,6 +22,7 @@ mod memory;
 mod report;
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
     thread,
     time::{Duration, Instant},
@@ -76,6 +77,8 @@ struct Waiting {
     commands: usize,
     /// Commands for which there was no room.
     dropped: u64,
+    /// Whether a comparison has written lines, which are still to be synced.
+    is_unsynced: bool,
 }
 
 /// The entries of a batch: the place of each request with its outcome.
@@ -162,10 +165,7 @@ impl Acknowledged {
 
     /// Holds what is remembered against the database.
     async fn compare(&self, database: &Database) -> Result<Vec<Forgotten>, DbErr> {
-        let remembered = self.in_keeping(|shared, keeping| {
-            shared.write(keeping);
-            keeping.memory.take()
-        });
+        let remembered = self.in_keeping(Shared::collect);
         let lines = remembered.await.unwrap_or_default();
         let compared = compare::forgotten(database, lines.iter().cloned()).await;
         let suspects = match &compared {
@@ -216,8 +216,8 @@ impl Shared {
             self.write(&mut keeping);
             let due = *sync_at.get_or_insert_with(|| Instant::now() + SYNC);
             if is_closing || due <= Instant::now() {
-                keeping.sync();
-                sync_at = None;
+                // What isn't on disk is tried again, also if nothing else arrives.
+                sync_at = (!keeping.sync()).then(|| Instant::now() + SYNC);
             }
             if is_closing {
                 return;
@@ -228,12 +228,22 @@ impl Shared {
     /// Waits until something is to be written or synced, or the ledger is closed.
     fn wait(&self, keeper: &Keeper, sync_at: Option<Instant>) {
         let (waiting, arrived) = (lock(&self.waiting), &self.arrived);
-        let is_idle =
-            |waiting: &mut Waiting| waiting.batches.is_empty() && !keeper.closing.is_cancelled();
+        let is_idle = |waiting: &mut Waiting| {
+            waiting.batches.is_empty() && !waiting.is_unsynced && !keeper.closing.is_cancelled()
+        };
         match sync_at.map(|at| at.saturating_duration_since(Instant::now())) {
             Some(rest) => drop(arrived.wait_timeout_while(waiting, rest, is_idle)),
             None => drop(arrived.wait_while(waiting, is_idle)),
         }
+    }
+
+    /// Writes down what waits, and returns what is to be compared. The thread syncs the file: a
+    /// comparison doesn't wait for the disk.
+    fn collect(&self, keeping: &mut Keeping) -> BTreeSet<Line> {
+        self.write(keeping);
+        lock(&self.waiting).is_unsynced = true;
+        self.arrived.notify_one();
+        keeping.memory.take()
     }
 
     /// Writes down what waits.
