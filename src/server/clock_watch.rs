@@ -4,14 +4,15 @@
 //! a step is noticed against the time that the machine has run, and a clock that was set back
 //! against the latest sign of life in the table of jobs.
 //!
-//! A clock that is off by more than [`TOLERANCE`] is not trusted, and the process is not ready: it
-//! writes no expiry, lapses no hold, runs no job, and refuses commands.
+//! A clock is trusted from the first comparison that finds it right until one finds it off by more
+//! than [`TOLERANCE`]. While it isn't, the process is not ready: it writes no expiry, lapses no hold,
+//! runs no job, publishes no catalogue, and refuses commands.
 
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -24,6 +25,8 @@ use super::{
 const EVERY: Duration = Duration::from_secs(10);
 /// How often while the clock is not trusted: to be ready soon after it is right.
 const EVERY_OFF: Duration = Duration::from_secs(1);
+/// How long the comparison of a command may take: a later answer would not tell which clock is right.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// Watches the clock of one process.
 #[derive(Debug)]
@@ -33,7 +36,12 @@ pub struct ClockWatch {
     readiness: Readiness,
     /// When the machine started, by its clock as it was believed last, if the machine tells.
     started: Option<DateTime<Utc>>,
+    /// Whether a comparison has found the clock right.
+    was_right: bool,
 }
+
+/// A comparison whose answer came too late to tell.
+const TOO_LATE: &str = "the database took too long to answer";
 
 /// The result of a comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,22 +49,27 @@ enum Verdict {
     Right,
     /// In one sentence for the operator.
     Off(String),
-    /// The answer took too long to tell.
-    Unclear,
+    /// There is none, for this reason.
+    Unclear(&'static str),
 }
 
 impl ClockWatch {
-    /// Compares for the first time.
+    /// Compares for the first time. If that doesn't find the clock right, it is not trusted.
     pub async fn begin(database: Database, clock: Clock, readiness: Readiness) -> Self {
-        let mut watch = Self::resume(database, clock, readiness).await;
+        let mut watch = Self::new(database, clock, readiness, false).await;
         watch.compare().await;
         watch
     }
 
     /// Goes on with clocks that were just compared.
     pub async fn resume(database: Database, clock: Clock, readiness: Readiness) -> Self {
+        let was_right = clock.is_trusted();
+        Self::new(database, clock, readiness, was_right).await
+    }
+
+    async fn new(database: Database, clock: Clock, readiness: Readiness, was_right: bool) -> Self {
         let started = machine_started(&clock).await;
-        Self { database, clock, readiness, started }
+        Self { database, clock, readiness, started, was_right }
     }
 
     /// Goes on comparing until the token ends it. Nobody waits for its end: it writes nothing.
@@ -76,38 +89,55 @@ impl ClockWatch {
     /// Compares, and says what it has found to the clock and to those who ask whether this process
     /// is ready.
     pub async fn compare(&mut self) {
-        let verdict = if self.database.is_sqlite() {
+        match self.verdict().await {
+            Verdict::Right => {
+                self.started = machine_started(&self.clock).await;
+                self.was_right = true;
+                self.clock.believe();
+                self.readiness.clear(Trouble::Clock);
+            }
+            Verdict::Off(sentence) => {
+                self.clock.distrust();
+                self.readiness.report(Trouble::Clock, sentence);
+            }
+            Verdict::Unclear(why) => self.stand(why),
+        }
+    }
+
+    async fn verdict(&self) -> Verdict {
+        let compared = if self.database.is_sqlite() {
             self.compare_with_machine().await
         } else {
             self.compare_with_database().await
         };
-        match verdict {
-            Ok(Verdict::Right) => {
-                self.started = machine_started(&self.clock).await;
-                self.clock.believe();
-                self.readiness.clear(Trouble::Clock);
+        // What the database said is for the log: everybody may ask for readiness.
+        compared.unwrap_or_else(|error| {
+            if !self.readiness.has(Trouble::Clock) {
+                tracing::warn!(%error, "the clocks could not be compared");
             }
-            Ok(Verdict::Off(sentence)) => {
-                self.clock.distrust();
-                self.readiness.report(Trouble::Clock, sentence);
-            }
-            // The last verdict stands. A step that nobody could look at since is a trouble.
-            Ok(Verdict::Unclear) => self.report_step("the database took too long to answer"),
-            Err(error) => self.report_step(&error.to_string()),
-        }
+            Verdict::Unclear("the database could not be asked")
+        })
     }
 
-    fn report_step(&self, why: &str) {
-        let has_stepped = self.clock.step().abs() > TOLERANCE;
-        if has_stepped && !self.readiness.has(Trouble::Clock) {
-            self.clock.distrust();
-            let sentence = format!(
+    /// Lets the last verdict stand. A clock that never had one, or has stepped since, is in trouble.
+    fn stand(&self, why: &str) {
+        if self.readiness.has(Trouble::Clock) {
+            return;
+        }
+        let step = self.clock.step();
+        let sentence = if step.abs() > TOLERANCE {
+            format!(
                 "The clock of this machine has stepped by {} s, and can't be compared with the \
                  database's: {why}.",
-                self.clock.step().num_seconds()
-            );
-            self.readiness.report(Trouble::Clock, sentence);
-        }
+                step.num_seconds()
+            )
+        } else if self.was_right {
+            return;
+        } else {
+            not_compared(why)
+        };
+        self.clock.distrust();
+        self.readiness.report(Trouble::Clock, sentence);
     }
 
     async fn compare_with_database(&self) -> Result<Verdict, DbErr> {
@@ -123,7 +153,7 @@ impl ClockWatch {
         } else if off.abs() + doubt <= TOLERANCE {
             Verdict::Right
         } else {
-            Verdict::Unclear
+            Verdict::Unclear(TOO_LATE)
         })
     }
 
@@ -155,6 +185,30 @@ impl ClockWatch {
         let before_and_now = self.started.zip(machine_started(&self.clock).await);
         before_and_now.is_some_and(|(before, now)| (now - before).abs() <= TOLERANCE)
     }
+}
+
+/// Compares once for a command that writes by the clock, and trusts the clock if it is right.
+///
+/// # Errors
+/// One sentence for the operator, if the clock is off or can't be compared.
+pub async fn prove(database: &Database, clock: &Clock) -> Result<(), String> {
+    let watch = ClockWatch::resume(database.clone(), clock.clone(), Readiness::default()).await;
+    match timeout(LONGEST, watch.verdict()).await.unwrap_or(Verdict::Unclear(TOO_LATE)) {
+        Verdict::Right => {
+            clock.believe();
+            Ok(())
+        }
+        Verdict::Off(sentence) => Err(sentence),
+        Verdict::Unclear(why) => Err(not_compared(why)),
+    }
+}
+
+/// Says that nobody knows yet whether the clock is right.
+fn not_compared(why: &str) -> String {
+    format!(
+        "The clock of this machine has not been compared with the database yet: {why}. Until then \
+         nothing expires here and commands are refused."
+    )
 }
 
 /// Forgets, on SQLite, signs of life of a future that the machine's clock was set back from.

@@ -238,7 +238,7 @@ async fn seed(config: Config, number: u64) -> Result<(), CommandError> {
     let catalogue = file::load(config.catalogue.as_deref()).map_err(StartError::from)?;
     let database = serve::connect(&config).await?;
     serve::migrate(&config, &database).await?;
-    let clock = serve::clock(&config);
+    let clock = serve::trusted_clock(&config, &database).await?;
     let catalogues = Catalogues::open(database.clone(), clock.clone(), &catalogue).await;
     let catalogue = catalogues.map_err(StartError::from)?.current();
     let ledger = Ledger::start(database.clone(), clock.clone());
@@ -264,7 +264,7 @@ async fn add_user(config: &Config, new: AddUser) -> Result<(), CommandError> {
     let passwords = Passwords::new().map_err(AddUserError::from)?;
     let password_hash = passwords.hash(&password).await.map_err(AddUserError::from)?;
     let new = NewUser { email, name, role, zone, password_hash };
-    let now = serve::clock(config).now();
+    let now = serve::trusted_clock(config, &database).await?.now();
     if let Some(account) = identity::add(&database, new, now).await? {
         say(account)?;
     }

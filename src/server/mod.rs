@@ -13,6 +13,7 @@ pub mod command_line;
 pub mod config;
 pub mod connections;
 pub mod database;
+pub mod deadlines;
 pub mod doctor;
 mod early;
 pub mod entity;
@@ -54,6 +55,7 @@ use clock::Clock;
 use config::Config;
 use connections::Connections;
 use database::Database;
+use deadlines::Deadlines;
 use http::api::Pacemaker;
 use identity::{ApiKeys, Passwords, Throttle};
 use jobs::JobCounts;
@@ -104,6 +106,8 @@ pub struct Parts {
     pub throttle: Throttle,
     /// What this process has run by the clock.
     pub job_counts: JobCounts,
+    /// How long requests may wait for their answers.
+    pub deadlines: Deadlines,
     /// What speaks against sending requests to this process.
     pub readiness: Readiness,
     /// Finds out whether the ledger can be written to.

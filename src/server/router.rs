@@ -4,7 +4,7 @@
 //! Outermost first. Every request: id and log → an address of ours → panics → security headers →
 //! compression → errors in a sentence. Those that may carry the cookie also: errors in words →
 //! deadline → same site only → body limit → no NUL → session → gate. What a machine asks for passes
-//! none of these; `/api/v1` has its own deadline.
+//! none of these but a deadline: `/api/v1` and Stripe's webhooks have their own.
 
 use std::{any::Any, sync::Arc, time::Duration};
 
@@ -41,8 +41,6 @@ use super::{
 
 /// No form of ours is longer.
 const LARGEST_FORM_BYTES: usize = 64 * 1024;
-/// When an answer has not begun by then, it is given up. An event stream begins at once.
-const DEADLINE: Duration = Duration::from_secs(15);
 /// Good enough for a page, and quick; the files for browsers are compressed beforehand.
 const COMPRESSION: CompressionLevel = CompressionLevel::Precise(4);
 
@@ -70,15 +68,20 @@ async fn no_room(uri: Uri) -> Response {
 pub fn router(state: AppState) -> Router {
     let config = Arc::clone(&state.config);
     let headers = SecurityHeaders::new(&config);
-    let router = Router::new()
+    let deadlines = state.deadlines;
+    let machines = Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::metrics))
         .nest_service("/pkg", package_files(&config))
-        .merge(stripe_webhook::routes(state.payments.clone()))
-        .merge(api::routes())
         .merge(api::description_routes())
         .merge(agent::routes())
+        .layer(in_time(deadlines.people));
+    let stripe = stripe_webhook::routes(state.payments.clone()).layer(in_time(deadlines.stripe));
+    let router = Router::new()
+        .merge(machines)
+        .merge(stripe)
+        .merge(api::routes(deadlines.programs))
         .merge(people(&state, &headers))
         .with_state(state)
         .layer(MapResponseLayer::new(words::in_a_sentence))
@@ -123,10 +126,15 @@ fn people(state: &AppState, headers: &SecurityHeaders) -> Router<AppState> {
         .layer(from_fn(without_nul))
         .layer(RequestBodyLimitLayer::new(LARGEST_FORM_BYTES))
         .layer(same_site_only(config))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, DEADLINE))
+        .layer(in_time(state.deadlines.people))
         .layer(CatchPanicLayer::custom(after_panic))
         .layer(from_fn(words::in_words))
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, NO_STORE))
+}
+
+/// Gives an answer up that has not begun by then. What the ledger was given is written nevertheless.
+fn in_time(deadline: Duration) -> TimeoutLayer {
+    TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, deadline)
 }
 
 /// Refuses requests that name no path: those of proxies (`CONNECT host:443`) and `OPTIONS *`.

@@ -18,10 +18,11 @@ use super::{
         file::{self, CatalogueFile},
     },
     clock::Clock,
-    clock_watch::ClockWatch,
+    clock_watch::{self, ClockWatch},
     config::Config,
-    connections::{self, Connections, Doors, Listeners},
+    connections::{self, Connections, Doors, Listeners, Patience},
     database::{Database, Limits},
+    deadlines::Deadlines,
     http::api::Pacemaker,
     identity::{ApiKeys, Passwords, Throttle},
     jobs::{JobCounts, Jobs},
@@ -61,7 +62,7 @@ const GRACE_FOR_PAYMENTS: Duration = Duration::from_secs(8);
 /// The descriptors that a process has everywhere, where nothing is known of the limit.
 const DESCRIPTORS: u64 = 1_024;
 
-/// What time it is, as the settings have it.
+/// What time it is, as the settings have it. Nothing may be written by it before it is compared.
 #[must_use]
 pub fn clock(config: &Config) -> Clock {
     let clock = Clock::ahead_by(config.clock_ahead);
@@ -70,7 +71,18 @@ pub fn clock(config: &Config) -> Clock {
         clock.shift_machine(chrono::TimeDelta::milliseconds(shift_ms));
         clock.believe();
     }
+    clock.distrust();
     clock
+}
+
+/// The clock of a command that writes by it, compared with the database.
+///
+/// # Errors
+/// If it is off, or can't be compared.
+pub async fn trusted_clock(config: &Config, database: &Database) -> Result<Clock, StartError> {
+    let clock = clock(config);
+    clock_watch::prove(database, &clock).await.map_err(StartError::Clock)?;
+    Ok(clock)
 }
 
 /// Serves until it is asked to end.
@@ -142,6 +154,7 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
 fn doors(state: AppState) -> Doors {
     Doors {
         idle: state.config.idle,
+        patience: Patience::SERVING,
         draining: state.draining.clone(),
         shutdown: state.shutdown.clone(),
         reserve: reserve_router(state.clone()),
@@ -160,9 +173,9 @@ pub async fn start(
     clock: Clock,
 ) -> Result<AppState, StartError> {
     let passwords = Passwords::new().map_err(|error| StartError::System(error.to_string()))?;
-    rehearsal::enter(&config, &database, &clock).await?;
     let readiness = Readiness::default();
     ClockWatch::begin(database.clone(), clock.clone(), readiness.clone()).await;
+    rehearsal::enter(&config, &database, &clock).await?;
     let catalogues = Catalogues::open(database.clone(), clock.clone(), catalogue).await?;
     let ledger = Ledger::start(database.clone(), clock.clone());
     let payments = Payments::new(
@@ -195,6 +208,7 @@ pub async fn start(
         passwords,
         throttle: Throttle::default(),
         job_counts: JobCounts::default(),
+        deadlines: Deadlines::SERVING,
         readiness,
         pulse,
         connections: Connections::new(DESCRIPTORS),

@@ -59,6 +59,9 @@ pub enum StartError {
     /// What would be sold can't be published.
     #[error("CATALOGUE: {0}.")]
     Publish(#[from] PublishError),
+    /// The clock of this machine is off, or nobody knows whether it is right.
+    #[error("Nothing was written. {0}")]
+    Clock(String),
     /// The database belongs to a rehearsal.
     #[error(transparent)]
     Rehearsal(#[from] RehearsalError),

@@ -36,6 +36,7 @@ const LIMITS: Limits = Limits {
     statement: Duration::from_millis(800),
     lock: Duration::from_millis(300),
     connection: Duration::from_millis(800),
+    ..Limits::SERVING
 };
 
 async fn while_somebody_holds_its_rows_a_program_is_told_to_come_back(app: TestApp) {

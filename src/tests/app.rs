@@ -130,7 +130,8 @@ impl TestApp {
         (app, queries)
     }
 
-    async fn start(
+    /// The server on this connection to its database, at this time, with these settings.
+    pub async fn start(
         home: Arc<TestDatabase>,
         database: Database,
         clock: Clock,

@@ -8,7 +8,7 @@ use std::{
 
 use chrono_tz::UTC;
 use recharge::{
-    credits::AccountId,
+    credits::{AccountId, Credits},
     server::{
         clock::Clock,
         database::Database,
@@ -18,7 +18,7 @@ use recharge::{
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
 use crate::{
-    commands::{grant, spend},
+    commands::{credits, grant, spend},
     databases::TestDatabase,
     proxy::{Fault, Proxy},
 };
@@ -67,8 +67,23 @@ impl Given {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn connections_that_went_silent_stop_nobody_for_longer_than_six_seconds() {
+    stop_nobody_for_longer_than_six_seconds(Fault::Silence).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn connections_that_lose_what_is_asked_stop_nobody_for_longer_than_six_seconds() {
+    stop_nobody_for_longer_than_six_seconds(Fault::LosesRequests).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn connections_that_lose_the_answers_stop_nobody_for_longer_than_six_seconds() {
+    stop_nobody_for_longer_than_six_seconds(Fault::LosesAnswers).await;
+}
+
+/// All go on over new connections, and each charge is made once, whatever became of its answer.
+async fn stop_nobody_for_longer_than_six_seconds(fault: Fault) {
     let given = Given::with_accounts(8).await;
-    given.proxy.strike(Fault::Silence);
+    given.proxy.strike(fault);
     let begun = Instant::now();
     let charges = given.accounts.iter().map(|account| given.until_charged(account, "charge"));
     let reads = given.accounts.iter().map(|account| async {
@@ -80,6 +95,10 @@ async fn connections_that_went_silent_stop_nobody_for_longer_than_six_seconds() 
     for wait in charged.into_iter().chain(read) {
         assert!(wait < LONGEST, "somebody waited for {wait:?}");
     }
+    for account in &given.accounts {
+        assert_eq!(given.ledger.balance(account).await.unwrap(), (credits(999), Credits::ZERO));
+    }
+    given.ledger.verify().await.unwrap();
 }
 
 /// A connection of somebody else that holds the lock of an account, and its process at the server.

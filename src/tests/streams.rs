@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use recharge::server::{
-    connections::{Connections, Doors, Listeners, serve},
+    connections::{Connections, Doors, Listeners, Patience, serve},
     news::MOST,
     router::{reserve_router, router},
 };
@@ -42,6 +42,7 @@ impl Served {
             main: router(app.state.clone()),
             reserve: reserve_router(app.state.clone()),
             idle: AT_LAST,
+            patience: Patience::SERVING,
             draining: CancellationToken::new(),
             shutdown: shutdown.clone(),
         };

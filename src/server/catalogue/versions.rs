@@ -6,7 +6,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -42,6 +42,8 @@ pub struct Catalogues {
     unreadable: Arc<Mutex<BTreeMap<String, String>>>,
     /// What the start brought: it holds as long as nothing else can be read.
     brought: Version,
+    /// The same while it waits to be published until the clock is trusted.
+    waiting: Arc<Mutex<Option<CatalogueFile>>>,
 }
 
 /// A published catalogue.
@@ -58,6 +60,9 @@ impl Catalogues {
     /// Reads what is published, after publishing what a start brings. The one that is built in is
     /// published only where nothing is in effect: a new release must not change prices by itself.
     ///
+    /// A version begins at an instant that never changes, so nothing is published by a clock that
+    /// isn't trusted. [`Catalogues::watch`] does it later.
+    ///
     /// # Errors
     /// See [`publish`].
     pub async fn open(
@@ -68,15 +73,46 @@ impl Catalogues {
         let now = clock.now();
         let catalogue = Arc::new(brought.catalogue.clone());
         let first = Version { catalogue, effective_from: now, published_at: now };
-        let (known, unreadable) = (Arc::default(), Arc::default());
-        let catalogues = Self { database, clock, known, unreadable, brought: first };
+        let (known, unreadable, waiting) = (Arc::default(), Arc::default(), Arc::default());
+        let catalogues = Self { database, clock, known, unreadable, brought: first, waiting };
         catalogues.refresh().await?;
-        if !brought.is_embedded || !catalogues.is_any_in_effect(now) {
-            let published = publish(&catalogues.database, brought, None, now).await?;
-            tracing::debug!("{published}");
-            catalogues.refresh().await?;
+        if catalogues.clock.is_trusted() {
+            catalogues.bring(brought).await?;
+        } else {
+            *catalogues.waiting() = Some(brought.clone());
         }
         Ok(catalogues)
+    }
+
+    async fn bring(&self, brought: &CatalogueFile) -> Result<(), PublishError> {
+        let now = self.clock.now();
+        if brought.is_embedded && self.is_any_in_effect(now) {
+            return Ok(());
+        }
+        let published = publish(&self.database, brought, None, now).await?;
+        tracing::debug!("{published}");
+        Ok(self.refresh().await?)
+    }
+
+    /// Publishes what has waited for the clock, once that is trusted.
+    async fn bring_what_waits(&self) {
+        let waiting = self.waiting().clone().filter(|_| self.clock.is_trusted());
+        let Some(brought) = waiting else { return };
+        match self.bring(&brought).await {
+            Err(PublishError::Database(error)) => {
+                tracing::warn!(%error, "the catalogue of the start waits to be published");
+                return;
+            }
+            Err(error) => {
+                tracing::error!("ALERT: the catalogue of the start can't be published: {error}");
+            }
+            Ok(()) => {}
+        }
+        *self.waiting() = None;
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Option<CatalogueFile>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The one in effect.
@@ -150,7 +186,7 @@ impl Catalogues {
         Ok(())
     }
 
-    /// Keeps learning until it is told to stop.
+    /// Keeps learning, and publishes what has waited for the clock, until it is told to stop.
     pub fn watch(&self, stop: CancellationToken) -> JoinHandle<()> {
         let this = self.clone();
         tokio::spawn(async move {
@@ -159,6 +195,7 @@ impl Catalogues {
             let watching = async {
                 loop {
                     ticks.tick().await;
+                    this.bring_what_waits().await;
                     if let Err(error) = this.refresh().await {
                         tracing::warn!(%error, "new catalogues can't be looked for");
                     }

@@ -7,7 +7,6 @@ use crate::server::{
     clock_watch,
     config::Config,
     payments::{Away, Report},
-    readiness::Trouble,
     serve::{self, StartError},
 };
 
@@ -20,9 +19,6 @@ pub enum BooksError {
     /// Stripe or the database is away.
     #[error("Not reconciled: {0}.")]
     Reconcile(#[from] Away),
-    /// Nothing may be done by this clock.
-    #[error("Not reconciled: {0}")]
-    Clock(String),
     /// A person must look at something.
     #[error("Reconciled, but a person must look at {0}.")]
     Open(String),
@@ -37,11 +33,8 @@ pub(super) async fn reconcile(
 ) -> Result<(Report, Result<(), BooksError>), BooksError> {
     let catalogue = file::load(config.catalogue.as_deref()).map_err(StartError::from)?;
     let database = serve::connect(&config).await?;
-    let clock = serve::clock(&config);
+    let clock = serve::trusted_clock(&config, &database).await?;
     let state = serve::start(config, &catalogue, database, clock).await?;
-    if let Some(sentence) = state.readiness.all().remove(&Trouble::Clock) {
-        return Err(BooksError::Clock(sentence));
-    }
     let report = state.payments.reconcile(TimeDelta::zero()).await?;
     let in_review = state.payments.in_review().await?;
     state.payments.close().await;

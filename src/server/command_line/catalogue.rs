@@ -36,7 +36,7 @@ pub(super) async fn run(
     let file = file::load(Some(&new.file)).map_err(StartError::from)?;
     let database = serve::connect(config).await?;
     serve::migrate(config, &database).await?;
-    let now = serve::clock(config).now();
+    let now = serve::trusted_clock(config, &database).await?.now();
     let published = catalogue::publish(&database, &file, new.effective_from, now).await?;
     Ok(published)
 }

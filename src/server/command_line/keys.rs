@@ -74,7 +74,12 @@ pub enum KeyError {
 pub(super) async fn run(config: &Config, command: KeyCommand) -> Result<String, KeyError> {
     let database = serve::connect(config).await?;
     serve::migrate(config, &database).await?;
-    let keys = ApiKeys::new(database.clone(), serve::clock(config));
+    let clock = match command {
+        KeyCommand::Add(_) => serve::trusted_clock(config, &database).await?,
+        // A key that has leaked must end whatever the time is.
+        KeyCommand::Revoke(_) => serve::clock(config),
+    };
+    let keys = ApiKeys::new(database.clone(), clock);
     match command {
         KeyCommand::Add(AddKey { email, name, scopes, ceiling, .. }) => {
             let account = match email {

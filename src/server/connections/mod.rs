@@ -18,6 +18,7 @@ mod descriptors;
 mod listeners;
 mod patience;
 mod room;
+mod socket;
 mod visit;
 
 use std::{
@@ -40,6 +41,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use descriptors::{Descriptors, raise_limit};
 pub use listeners::Listeners;
+pub use patience::Patience;
 use room::{Room, Seat};
 use visit::Visit;
 
@@ -80,6 +82,8 @@ pub struct Doors {
     pub reserve: Router,
     /// How long a connection may be without a request, or take to send its head.
     pub idle: Duration,
+    /// How slow a client may be.
+    pub patience: Patience,
     /// Cancelled when another process is about to take over: each answer then ends its connection.
     pub draining: CancellationToken,
     /// Cancelled when nothing more is accepted.
@@ -203,8 +207,7 @@ async fn admit(
     connections: Connections,
     doors: Doors,
 ) -> Option<Visit> {
-    // Answers are written whole: there is nothing to wait for.
-    stream.set_nodelay(true).ok();
+    socket::prepare(stream);
     let Some((seat, is_main)) = connections.seat().await else {
         // The rest of its request is not read: some clients see a reset.
         stream.try_write(SENT_AWAY).ok();
@@ -214,6 +217,7 @@ async fn admit(
         router: if is_main { doors.main } else { doors.reserve },
         address,
         idle: if is_main { doors.idle } else { RESERVE_PATIENCE },
+        patience: doors.patience,
         keeps_alive: is_main,
         streams: Arc::clone(&connections.0.streams),
         seat,

@@ -17,22 +17,47 @@ use tokio::{
 
 use super::room::Seat;
 
-/// How long a body may take from its first byte to its last. Doors that know better are stricter.
-const BODY_PATIENCE: Duration = Duration::from_secs(8);
-/// How long a client may take nothing of what is written to it.
-const WRITE_PATIENCE: Duration = Duration::from_secs(30);
-
-/// A stream that ends when the client takes nothing for [`WRITE_PATIENCE`].
-#[derive(Debug)]
-pub struct Sending {
-    stream: TcpStream,
-    seat: Seat,
-    stuck: Option<Pin<Box<Sleep>>>,
+/// How slow a client may be. Doors that know better are stricter.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// How long a body may take, from the head of its request to the last byte.
+    pub body: Duration,
+    /// How long a client may take for so many bytes of an answer, while we wait for it.
+    pub answer: Duration,
+    /// So many bytes.
+    pub answer_bytes: usize,
 }
 
-impl Sending {
-    pub const fn new(stream: TcpStream, seat: Seat) -> Self {
-        Self { stream, seat, stuck: None }
+impl Patience {
+    /// That of a server. The longest form is 64 kB: it fits on a line of 66 kbit/s. An answer may
+    /// go at 4.4 kbit/s, which no line is that a browser works on.
+    pub const SERVING: Self = Self {
+        body: Duration::from_secs(8),
+        answer: Duration::from_secs(30),
+        answer_bytes: 16 * 1024,
+    };
+}
+
+/// A stream that ends when the client takes an answer more slowly than we have patience. Nothing
+/// counts while there is nothing that the client would have to take, as in a stream of events.
+#[derive(Debug)]
+pub struct Sending<S = TcpStream> {
+    stream: S,
+    seat: Seat,
+    patience: Patience,
+    slow: Option<Slow>,
+}
+
+/// A client that keeps us waiting.
+#[derive(Debug)]
+struct Slow {
+    until: Pin<Box<Sleep>>,
+    taken_bytes: usize,
+}
+
+impl<S> Sending<S> {
+    pub const fn new(stream: S, seat: Seat, patience: Patience) -> Self {
+        Self { stream, seat, patience, slow: None }
     }
 
     fn watch(
@@ -41,17 +66,22 @@ impl Sending {
         written: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         self.seat.set_unsent(written.is_pending());
-        if written.is_ready() {
-            self.stuck = None;
-            return written;
+        if let Poll::Ready(written) = written {
+            if let (Some(slow), Ok(count)) = (&mut self.slow, &written) {
+                slow.taken_bytes += count;
+            }
+            let is_enough = |slow: &mut Slow| slow.taken_bytes >= self.patience.answer_bytes;
+            self.slow.take_if(is_enough);
+            return Poll::Ready(written);
         }
-        let stuck = self.stuck.get_or_insert_with(|| Box::pin(sleep(WRITE_PATIENCE)));
-        ready!(stuck.as_mut().poll(context));
+        let until = || Box::pin(sleep(self.patience.answer));
+        let slow = self.slow.get_or_insert_with(|| Slow { until: until(), taken_bytes: 0 });
+        ready!(slow.until.as_mut().poll(context));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
-impl AsyncRead for Sending {
+impl<S: AsyncRead + Unpin> AsyncRead for Sending<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -61,7 +91,7 @@ impl AsyncRead for Sending {
     }
 }
 
-impl AsyncWrite for Sending {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Sending<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -85,6 +115,8 @@ impl AsyncWrite for Sending {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // It comes after the last byte of what there was to send.
+        self.slow = None;
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
@@ -93,7 +125,7 @@ impl AsyncWrite for Sending {
     }
 }
 
-/// A request's body that fails when it is not whole after [`BODY_PATIENCE`].
+/// A request's body that fails when it is not whole in time.
 #[derive(Debug)]
 pub struct Receiving {
     body: Incoming,
@@ -102,8 +134,8 @@ pub struct Receiving {
 }
 
 impl Receiving {
-    pub fn new(body: Incoming) -> Self {
-        Self { body, until: Instant::now() + BODY_PATIENCE, late: None }
+    pub fn new(body: Incoming, patience: Patience) -> Self {
+        Self { body, until: Instant::now() + patience.body, late: None }
     }
 }
 
@@ -131,5 +163,59 @@ impl HttpBody for Receiving {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+        time::timeout,
+    };
+
+    use super::{super::room::Room, *};
+
+    const SHORT: Patience = Patience {
+        body: Duration::from_millis(100),
+        answer: Duration::from_millis(100),
+        answer_bytes: 1_000,
+    };
+
+    /// A connection, and the client at its other end.
+    async fn connected() -> (Sending<DuplexStream>, DuplexStream) {
+        let seat = Room::new(1).seat(Duration::ZERO).await.unwrap();
+        let (ours, client) = duplex(64);
+        (Sending::new(ours, seat, SHORT), client)
+    }
+
+    #[tokio::test]
+    async fn a_client_that_takes_a_byte_now_and_then_is_not_waited_for() {
+        let (mut sending, mut client) = connected().await;
+        let reading = tokio::spawn(async move {
+            while client.read_u8().await.is_ok() {
+                sleep(Duration::from_millis(5)).await;
+            }
+        });
+        let sent = timeout(Duration::from_secs(20), sending.write_all(&[0; 100_000])).await;
+        let error = sent.expect("it is waited for").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        reading.abort();
+    }
+
+    #[tokio::test]
+    async fn a_client_that_has_taken_all_may_take_the_next_answer_later() {
+        let (mut sending, mut client) = connected().await;
+        for _ in 0..3 {
+            let reading = async {
+                let mut taken = [0; 200];
+                client.read_exact(&mut taken).await
+            };
+            let (sent, taken) = tokio::join!(sending.write_all(&[0; 200]), reading);
+            sent.unwrap();
+            taken.unwrap();
+            sending.flush().await.unwrap();
+            // Nothing is to be taken meanwhile.
+            sleep(2 * SHORT.answer).await;
+        }
     }
 }

@@ -33,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::{
-    patience::{Receiving, Sending},
+    patience::{Patience, Receiving, Sending},
     room::{Busy, Seat},
 };
 use crate::server::words;
@@ -53,6 +53,7 @@ pub struct Visit {
     pub router: Router,
     pub address: SocketAddr,
     pub idle: Duration,
+    pub patience: Patience,
     pub keeps_alive: bool,
     /// Seats for streams of events, which last.
     pub streams: Arc<Semaphore>,
@@ -71,7 +72,7 @@ impl Visit {
             .header_read_timeout(self.idle)
             .keep_alive(self.keeps_alive)
             .max_buf_size(LARGEST_HEAD_BYTES);
-        let sending = TokioIo::new(Sending::new(stream, seat.clone()));
+        let sending = TokioIo::new(Sending::new(stream, seat.clone(), self.patience));
         let visit = Arc::new(self);
         let service = service_fn(move |request| Arc::clone(&visit).answer(request));
         let mut connection = pin!(builder.serve_connection(sending, service));
@@ -105,7 +106,7 @@ impl Visit {
         request: Request<Incoming>,
     ) -> Result<Response<Answering>, Infallible> {
         let busy = self.seat.begin_request();
-        let mut request = request.map(|body| Body::new(Receiving::new(body)));
+        let mut request = request.map(|body| Body::new(Receiving::new(body, self.patience)));
         request.extensions_mut().insert(ConnectInfo(self.address));
         let Ok(mut response) = self.router.clone().oneshot(request).await;
         let mut lasting = None;

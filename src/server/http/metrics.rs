@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use sha2::{Digest, Sha256};
+use tokio::time::timeout;
 
 use crate::server::{
     AppState, jobs,
@@ -64,7 +65,8 @@ pub async fn metrics(State(state): State<AppState>, headers: HeaderMap) -> Respo
     let mut figures = Figures::default();
     counted(&mut figures, &state);
     edge(&mut figures, &state);
-    let stands = standing(&mut figures, &state).await;
+    let stands = timeout(state.deadlines.figures, standing(&mut figures, &state)).await;
+    let stands = stands.unwrap_or(false);
     // Those of this process are told even where the database is away.
     figures.one("recharge_database_up", "gauge", "Whether the database answers.", u8::from(stands));
     ([(header::CONTENT_TYPE, TEXT)], figures.0).into_response()
