@@ -43,6 +43,7 @@ test.describe("where Stripe's news never come", () => {
   test("the reconciler credits, and the open page shows it", async ({ page, context, world, simulator }) => {
     const session = await order(context, world, "trader");
     await page.goto(purchasePath(session));
+    await world.justReconciled();
     await simulator.pay(session.id, "paid");
     await page.reload();
     await expect(verdict(page)).toContainText("Waiting for Stripe to confirm a payment.");
@@ -55,8 +56,9 @@ test.describe("where Stripe's news never come", () => {
     await notReloaded();
   });
 
-  test("who paid but sees nothing can ask again", async ({ page, simulator }) => {
+  test("who paid but sees nothing can ask again", async ({ page, world, simulator }) => {
     await orderPreset(page, "5,000");
+    await world.justReconciled();
     await simulator.pay((await simulator.lastSession()).id, "paid");
     await page.goto(await lastPurchasePath(simulator));
     await page.getByRole("button", { name: "I paid but see nothing" }).click();

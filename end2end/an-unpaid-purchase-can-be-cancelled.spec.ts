@@ -45,6 +45,7 @@ test("a purchase that was paid meanwhile is never shown as cancelled", async ({ 
   const session = await order(context, world);
   await simulator.webhooks({ drop: true });
   await page.goto(purchasePath(session));
+  await world.justReconciled();
   await simulator.pay(session.id, "paid");
   await page.getByRole("button", { name: "Cancel this purchase" }).click();
   await expect(verdict(page)).toContainText("1,000 credits are yours to spend.");

@@ -124,6 +124,15 @@ export class World {
     await this.stripe.ready(`${this.simulator.url}/_control`);
   }
 
+  /**
+   * Returns when the server has just looked for payments that Stripe's news have not told of. It looks every ten
+   * seconds, so nothing is found by that for a while.
+   */
+  async justReconciled(): Promise<void> {
+    const before = await runsOf("reconcile", this.url);
+    await this.server.until("done with reconciling", async () => (await runsOf("reconcile", this.url)) > before, 30_000);
+  }
+
   /** The mails that went out, each as it was sent, oldest first. */
   async mails(): Promise<string[]> {
     const files = await readdir(this.settings.MAIL_FOLDER).catch(() => []);
