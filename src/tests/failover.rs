@@ -16,7 +16,7 @@ const SERVING: Duration = Duration::from_secs(5);
 /// which may pass after the promotion.
 const AFTER_SILENCE: Duration = Duration::from_secs(6);
 /// How long it takes somebody to find out that the primary is silent, at least.
-const NOTICED: Duration = Duration::from_secs(2);
+const NOTICED: Duration = Duration::from_millis(1_500);
 
 /// A ledger with callers on a primary and its synchronous standby.
 async fn charges_on(primary: &Cluster, standby: &Cluster) -> (Database, Charges) {
