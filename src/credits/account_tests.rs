@@ -90,6 +90,8 @@ fn lots_that_expired_unseen_are_written_in_the_order_of_their_instants() {
     let postings = account.advance(after(365));
     let instants: Vec<_> = postings.iter().map(|posting| posting.entry.at).collect();
     assert_eq!(instants, [after(10), after(20)]);
+    let said = postings.iter().map(|posting| posting.entry.note.description.as_str());
+    assert!(said.eq(["Unused promotion expired", "Unused goodwill expired"]));
     assert_eq!(account.advance(after(365)), [], "nothing expires twice");
     assert_eq!(account.balance(), Credits::ZERO);
 }

@@ -225,6 +225,7 @@ mod tests {
         assert_eq!(credits(5).to_string(), "0.005");
         assert_eq!(credits(1_000_000_000).to_string(), "1,000,000");
         assert_eq!(credits(2_000).signed(), "+2");
+        assert_eq!(credits(0).signed(), "0");
         assert_eq!(credits(-1_234_500).plain(), "-1234.5");
     }
 

@@ -143,6 +143,7 @@ fn an_amount_that_cannot_be_bought_is_refused_with_its_reason() {
     assert_eq!(parse(""), Err(AmountError::Empty));
     assert_eq!(parse("0"), Err(AmountError::TooFew(100)));
     assert_eq!(parse("99"), Err(AmountError::TooFew(100)));
+    assert_eq!(parse("100"), Ok(100));
     assert_eq!(parse("-500"), Err(AmountError::TooFew(100)));
     assert_eq!(parse("100001"), Err(AmountError::TooMany(100_000)));
     assert_eq!(parse("99999999999999999999"), Err(AmountError::TooMany(100_000)));

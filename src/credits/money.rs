@@ -119,6 +119,7 @@ mod tests {
         assert_eq!(Money::new(83_000, Currency::Usd).to_string(), "$830.00");
         assert_eq!(Money::new(-5, Currency::Eur).to_string(), "\u{2212}€0.05");
         assert_eq!(Money::new(123_456_789, Currency::Gbp).to_string(), "£1,234,567.89");
+        assert_eq!(Money::new(0, Currency::Usd).to_string(), "$0.00");
         assert_eq!(Money::new(123_456, Currency::Usd).plain(), "1234.56");
     }
 
