@@ -117,8 +117,9 @@ impl Connector {
     }
 }
 
-/// Connects to a host that can be written to, and says which it was. It begins with this one; the
-/// others are tried, too, if there is no answer soon: a machine that is gone doesn't say so. A single host is taken as it is: reading from a standby is better than nothing.
+/// Connects to a host that can be written to, and says which it was. It begins with this one. If
+/// there is no answer soon, the others are tried beside it: a machine that is gone doesn't say so. A
+/// single host is taken as it is: reading from a standby is better than nothing.
 pub(super) async fn writable(
     hosts: &[PgConnectOptions],
     first: usize,
