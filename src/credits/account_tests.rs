@@ -90,8 +90,13 @@ fn lots_that_expired_unseen_are_written_in_the_order_of_their_instants() {
     let postings = account.advance(after(365));
     let instants: Vec<_> = postings.iter().map(|posting| posting.entry.at).collect();
     assert_eq!(instants, [after(10), after(20)]);
-    let said = postings.iter().map(|posting| posting.entry.note.description.as_str());
-    assert!(said.eq(["Unused promotion expired", "Unused goodwill expired"]));
+    let said = postings
+        .iter()
+        .map(|Posting { entry, .. }| (entry.note.description.as_str(), entry.note.detail.as_str()));
+    assert!(said.eq([
+        ("Unused promotion expired", "2 of 2 forfeited"),
+        ("Unused goodwill expired", "1 of 1 forfeited"),
+    ]));
     assert_eq!(account.advance(after(365)), [], "nothing expires twice");
     assert_eq!(account.balance(), Credits::ZERO);
 }

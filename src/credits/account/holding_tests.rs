@@ -27,6 +27,8 @@ fn a_hold_sets_aside_and_a_capture_spends_the_soonest_to_expire() {
     assert_eq!(posting.entry.kind, EntryKind::Spent);
     assert_eq!(posting.entry.amount(), -credits(120));
     assert_eq!(posting.entry.note.detail, "30 of 150 held returned");
+    let settled = posting.hold.as_ref().and_then(|hold| hold.settled);
+    assert_eq!(settled, Some((posting.entry.seq, start())));
     assert_eq!((account.available, account.held), (credits(180), Credits::ZERO));
 }
 
