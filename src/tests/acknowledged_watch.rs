@@ -80,7 +80,8 @@ impl Comparisons {
     }
 }
 
-async fn until(is_so: impl Fn() -> bool) {
+/// Waits until something is so.
+pub async fn until(is_so: impl Fn() -> bool) {
     let begun = Instant::now();
     while !is_so() {
         assert!(begun.elapsed() < AT_LAST, "it never happens");

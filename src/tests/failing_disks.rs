@@ -57,22 +57,26 @@ impl Drop for Failing {
     }
 }
 
-fn spawn(test: &TestDatabase, folder: &TempDir, address: &str, fault: &str) -> Child {
+/// The program on a disk that libfiu can let fail, not started yet.
+pub fn on_a_disk_that_can_fail(test: &TestDatabase, folder: &TempDir, address: &str) -> Command {
     let libraries = std::env::var("LIBFIU").expect("LIBFIU: run `make check` or `make test`");
     let preload = ["fiu_run_preload.so", "fiu_posix_preload.so"]
         .map(|library| format!("{libraries}/{library}"))
         .join(":");
-    Command::new(env!("CARGO_BIN_EXE_recharge"))
+    let mut program = Command::new(env!("CARGO_BIN_EXE_recharge"));
+    program
         .env_clear()
         .env("LD_LIBRARY_PATH", &libraries)
         .env("LD_PRELOAD", preload)
-        .env("FIU_ENABLE", fault)
         .current_dir(folder.path())
         .args(["--database-url", &test.url, "--site-addr", address, "--log", "off"])
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
+        .stdin(Stdio::null());
+    program
+}
+
+fn spawn(test: &TestDatabase, folder: &TempDir, address: &str, fault: &str) -> Child {
+    let mut program = on_a_disk_that_can_fail(test, folder, address);
+    program.env("FIU_ENABLE", fault).stderr(Stdio::null()).spawn().unwrap()
 }
 
 /// Works on a disk that fails like this, ends without warning, and finds everything in the file.

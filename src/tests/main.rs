@@ -133,6 +133,7 @@ mod simulation;
 mod simulation_scheduler;
 mod simulation_world;
 mod slow_clients;
+mod somebody;
 mod spend_caps;
 mod standby;
 mod streams;

@@ -5,7 +5,7 @@
 use std::{
     fs::{File, OpenOptions},
     io::{BufRead, BufReader, Write},
-    process::{Child, Command, Stdio},
+    process::Child,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -16,7 +16,10 @@ use std::{
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::{api_load::Worker, databases::TestDatabase, program::free_port};
+use crate::{
+    api_load::Worker, databases::TestDatabase, failing_disks::on_a_disk_that_can_fail,
+    program::free_port,
+};
 
 /// Callers at the same time.
 const WORKERS: usize = 4;
@@ -33,19 +36,9 @@ struct OnDisk {
 
 impl OnDisk {
     fn start(test: &TestDatabase) -> Self {
-        let libraries = std::env::var("LIBFIU").expect("LIBFIU: run `make check` or `make test`");
-        let preload = ["fiu_run_preload.so", "fiu_posix_preload.so"]
-            .map(|library| format!("{libraries}/{library}"))
-            .join(":");
         let (address, folder) = (format!("127.0.0.1:{}", free_port()), TempDir::new().unwrap());
-        let process = Command::new(env!("CARGO_BIN_EXE_recharge"))
-            .env_clear()
-            .env("LD_LIBRARY_PATH", &libraries)
-            .env("LD_PRELOAD", preload)
+        let process = on_a_disk_that_can_fail(test, &folder, &address)
             .env("FIU_CTRL_FIFO", folder.path().join("disk"))
-            .current_dir(folder.path())
-            .args(["--database-url", &test.url, "--site-addr", &address, "--log", "off"])
-            .stdin(Stdio::null())
             .spawn();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { process: process.unwrap(), address, folder, client }

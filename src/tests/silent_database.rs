@@ -20,7 +20,7 @@ use recharge::{
         verify,
     },
 };
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement};
+use sea_orm::{ConnectionTrait, DbErr};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
@@ -29,6 +29,7 @@ use crate::{
     databases::{TestDatabase, on_both_databases},
     logging::Logged,
     proxy::Proxy,
+    somebody::{somebody, until_a_table_is_waited_for},
 };
 
 on_both_databases!(where_all_connections_are_in_use_it_is_said);
@@ -158,27 +159,6 @@ async fn what_opens_connections_of_its_own_is_told_that_the_database_is_silent()
     fails_soon(database.migrate(), NO_ANSWER).await;
 }
 
-/// A connection of somebody else that holds a table.
-async fn holding(url: &str, table: &str) -> DatabaseConnection {
-    let mut options = sea_orm::ConnectOptions::new(url.to_owned());
-    options.max_connections(1);
-    let holder = sea_orm::Database::connect(options).await.unwrap();
-    holder.execute_unprepared(&format!("BEGIN; LOCK TABLE {table}")).await.unwrap();
-    holder
-}
-
-async fn wait_for_a_waiting_session(test: &TestDatabase) {
-    let reader = test.database.reader();
-    let waits = "SELECT 1 FROM pg_stat_activity
-                 WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    let waits = Statement::from_string(reader.get_database_backend(), waits);
-    let begun = Instant::now();
-    while reader.query_one_raw(waits.clone()).await.unwrap().is_none() {
-        assert!(begun.elapsed() < AT_LAST, "nobody waits");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_migration_ends_when_the_database_goes_silent_while_it_reads_what_there_is() {
     a_migration_ends_when_it_hears_nothing_more_of("seaql_migrations").await;
@@ -197,9 +177,9 @@ async fn a_migration_ends_when_it_hears_nothing_more_of(table: &str) {
     // A change gives up its wait for a table much later.
     let limits = Limits { table: AT_LAST, ..LIMITS };
     let database = connected(&proxy.url(&test.url), limits, &Faults::default()).await;
-    let holder = holding(&test.url, table).await;
+    let holder = somebody(&test.url, &["BEGIN", &format!("LOCK TABLE {table}")]).await;
     let migrating = tokio::spawn(async move { database.migrate().await });
-    wait_for_a_waiting_session(&test).await;
+    until_a_table_is_waited_for(&test).await;
     proxy.silence_for_good();
     fails_soon(async { migrating.await.unwrap() }, "no answer within").await;
     holder.execute_unprepared("ROLLBACK").await.unwrap();

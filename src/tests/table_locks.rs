@@ -15,11 +15,12 @@ use recharge::{
         readiness::{Readiness, Trouble},
     },
 };
-use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection};
+use sea_orm::ConnectionTrait;
 
 use crate::{
     commands::{credits, grant, spend},
     databases::TestDatabase,
+    somebody::somebody,
 };
 
 /// Accounts that are charged at once: a batch, and half of one, of each writer on PostgreSQL.
@@ -65,17 +66,6 @@ impl Given {
         });
         join_all(charges).await
     }
-}
-
-/// A connection of somebody else that has carried these out.
-async fn somebody(url: &str, statements: &[&str]) -> DatabaseConnection {
-    let mut options = ConnectOptions::new(url.to_owned());
-    options.max_connections(1);
-    let somebody = sea_orm::Database::connect(options).await.unwrap();
-    for statement in statements {
-        somebody.execute_unprepared(statement).await.unwrap();
-    }
-    somebody
 }
 
 /// Charges all accounts while somebody holds a lock, and again when it is gone.

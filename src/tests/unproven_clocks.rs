@@ -25,6 +25,7 @@ use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait, Statement};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    acknowledged_watch::until,
     app::TestApp,
     clocks::{account_about_to_expire, is_untouched},
     databases::{TestDatabase, on_both_databases},
@@ -107,14 +108,6 @@ async fn a_process_that_could_not_compare_its_clock_lets_nothing_expire_until_it
     app.state.ledger.advance(&account).await.unwrap();
     assert!(!expired(&other, &account).await.is_empty());
     ending.cancel();
-}
-
-async fn until(is_so: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < AT_LAST, "it never happens");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
 
 /// SQLite has the clock of the machine: there is no answer that comes too late.

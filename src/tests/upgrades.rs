@@ -10,45 +10,22 @@ use std::{
 
 use migration::MIGRATIONS;
 use recharge::server::{database::Database, marks, schema::OLDEST_RELEASE};
-use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use sea_orm::{ConnectionTrait, Statement};
 use tempfile::TempDir;
 
 use crate::{
     databases::TestDatabase,
     disks::SmallDisk,
     program::{fails_with, free_port, recharge, run_on, text},
+    somebody::{somebody, until_a_table_is_waited_for},
 };
 
-/// How long anything may take that must happen at all, on a busy machine.
-const AT_LAST: Duration = Duration::from_secs(30);
 /// The last migration, which changes one name, and what undoes it.
 const LAST: &str = "m20261122_000019_platform_requests";
 const UNDO_LAST: [&str; 2] = [
     "ALTER TABLE platform_requests RENAME TO webhook_requests",
     "DELETE FROM seaql_migrations WHERE version = 'm20261122_000019_platform_requests'",
 ];
-
-/// Somebody who reads a table for long.
-async fn reading(url: &str, table: &str) -> DatabaseConnection {
-    let mut options = sea_orm::ConnectOptions::new(url.to_owned());
-    options.max_connections(1);
-    let reader = sea_orm::Database::connect(options).await.unwrap();
-    let read = format!("BEGIN; SELECT COUNT(*) FROM {table}");
-    reader.execute_unprepared(&read).await.unwrap();
-    reader
-}
-
-async fn wait_for_a_waiting_change(test: &TestDatabase) {
-    let reader = test.database.reader();
-    let waits = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'relation'
-                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-    let waits = Statement::from_string(reader.get_database_backend(), waits);
-    let begun = Instant::now();
-    while reader.query_one_raw(waits.clone()).await.unwrap().is_none() {
-        assert!(begun.elapsed() < AT_LAST, "no change waits");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
 
 /// Two processes want to change a table that somebody reads.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -57,13 +34,13 @@ async fn others_go_on_while_a_change_waits_for_its_table() {
     for undo in UNDO_LAST {
         test.tamper(undo).await;
     }
-    let reader = reading(&test.url, "webhook_requests").await;
+    let reader = somebody(&test.url, &["BEGIN", "SELECT COUNT(*) FROM webhook_requests"]).await;
     let mut migrating = Vec::new();
     for _ in 0..2 {
         let database = test.another_process().await;
         migrating.push(tokio::spawn(async move { database.migrate().await }));
     }
-    wait_for_a_waiting_change(&test).await;
+    until_a_table_is_waited_for(&test).await;
 
     let other = test.another_process().await;
     let sql = "SELECT COUNT(*) FROM webhook_requests";
