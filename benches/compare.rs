@@ -1,10 +1,10 @@
-//! Two builds of the program in turns, in one run: `scripts/compare.sh OLD`.
+//! Compares two builds of the program in one run: `scripts/compare.sh OLD`.
 //!
 //! Each build makes its own databases and is asked over HTTP only, so that any two commits can be
 //! compared. A slot of the old one and a slot of the new one take turns; the ratio is the median of
-//! the pairs. Then both charge a fixed number of debits under callgrind on SQLite. What a program
-//! does by the clock while nobody asks is counted apart, and is not laid on the debits: under
-//! callgrind the clock runs some fifty times too fast.
+//! the pairs. Then both charge a fixed number of debits under callgrind on SQLite. The work that an
+//! idle program does by the clock is counted separately and subtracted: a program under callgrind
+//! is some fifty times slower, so its clock runs too fast.
 
 use std::{
     path::{Path, PathBuf},
@@ -24,17 +24,17 @@ use crate::{
     store::{create_in_cluster, drop_in_cluster},
 };
 
-/// What makes this program compare: then follow the old and the new program.
+/// The argument that makes this program compare. The old and the new program follow it.
 pub const COMPARE: &str = "--compare";
 
 const ACCOUNTS: usize = 64;
 const CALLGRIND: [&str; 3] = ["valgrind", "--tool=callgrind", "--callgrind-out-file=counted"];
-/// Debits that are sent together, one or a batch that the ledger commits at once; and how many are
-/// counted: all within the first minute, before the ledger compares what it acknowledged.
+/// The debits of one request (the ledger commits a batch at once), and the debits that are counted:
+/// so few that they end within a minute, before the ledger compares what it acknowledged.
 const TOGETHER: [(usize, usize); 2] = [(1, 320), (64, 3_200)];
 /// Debits before the counted ones: they open connections and make plans.
 const BEFORE: usize = 320;
-/// How long a program is counted while nobody asks it.
+/// How long the instructions of an idle program are counted.
 const IDLE: Duration = Duration::from_secs(5);
 
 /// One build at work on a database of its own.
@@ -55,7 +55,7 @@ impl Drop for Build {
 
 /// Compares the programs that are named on the command line.
 pub async fn compare(given: &[String]) -> Answer<()> {
-    // Cargo says behind them that this is a bench.
+    // Cargo adds an argument that says that this is a bench.
     let [old, new, ..] = given else {
         return Err("name the old and the new program".into());
     };
@@ -109,7 +109,7 @@ fn number(name: &str, otherwise: u64) -> Answer<u64> {
     std::env::var(name).map_or(Ok(otherwise), |text| Ok(text.parse()?))
 }
 
-/// Counts the instructions of one debit with callgrind, without what the program does by the clock.
+/// Counts the instructions of one debit with callgrind, without the work by the clock.
 async fn instructions_per_debit(program: &Path, together: usize, debits: usize) -> Answer<f64> {
     let mut build = Build::set_up(program, "sqlite", "counted").await?;
     build.serve(&[&CALLGRIND[..], &[&program.display().to_string()]].concat()).await?;
@@ -135,7 +135,7 @@ impl Build {
         Ok(build)
     }
 
-    /// Makes a database with accounts that have plenty. It is served for that, and then ended.
+    /// Makes a database with accounts that have plenty of credits. Runs the program for that.
     async fn set_up(program: &Path, database: &str, name: &str) -> Answer<Self> {
         let folder = TempDir::new()?;
         let url = match database {
@@ -156,7 +156,7 @@ impl Build {
         let scopes = ["--scope", "spend", "--scope", "grant"];
         let key =
             run(&[&["api-key", "add", "--service", "--name", "bench"], &scopes[..]].concat())?;
-        // A process that has ended, until one is served.
+        // A process that ends at once stands in until the program is served.
         let process = Command::new("true").spawn()?;
         let mut build = Self { process, address: String::new(), key, accounts: Vec::new(), folder };
         build.serve(&[&program.display().to_string()]).await?;
@@ -175,7 +175,7 @@ impl Build {
         Ok(build)
     }
 
-    /// Serves the database by this command, until it is ready.
+    /// Serves the database with this command, and returns when it is ready.
     async fn serve(&mut self, command: &[&str]) -> Answer<()> {
         // A port that was free a moment ago.
         self.address = TcpListener::bind("127.0.0.1:0").await?.local_addr()?.to_string();
@@ -207,7 +207,7 @@ impl Build {
         Ok(())
     }
 
-    /// Returns the instructions since callgrind was asked before; this is the `time`-th time.
+    /// Returns the instructions since the call before; this is the `time`-th call.
     fn counted(&self, time: usize) -> Answer<f64> {
         let process = self.process.id().to_string();
         let asked = Command::new("callgrind_control").args(["--dump", &process]).output()?;

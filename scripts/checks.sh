@@ -11,7 +11,7 @@ lint_server() {
   step clippy-server "lint the server and the tests" cargo clippy --workspace --all-targets -- -D warnings
 }
 
-# Clippy compiles our own crates from here on, and a warning is an error. So what is built is linted on the way;
+# Lets clippy compile our own crates from here on, with warnings as errors: every build lints them, too.
 # `cargo clippy` would compile every dependency once more.
 lint_what_is_built() {
   export RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__

@@ -5,7 +5,7 @@ source "$(dirname "$0")/lib.sh"
 
 has cargo-nextest || die "make fuzz needs cargo-nextest"
 export TEST_FUZZ_SECONDS="${FUZZ_SECONDS:-60}"
-# The laws beside the code count their cases instead.
+# The property tests beside the code count cases instead.
 export PROPTEST_CASES="${PROPTEST_CASES:-100000}"
 
 step fuzz-build "build the tests" cargo nextest run --lib --test tests --no-run

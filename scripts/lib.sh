@@ -78,14 +78,14 @@ join_beside() {
 # port_taken PORT: whether something on this machine answers there.
 port_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# keep_in_memory: temporary files go into memory from here on, where there is enough of it; `memory` names the folder,
-# for the script to remove. A test commits hundreds of times, and a disk takes milliseconds for each.
+# keep_in_memory: puts temporary files into memory from here on, if there is enough of it. The script must remove the
+# folder, which `memory` names. A test commits hundreds of times, and a disk takes milliseconds for each.
 keep_in_memory() {
   local free
   free="$(df --output=avail -B 1G /dev/shm 2>/dev/null | tail -n 1)" || return 0
   [[ -z "${TMPDIR:-}" && -w /dev/shm ]] && ((free >= 6)) || return 0
   memory="$(mktemp -d /dev/shm/recharge.XXXXXX)"
-  # The owner of PostgreSQL is another user.
+  # PostgreSQL runs as another user, who must get in.
   chmod 755 "$memory"
   export TMPDIR="$memory"
 }

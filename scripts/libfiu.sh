@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints the folder with the libraries of libfiu, which let reads and writes of a program fail; installs Debian's
-# into .tools where there are none.
+# Prints the folder with the libraries of libfiu, which make reads and writes of a program fail. Installs Debian's
+# into .tools if there are none.
 source "$(dirname "$0")/lib.sh"
 
 readonly own="$tools/libfiu"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints the path of PgBouncer; installs Debian's where there is none, into .tools: its package would start a
-# service of its own.
+# Prints the path of PgBouncer. Unpacks Debian's into .tools if there is none: installing the package would start a
+# service.
 source "$(dirname "$0")/lib.sh"
 
 readonly own="$tools/pgbouncer"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the tests need beside the server: a pooler, a library that lets disks fail, and what the browser tests need.
+# Installs the tools of the tests: a pooler, a library that makes disks fail, and those of the browser tests.
 source "$(dirname "$0")/lib.sh"
 
 scripts/pgbouncer.sh >/dev/null

@@ -12,7 +12,7 @@ use super::{
 
 /// Thousandths in one minor unit: the unit of prices per credit.
 const MILLI: i64 = 1_000;
-/// The most credits that can be sold at once: in thousandths they still have 15 digits.
+/// The most credits that can be sold at once: 10^15 thousandths, the most that a command may move.
 const LARGEST_PURCHASE: i64 = 1_000_000_000_000;
 /// The most that they may cost: offers compute with 2,000 times as much.
 const MOST_MILLI: i64 = i64::MAX / 2_000;

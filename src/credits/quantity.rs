@@ -167,7 +167,7 @@ impl Number {
 /// The longest decimal that every reader of JSON reads exactly: 15 digits and a point.
 const EXACT: usize = 16;
 
-/// Numbers stay numbers where they are read as the same text again: "007" and "-0" stay text.
+/// Numbers stay numbers if they are read back as the same text: "007" and "-0" stay text.
 impl Serialize for Quantity {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let number = self.0.parse::<i64>().ok();

@@ -66,7 +66,7 @@ pub struct Config {
     pub paces: Paces,
     /// How long a connection may be without a request.
     pub idle: Duration,
-    /// How long it goes on serving when it is asked to end.
+    /// How long the server goes on serving after a signal to end.
     pub drain: Duration,
     /// How mail goes out.
     pub mail: MailSettings,
@@ -74,7 +74,7 @@ pub struct Config {
     pub webhook_allow_private: bool,
     /// How far the server's clock runs ahead.
     pub clock_ahead: TimeDelta,
-    /// Where it is written what was acknowledged; `None` means beside the database.
+    /// The folder for the files of acknowledged commands; `None` means beside the database.
     pub acknowledged_folder: Option<PathBuf>,
     /// What is logged.
     pub log: String,

@@ -1,18 +1,18 @@
-//! How long a request may wait until its answer begins: every route has an end.
+//! How long a request may wait until its answer begins: every route has a deadline.
 //!
-//! A stream of events and a file of the history begin in this time too. How long they last is
-//! their own matter, and the client's pace is that of its connection.
+//! A stream of events and a file of the history must begin in this time, too. They limit their own
+//! length, and the connection limits how slow the client may be.
 
 use std::time::Duration;
 
 /// The deadlines of the doors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadlines {
-    /// For `/api/v1`: before common clients give up, with the advice to ask again, which keys make
-    /// safe. A body has less, so that a late one is told as such.
+    /// For `/api/v1`: shorter than the patience of common clients. The answer advises to ask again,
+    /// which keys make safe. A body has less time, so that a late one gets an error of its own.
     pub programs: Duration,
-    /// For Stripe's webhooks: before Stripe gives up, which counts as a failure just the same. What
-    /// has begun goes on, and Stripe sends the event again.
+    /// For Stripe's webhooks: shorter than Stripe's patience. A late answer counts as a failure
+    /// just the same: Stripe sends the event again. Work that has begun goes on.
     pub stripe: Duration,
     /// For pages, forms, files, probes and figures.
     pub people: Duration,
@@ -21,7 +21,7 @@ pub struct Deadlines {
 }
 
 impl Deadlines {
-    /// Those of a server.
+    /// The deadlines of a server.
     pub const SERVING: Self = Self {
         programs: Duration::from_secs(10),
         stripe: Duration::from_secs(9),

@@ -1,8 +1,8 @@
-//! Examines what a server depends on, changes nothing, and says what to do about what isn't good.
+//! Examines what a server depends on, changes nothing, and says how to repair what isn't good.
 //!
 //! Each module examines one thing and returns a [`Finding`]: the database, the disks, the clock,
-//! the tables, what must survive, and the descriptors. Whatever the database doesn't say because
-//! it can't be reached stays open.
+//! the tables, what must survive, and the descriptors. If the database can't be reached, the
+//! subjects that need its answers stay open.
 
 mod clock;
 mod database;
@@ -18,7 +18,7 @@ use super::{config::Config, database::Inspected};
 
 pub use finding::{Finding, Verdict};
 
-/// The subjects that need an answer of the database, in the order of their lines.
+/// The subjects that need an answer from the database, in the order of their lines.
 const ASKED: [&str; 3] = ["clock", "schema", "durability"];
 
 /// Examines everything that the settings name.
@@ -34,7 +34,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     findings
 }
 
-/// Returns what is known of the database itself, and what it says of other things.
+/// Returns the finding about the database, and those about the subjects that need its answers.
 async fn ask(config: &Config, inspected: Inspected) -> (Finding, Vec<Finding>) {
     let database = &inspected.database;
     let findings = match database.changes().await {
@@ -57,12 +57,12 @@ fn left_open(subject: &'static str) -> Finding {
     Finding::doubtful(
         subject,
         "Not examined: the database can't be read.",
-        "Mend what is said of the database first.",
+        "Solve the problem with the database first.",
     )
 }
 
-/// Says that the database was reached and doesn't answer a question.
+/// Says that the database was reached, but doesn't answer a question.
 fn unreadable(subject: &'static str, error: &DbErr) -> Finding {
     let found = format!("The database does not answer: {error}.");
-    Finding::bad(subject, found, "Look at these words, and at the database's own log.")
+    Finding::bad(subject, found, "Look at this error, and at the database's own log.")
 }

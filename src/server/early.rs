@@ -12,8 +12,8 @@ use tower::{Layer, Service, layer::layer_fn};
 /// Returns the answer to a request that goes no further. Returns `None` if the request goes on.
 type Answer = fn(&Request) -> Option<Response>;
 
-/// Makes a layer that asks `answer` first and sends on only what it has no answer to. A middleware
-/// function would do the same, but copy the service behind it for each request.
+/// Makes a layer that calls `answer` first and passes on only the requests without an answer. A
+/// middleware function would do the same, but copy the service behind it for each request.
 pub fn early<S>(answer: Answer) -> impl Layer<S, Service = Early<S>> + Clone {
     layer_fn(move |inner| Early { inner, answer })
 }

@@ -65,7 +65,7 @@ pub async fn remove(connection: &impl ConnectionTrait, name: &str) -> Result<(),
 /// Finds out whether a mark could be written, and writes none.
 ///
 /// # Errors
-/// What a write would be answered with.
+/// The error that a write would get.
 pub async fn try_to_write(connection: &impl ConnectionTrait) -> Result<(), DbErr> {
     const NOTHING: &str =
         "INSERT INTO marks (name, value, updated_at) SELECT 'nothing', '', 0 WHERE FALSE";

@@ -1,7 +1,8 @@
-//! NUL in what people send: no text of ours has one, and PostgreSQL refuses a statement with one.
+//! Replaces NUL in what people send: no text of ours has one, and PostgreSQL refuses a statement
+//! with one.
 //!
-//! Addresses and forms are read in many places, each with its own fields. So it is replaced here,
-//! before any of them reads it, as decoders replace bytes that are no text.
+//! Addresses and forms are read in many places, each with its own fields. So NUL is replaced here,
+//! before any of them reads it, as decoders replace bytes that are not text.
 
 use std::{error::Error, io, iter::successors};
 
@@ -18,12 +19,12 @@ use axum::{
 };
 
 const FORM: &[u8] = b"application/x-www-form-urlencoded";
-/// NUL, and NUL for those that decode twice, as the router of pages does.
+/// NUL, and NUL for readers that decode twice, as the router of pages does.
 const NULS: [&str; 2] = ["%00", "%2500"];
 /// The replacement character, as it stands in an address or a form.
 const REPLACEMENT: &str = "%EF%BF%BD";
 
-/// Replaces NUL in the query and in forms. A form is limited by a layer outside of this one.
+/// Replaces NUL in the query and in forms. An outer layer limits the size of a form.
 pub async fn without_nul(request: Request, next: Next) -> Response {
     let (mut parts, mut body) = request.into_parts();
     if parts.uri.query().is_some_and(has_nul) {
@@ -54,7 +55,7 @@ fn replaced(text: &str) -> String {
     NULS.iter().fold(text.replace('\0', REPLACEMENT), |text, nul| text.replace(nul, REPLACEMENT))
 }
 
-/// Returns `None` if the address would be longer than one can be.
+/// Replaces NUL in the query. Returns `None` if the address would become too long.
 fn replaced_in_query(uri: &Uri) -> Option<Uri> {
     let query = replaced(uri.query().unwrap_or_default());
     let mut parts = uri.clone().into_parts();
@@ -63,13 +64,14 @@ fn replaced_in_query(uri: &Uri) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-/// Returns `None` if there is none.
+/// Replaces NUL in a form. Returns `None` if the form has none.
 fn replaced_in_form(form: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(form);
     has_nul(&text).then(|| replaced(&text))
 }
 
-/// The layers around a body put its error into theirs.
+/// Returns the status for a body that can't be read. Each layer around it wraps the error of the
+/// layer inside.
 fn unread(error: &(dyn Error + 'static)) -> StatusCode {
     let is_late = |cause: &&(dyn Error + 'static)| {
         let cause = cause.downcast_ref::<io::Error>();

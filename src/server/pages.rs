@@ -81,7 +81,7 @@ fn allow_scripts(headers: &SecurityHeaders) {
 /// A page is sent when it is whole, or not at all: what hangs while it is rendered runs into the
 /// deadline. Leptos writes its last scripts behind the document; they belong into it.
 async fn whole(response: Response) -> Response {
-    // A method that no page knows has no page.
+    // The answer to a method that no page knows isn't a page.
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {
         return response;
     }

@@ -1,4 +1,4 @@
-//! Whether this process may be sent requests, and what speaks against it.
+//! The reasons not to send requests to this process.
 //!
 //! Each watcher reports its own [`Trouble`] when it begins and clears it when it is over. A trouble
 //! is logged once with `ALERT`, `/readyz` answers 503 and names it, and `/metrics` shows it.
@@ -59,7 +59,7 @@ impl Readiness {
         }
     }
 
-    /// Returns the troubles of this moment with their sentences.
+    /// Returns the current troubles with their sentences.
     #[must_use]
     pub fn all(&self) -> BTreeMap<Trouble, String> {
         self.troubles().clone()

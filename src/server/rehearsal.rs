@@ -6,7 +6,7 @@ use sea_orm::DbErr;
 
 use super::{clock::Clock, config::Config, database::Database, marks};
 
-/// So many days ahead the database has been.
+/// The mark with the most days that the database has been ahead.
 const MARK: &str = "rehearsal_days";
 
 /// Why a server doesn't start on a database, in one sentence.
@@ -23,7 +23,7 @@ pub enum RehearsalError {
     Database(#[from] DbErr),
 }
 
-/// Marks the database of a rehearsal, and refuses a marked one to a server that is none.
+/// Marks the database of a rehearsal. Refuses a marked database if the server runs no rehearsal.
 ///
 /// # Errors
 /// See [`RehearsalError`].

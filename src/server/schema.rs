@@ -1,4 +1,4 @@
-//! Whether the tables of a database still carry this release.
+//! Checks that the tables of a database still carry this release.
 //!
 //! A newer release only adds to the tables, and this release goes on beside it. Once no process of
 //! this release is left, a contract step may take away what it used: that step writes the level it

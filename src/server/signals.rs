@@ -1,4 +1,4 @@
-//! What an operator or supervisor asks of the process: to end.
+//! Ends the process when an operator or a supervisor asks for it.
 
 use std::{io, time::Duration};
 

@@ -22,8 +22,8 @@ const CHECKED: &str = "no-cache";
 /// Kept for a year: another content has another name.
 const KEPT: &str = "public, max-age=31536000, immutable";
 
-/// The longest names that Linux gives to a file, and to the way to it: beyond them, asking for one
-/// is an error.
+/// A longer name or path is not found, without asking the file system: beyond its own limits (255
+/// bytes for a name and 4,096 for a path on Linux) that is an error.
 const LONGEST_NAME_BYTES: usize = 255;
 const LONGEST_PATH_BYTES: usize = 1_024;
 
@@ -31,7 +31,7 @@ fn package_folder(config: &Config) -> PathBuf {
     Path::new(&*config.leptos.site_root).join(&*config.leptos.site_pkg_dir)
 }
 
-/// Warns where there are no files: the API works without, and pages look broken.
+/// Warns if there are no files: the API works without them, but pages look broken.
 pub fn warn_if_missing(config: &Config) {
     let folder = package_folder(config);
     if !folder.is_dir() {

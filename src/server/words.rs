@@ -104,7 +104,7 @@ pub fn page(status: StatusCode) -> Response {
     response
 }
 
-/// Gives an error without any content a sentence, for machines, to whom pages say nothing.
+/// Gives an error without any content a sentence: for machines, which have no use for a page.
 pub fn in_a_sentence(response: Response) -> Response {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();

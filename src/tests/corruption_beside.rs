@@ -247,7 +247,7 @@ async fn of_many_wrong_rows_some_are_named_and_all_are_counted(test: TestDatabas
     }
     let found = verify::beside_the_ledger(&test.database, &Clock::default()).await.unwrap();
     assert_eq!((found.named.len(), found.count()), (100, 150));
-    assert_eq!(found.named[0].to_string(), "platform_requests key-000: its digest is none");
+    assert_eq!(found.named[0].to_string(), "platform_requests key-000: its digest is not valid");
 }
 
 #[tokio::test]
@@ -258,5 +258,5 @@ async fn the_command_lists_each_wrong_row_and_fails() {
     write_wrong_request(&Database::connect(&url).await.unwrap(), 7).await;
     let verified = run(folder.path(), &["verify"]);
     fails_with(&verified, "Rows beside the ledger that are wrong: 1.");
-    assert_eq!(text(&verified.stdout), "platform_requests key-007: its digest is none\n");
+    assert_eq!(text(&verified.stdout), "platform_requests key-007: its digest is not valid\n");
 }

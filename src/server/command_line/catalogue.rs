@@ -1,4 +1,4 @@
-//! What is sold, for operators: `recharge catalogue publish`.
+//! The catalogue, for operators: `recharge catalogue publish`.
 
 use std::path::PathBuf;
 
@@ -22,12 +22,12 @@ pub(super) enum CatalogueCommand {
 pub(super) struct Publish {
     /// The TOML file with packages, prices and rates
     file: PathBuf,
-    /// When it takes effect, such as 2027-01-01T00:00:00Z; now where nothing is said
+    /// When it takes effect, such as 2027-01-01T00:00:00Z; without it, now
     #[arg(long, value_name = "INSTANT")]
     effective_from: Option<DateTime<Utc>>,
 }
 
-/// Does it, and tells what is to be printed.
+/// Runs the command, and returns the text to print.
 pub(super) async fn run(
     config: &Config,
     command: CatalogueCommand,

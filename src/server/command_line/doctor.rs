@@ -13,7 +13,7 @@ pub struct Unwell {
     all: usize,
 }
 
-/// Examines, and returns what is to be printed, and whether nothing is wrong.
+/// Examines everything. Returns the text to print, and an error if something is wrong.
 pub(super) async fn run(config: &Config) -> (String, Result<(), Unwell>) {
     let findings = doctor::examine(config).await;
     let lines: Vec<_> = findings.iter().map(ToString::to_string).collect();

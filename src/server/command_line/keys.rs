@@ -70,13 +70,13 @@ pub enum KeyError {
     Database(#[from] DbErr),
 }
 
-/// Does it, and tells what is to be printed.
+/// Runs the command, and returns the text to print.
 pub(super) async fn run(config: &Config, command: KeyCommand) -> Result<String, KeyError> {
     let database = serve::connect(config).await?;
     serve::migrate(config, &database).await?;
     let clock = match command {
         KeyCommand::Add(_) => serve::trusted_clock(config, &database).await?,
-        // A key that has leaked must end whatever the time is.
+        // A leaked key must end even if the clock is wrong.
         KeyCommand::Revoke(_) => serve::clock(config),
     };
     let keys = ApiKeys::new(database.clone(), clock);

@@ -1,5 +1,5 @@
-//! `recharge verify`: whether the ledger adds up and the rows beside it agree, and whether it has all
-//! that was acknowledged.
+//! `recharge verify`: checks that the ledger adds up and the rows beside it agree, or that it has
+//! all that was acknowledged.
 
 use std::{io::Write, path::PathBuf};
 
@@ -17,8 +17,8 @@ use crate::server::{
 
 #[derive(clap::Args)]
 pub struct Verify {
-    /// Instead list what was acknowledged according to these files and the database has forgotten,
-    /// one line of JSON each
+    /// List instead the acknowledged entries in these files that the database has forgotten, one
+    /// line of JSON each
     #[arg(long, value_name = "FILE", num_args = 1..)]
     acknowledged: Vec<PathBuf>,
 }
@@ -42,7 +42,7 @@ pub enum VerifyFailed {
     #[error("Rows beside the ledger that are wrong: {0}.")]
     Wrong(u64),
     /// The files or the database can't be read.
-    #[error("What was acknowledged could not be compared: {0}.")]
+    #[error("The acknowledged entries could not be compared: {0}.")]
     Files(#[from] FilesError),
     /// Acknowledged entries are gone.
     #[error("The database has forgotten {count} of {lines} acknowledged entries{damaged}.")]
@@ -59,7 +59,7 @@ pub enum VerifyFailed {
     Output(#[from] std::io::Error),
 }
 
-/// Verifies, and returns what is to be said.
+/// Verifies, and returns the text to print.
 ///
 /// # Errors
 /// Fails if something doesn't add up, was forgotten, or can't be read.
@@ -73,7 +73,7 @@ pub async fn run(config: &Config, command: Verify) -> Result<String, VerifyFaile
     let compared = ledger.compare_files(&command.acknowledged).await?;
     let damaged = match compared.damaged {
         0 => String::new(),
-        count => format!("; {count} lines of the files are damaged and say nothing"),
+        count => format!("; {count} lines of the files are damaged and were skipped"),
     };
     let (count, lines) = (compared.forgotten.len(), compared.lines);
     if count == 0 {
@@ -95,7 +95,7 @@ pub(super) async fn verify_rows(
     database: Database,
 ) -> Result<String, VerifyFailed> {
     let clock = serve::clock(config);
-    // The entries of a rehearsal are ahead of time, also where nobody says so now.
+    // The entries of a rehearsal are ahead of time, even if the settings don't say so now.
     let marked = rehearsal::marked(&database).await.map_err(RehearsalError::from)?;
     clock.advance((marked - config.clock_ahead).max(TimeDelta::zero()));
     let beside = verify::beside_the_ledger(&database, &clock).await?;

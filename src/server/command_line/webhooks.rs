@@ -33,7 +33,8 @@ pub(super) enum WebhookCommand {
 }
 
 impl WebhookCommand {
-    /// An endpoint that must hear nothing more is removed whatever the time is.
+    /// Returns whether the command needs a right clock. Removing an endpoint doesn't: it must work
+    /// even if the clock is wrong.
     const fn writes_by_the_clock(&self) -> bool {
         !matches!(self, Self::List | Self::Deliveries(_) | Self::Remove(_))
     }
@@ -95,7 +96,7 @@ pub enum WebhookError {
     Database(#[from] DbErr),
 }
 
-/// Does it, and tells what is to be printed.
+/// Runs the command, and returns the text to print.
 pub(super) async fn run(config: &Config, command: WebhookCommand) -> Result<String, WebhookError> {
     let database = serve::connect(config).await?;
     serve::migrate(config, &database).await?;

@@ -24,7 +24,7 @@ pub(super) fn for_postgres(values: Option<Values>) -> Result<PgArguments, DbErr>
     Ok(arguments)
 }
 
-/// Adds a value in the ways that both drivers know; `$more` are the arms for what only one knows.
+/// Adds a value of a type that both drivers know; `$more` holds the arms for the other types.
 macro_rules! add {
     ($arguments:expr, $value:expr, $($more:tt)*) => {
         match $value {
@@ -65,7 +65,7 @@ fn add_to_postgres(arguments: &mut PgArguments, value: Value) -> Result<(), BoxD
 }
 
 fn no_way_for(value: &Value) -> BoxDynError {
-    format!("no way is known to send {value:?}").into()
+    format!("can't send {value:?}").into()
 }
 
 fn unknown(into: &'static str, error: BoxDynError) -> DbErr {

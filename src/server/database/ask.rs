@@ -2,14 +2,14 @@
 
 use sea_orm::{DbErr, ExecResult, QueryResult, Statement};
 
-/// A question.
+/// A statement, with the kind of its answer.
 #[derive(Clone, Debug)]
 pub(super) enum Ask {
-    /// Asks for how many rows it has changed.
+    /// The answer is the number of rows that it changed.
     Execute(Statement),
-    /// Asks for rows.
+    /// The answer is rows.
     Query(Statement),
-    /// Sends one or several statements without parameters, and doesn't prepare them.
+    /// One or several statements without parameters, sent unprepared.
     Plain(String),
 }
 
@@ -22,7 +22,7 @@ impl Ask {
         }
     }
 
-    /// Returns the statement, unless it is sent without being prepared.
+    /// Returns the statement, or `None` if it is sent unprepared.
     pub fn prepared(&self) -> Option<&str> {
         (!matches!(self, Self::Plain(_))).then(|| self.sql())
     }

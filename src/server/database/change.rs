@@ -1,8 +1,8 @@
 //! Makes one change of the tables and records it, in one transaction.
 //!
-//! On PostgreSQL everybody who asks for a table waits behind a change that waits for it. So a change
-//! waits for a moment only, gives way for several times as long, and tries again. It keeps the lock
-//! of migrations meanwhile: no other process waits for the table in its place.
+//! On PostgreSQL all later statements on a table queue behind a change that waits for the table. So
+//! a change waits only a moment, gives way for several times as long, and tries again. Meanwhile it
+//! keeps the migration lock, so that no other process waits for the table in its place.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -15,9 +15,9 @@ use super::{Limits, is_locked, own_connection::OwnConnection, settings::IDLE_IN_
 const MIGRATION_LOCK: i64 = 0x7265_6368_6172_6765;
 /// How long a process waits for another one that migrates, or for tables that are in use.
 pub(super) const PATIENCE: Duration = Duration::from_mins(1);
-/// Undoes what a change has done so far, and gives back its locks.
+/// Undoes what a change has done so far, and releases its locks.
 const GIVE_BACK: &str = "ROLLBACK TO SAVEPOINT change";
-/// The longest pause, in waits: a table that is asked for all the time is free for most of it.
+/// The longest pause, as a multiple of the wait: even a busy table is free most of the time.
 const LONGEST_PAUSE: u32 = 10;
 /// The table in which a database records its migrations. Its name and columns are those of SeaORM,
 /// with which earlier releases migrated.
@@ -26,7 +26,7 @@ const RECORDS: &str = "CREATE TABLE IF NOT EXISTS seaql_migrations (
     applied_at BIGINT NOT NULL
 )";
 
-/// Makes a change that was begun with at this moment. Does nothing if another process was quicker.
+/// Makes a change, first tried at `begun`. Does nothing if another process was quicker.
 pub(super) async fn apply(
     connection: &mut OwnConnection,
     migration: &Migration,
@@ -84,8 +84,8 @@ async fn carry_out(
     step(connection, &record).await
 }
 
-/// Lets those go on who wait behind this change. The transaction may rest for longer meanwhile: it
-/// has given back every lock but that of migrations.
+/// Releases the locks of this change and pauses, so that the statements behind it go on. The
+/// transaction may stay idle for longer meanwhile, because it holds only the migration lock.
 async fn give_way(connection: &mut OwnConnection, attempt: u32) -> Result<(), DbErr> {
     let pause = pause(connection.limits.table, attempt);
     let rest = format!(
@@ -94,12 +94,12 @@ async fn give_way(connection: &mut OwnConnection, attempt: u32) -> Result<(), Db
     );
     connection.execute(&rest).await?;
     tokio::time::sleep(pause).await;
-    // Undoes the setting, too.
+    // This undoes the longer timeout, too.
     connection.execute(GIVE_BACK).await
 }
 
-/// Returns how long a change gives way after so many waits of this length: longer each time, and
-/// not in step with others.
+/// Returns how long a change gives way after this attempt: longer each time up to a limit, and
+/// partly random, so that changes don't pause in step.
 fn pause(wait: Duration, attempt: u32) -> Duration {
     let waits = attempt.saturating_add(2).min(LONGEST_PAUSE);
     (wait * waits).mul_f32(rand::random_range(0.75..=1.0))
@@ -107,7 +107,7 @@ fn pause(wait: Duration, attempt: u32) -> Duration {
 
 /// Returns the names of the migrations that a database has, in their order.
 ///
-/// On PostgreSQL the table is looked for with a query: `to_regclass` answers from a cache, which
+/// On PostgreSQL a query looks for the table, because `to_regclass` answers from a cache, which
 /// misses a table that another process has made since this transaction began.
 pub(super) async fn applied(connection: &mut OwnConnection) -> Result<Vec<String>, DbErr> {
     let table = if connection.is_sqlite() {

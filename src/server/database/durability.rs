@@ -1,4 +1,4 @@
-//! Settings of a database, and places for it, that may lose what was acknowledged.
+//! Finds settings and places of a database that may lose acknowledged entries.
 
 use std::{fs, path::Path};
 
@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement};
 
 use super::{Database, address::Address};
 
-/// File systems that reach over a network: SQLite's locks and flushes can't be relied on there.
+/// Network file systems: SQLite can't rely on their locks and flushes.
 const NETWORK: [&str; 14] = [
     "9p",
     "afs",
@@ -25,8 +25,8 @@ const NETWORK: [&str; 14] = [
 ];
 
 impl Database {
-    /// Returns what may lose acknowledged entries: one sentence each, with how to mend it. What a
-    /// connection can set for itself is set already, and not among them.
+    /// Returns the risks that may lose acknowledged entries: one sentence each, with its remedy. A
+    /// setting that our connections make themselves is among them only if it has no effect.
     ///
     /// # Errors
     /// If the database doesn't answer.
@@ -84,13 +84,13 @@ impl Database {
         for row in rows {
             let name: String = row.try_get_by_index(0)?;
             risks.push(format!(
-                "PostgreSQL has {name} = off: when its machine stops, what was acknowledged may be \
-                 lost; set it to on and restart PostgreSQL"
+                "PostgreSQL has {name} = off, so it may lose acknowledged entries when its machine \
+                 stops: set it to on and restart PostgreSQL"
             ));
         }
         let commit: String = self.first("SELECT current_setting('synchronous_commit')").await?;
         if commit == "off" {
-            risks.push("PostgreSQL has synchronous_commit = off, and we may not set it".to_owned());
+            risks.push("PostgreSQL has synchronous_commit = off, and we can't set it".to_owned());
         }
         Ok(risks)
     }
@@ -104,15 +104,15 @@ impl Database {
     }
 }
 
-/// Returns what speaks against the place of a SQLite file, in one sentence with how to mend it.
-/// Returns `None` if it is on a disk of this machine, or nothing is known of the place.
+/// Returns the risk of a SQLite file's place, in one sentence with its remedy. Returns `None` if
+/// the file is on a local disk or its place is unknown.
 #[must_use]
 pub fn risk_of_place(path: &Path) -> Option<String> {
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     risk_among(&mounts, &fs::canonicalize(path).ok()?)
 }
 
-/// Returns the same for a path without links, from the table of mounts.
+/// Returns the same for a path without symbolic links, from the table of mounts.
 fn risk_among(mounts: &str, path: &Path) -> Option<String> {
     let kind = file_system(mounts, path)?;
     NETWORK.contains(&kind).then(|| {

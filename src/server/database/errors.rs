@@ -1,5 +1,5 @@
-//! What a failure of the database means: away, overtaken by another writer, or a conflict that is
-//! over when the work is run again.
+//! Tells the failures of the database apart: an outage, another writer that was quicker, or a
+//! conflict that a retry resolves.
 
 use std::borrow::Cow;
 
@@ -10,23 +10,23 @@ const ONLY_THE_STATEMENT: [&str; 1] = ["57014"];
 /// PostgreSQL's classes of codes after which a connection isn't used again: connection exception,
 /// system error, operator intervention, internal error, invalid transaction state.
 const ENDS_CONNECTION: [&str; 5] = ["08", "58", "57", "XX", "25"];
-/// What a prepared statement answers after its table has got another column.
+/// PostgreSQL's code for a prepared statement whose table has changed since.
 const STALE_PLAN: &str = "0A000";
-/// How the error of a wait begins that has ended.
+/// The first words of the error when a wait ends without an answer.
 pub(super) const SILENCE: &str = "no answer within";
-/// What it answers where a pooler has given us another connection.
+/// PostgreSQL's code for a prepared statement that it doesn't know: a pooler has swapped connections.
 const NO_SUCH_STATEMENT: &str = "26000";
-/// A statement took longer than it may; somebody holds a lock for longer than we wait.
+/// PostgreSQL's codes for a statement, and for a wait for a lock, that took too long.
 const STATEMENT_TIMEOUT: &str = "57014";
 const LOCK_TIMEOUT: &str = "55P03";
-/// SQLite's primary codes of a disk that is full, fails, can't be opened or can't be written to.
+/// SQLite's primary codes for a disk that is full, fails, can't be opened or can't be written to.
 const SQLITE_DISK: [i32; 4] = [13, 10, 14, 8];
 /// SQLite's primary codes that refuse a statement and change nothing else: error, busy, locked,
 /// schema, constraint, mismatch, range.
 const SQLITE_REFUSES: [i32; 7] = [1, 5, 6, 17, 19, 20, 25];
 
 /// Returns whether the database can't be used now: it is away, silent, read-only or full, or went
-/// away under a statement.
+/// away during a statement.
 #[must_use]
 pub fn is_outage(error: &DbErr) -> bool {
     if is_broken(error) {
@@ -45,8 +45,8 @@ pub fn is_outage(error: &DbErr) -> bool {
     }
 }
 
-/// Returns whether the connection is gone, or gave no answer: nobody knows what became of the
-/// statement.
+/// Returns whether the connection is gone or gave no answer, so that nobody knows what became of
+/// the statement.
 #[must_use]
 pub fn is_broken(error: &DbErr) -> bool {
     use sqlx::Error::{Io, PoolClosed, PoolTimedOut, Protocol, Tls, WorkerCrashed};
@@ -66,43 +66,43 @@ pub fn is_broken(error: &DbErr) -> bool {
     }
 }
 
-/// Returns whether the database said nothing for as long as we wait: another connection would not
-/// fare better at once.
+/// Returns whether the database gave no answer in time: another connection would hardly get one
+/// sooner.
 #[must_use]
 pub fn is_silent(error: &DbErr) -> bool {
     matches!(error, DbErr::Conn(RuntimeErr::Internal(words)) if words.starts_with(SILENCE))
 }
 
-/// Returns whether a row is there already that may be there only once.
+/// Returns whether a statement failed because a row that must be unique exists already.
 #[must_use]
 pub fn is_taken(error: &DbErr) -> bool {
     matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }
 
-/// Returns whether another writer was quicker: a row is there already, or a row that was to be as
-/// it was read is not, and dividing by nothing has stopped the statement.
+/// Returns whether another writer was quicker: it inserted a unique row, or changed a row since we
+/// read it. A statement that finds such a change stops itself by dividing by zero.
 #[must_use]
 pub fn is_overtaken(error: &DbErr) -> bool {
     is_taken(error) || code(error).as_deref() == Some("22012")
 }
 
-/// Returns whether the work lost against other work and can simply be run again: serialization
-/// failure, deadlock and a plan of before a migration on PostgreSQL, a busy or stale database on
-/// SQLite.
+/// Returns whether the work lost a conflict and can simply run again. On PostgreSQL that is a
+/// serialization failure, a deadlock, or a plan from before a migration; on SQLite a busy database
+/// or a stale snapshot.
 #[must_use]
 pub fn is_conflict(error: &DbErr) -> bool {
     is_stale_plan(error)
         || matches!(code(error).as_deref(), Some("40001" | "40P01" | "5" | "261" | "517"))
 }
 
-/// Returns whether a statement was prepared before its table was changed, or on a connection that
-/// a pooler has given to somebody else. It was not carried out.
+/// Returns whether PostgreSQL refused a prepared statement because its table has changed since, or
+/// because a pooler has given us another connection. The statement has done nothing.
 #[must_use]
 pub fn is_stale_plan(error: &DbErr) -> bool {
     matches!(code(error).as_deref(), Some(STALE_PLAN | NO_SUCH_STATEMENT))
 }
 
-/// Returns whether somebody else holds a lock on a row for longer than we wait.
+/// Returns whether another transaction held a lock for longer than we wait.
 #[must_use]
 pub fn is_locked(error: &DbErr) -> bool {
     code(error).as_deref() == Some(LOCK_TIMEOUT)
@@ -118,11 +118,11 @@ pub fn lacks_table(error: &DbErr) -> bool {
     }
 }
 
-/// Returns whether an error says no more than that one statement was refused, so that its
-/// connection may go on.
+/// Returns whether the error concerns only this one statement, so that its connection can still be
+/// used.
 pub(super) fn refuses_only_the_statement(error: &DbErr) -> bool {
     let Some(code) = code(error) else {
-        // What was never sent has harmed nobody.
+        // A statement that was never sent leaves the connection as it was.
         return matches!(error, DbErr::TryIntoErr { .. });
     };
     match sqlite_code(error) {
@@ -141,7 +141,7 @@ fn sqlite_code(error: &DbErr) -> Option<i32> {
     if code.len() == 5 { None } else { code.parse::<i32>().ok().map(|code| code & 0xff) }
 }
 
-/// Returns what the database calls an error, or `None` if it didn't answer.
+/// Returns the database's code for an error, or `None` if it didn't answer.
 #[must_use]
 pub fn code(error: &DbErr) -> Option<Cow<'_, str>> {
     let (DbErr::Exec(RuntimeErr::SqlxError(cause))

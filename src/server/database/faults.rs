@@ -1,10 +1,10 @@
 //! Lets a test fail any statement. A release build can't.
 //!
-//! Every statement of every connection, and the opening of each connection, passes here. A test
-//! decides what happens before the database gets the statement, and what happens after it has
-//! carried the statement out and before anybody knows. `FAULT_AT=17:before` ends the process before
-//! its 17th statement that writes, `17:after` after it. `17:open` lets SQLite forget each commit
-//! from the 17th such statement on: it answers, and the transaction stays open.
+//! Every statement, and the opening of every connection, passes through here. A test decides what
+//! happens before the database gets the statement, and what happens after the database has executed
+//! it and before its answer arrives. `FAULT_AT=17:before` ends the process before its 17th
+//! statement that writes, `17:after` after it. `17:open` makes SQLite forget each commit from the
+//! 17th such statement on: SQLite reports success, and the transaction stays open.
 
 #[cfg(debug_assertions)]
 use std::{
@@ -49,11 +49,11 @@ impl std::fmt::Debug for Faults {
 /// Decides what happens to each statement.
 #[cfg(debug_assertions)]
 pub trait Fates: Send + Sync {
-    /// Returns the fate of a statement, or of the opening of a connection (`"open"`), once it may
-    /// go on. Connections of one database have different numbers.
+    /// Returns the fate of a statement, or of the opening of a connection (`"open"`), as soon as
+    /// the test lets it go on. Connections of one database have different numbers.
     fn decide(&self, connection: u64, statement: &str) -> BoxFuture<'static, Fate>;
 
-    /// Returns what the database gets instead of a statement, or `None` if it gets the statement.
+    /// Returns the statement to send instead of this one, or `None` to send this one.
     fn instead(&self, _statement: &str) -> Option<&'static str> {
         None
     }
@@ -80,7 +80,7 @@ pub enum Fault {
     /// The database answers with an error of this code. The connection is whole, and nothing was
     /// carried out.
     Refuses(&'static str),
-    /// No answer comes for as long as we wait, which takes a test no time.
+    /// No answer comes in time. The test doesn't have to wait for that.
     Hushes,
     /// The task panics.
     Panics,
@@ -89,10 +89,10 @@ pub enum Fault {
 }
 
 impl Faults {
-    /// Tells whether this build can fail statements.
+    /// True if this build can fail statements.
     pub(super) const EXIST: bool = cfg!(debug_assertions);
 
-    /// Asks `fates` about each statement.
+    /// Returns faults that `fates` decides, statement by statement.
     #[cfg(debug_assertions)]
     #[must_use]
     pub fn new(fates: Arc<dyn Fates>) -> Self {
@@ -108,7 +108,7 @@ impl Faults {
         Self::default()
     }
 
-    /// Returns what the database gets: a test may let it get something else than it is asked.
+    /// Returns what to send to the database: the statement, or what a test puts in its place.
     #[cfg_attr(not(debug_assertions), expect(clippy::unused_self, reason = "there are none"))]
     pub(super) fn sent(&self, ask: Ask) -> Ask {
         #[cfg(debug_assertions)]
@@ -127,7 +127,7 @@ impl Faults {
         0
     }
 
-    /// Carries out a statement with what a test lets happen around it.
+    /// Runs a statement, with the faults that a test wants before and after it.
     #[cfg_attr(not(debug_assertions), expect(clippy::unused_self, reason = "there are none"))]
     pub(super) async fn around<T>(
         &self,
@@ -199,7 +199,7 @@ impl DatabaseError for Refused {
     }
 }
 
-/// Ends the process at one of its statements that write, or lets it end itself.
+/// Ends the process at one of its writing statements, or makes it end itself by forgetting commits.
 #[cfg(debug_assertions)]
 struct EndOfProcess {
     at: u64,
@@ -249,8 +249,8 @@ impl Fates for EndOfProcess {
     }
 }
 
-/// Returns whether a statement changes rows, prepares SQLite for that, or keeps what others have
-/// changed.
+/// Returns whether a statement changes rows, takes SQLite's lock to do so, or commits what other
+/// statements have changed.
 #[cfg(debug_assertions)]
 #[must_use]
 pub fn writes(statement: &str) -> bool {

@@ -5,8 +5,8 @@ use std::time::Duration;
 /// How long each kind of wait may last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// One statement, from asking to its answer. Its connection is closed after that: nobody
-    /// knows what will still come over it.
+    /// One statement, until its answer. After that its connection is closed, because a late answer
+    /// may still come over it.
     pub statement: Duration,
     /// A lock that another transaction holds. Shorter than a statement, so that PostgreSQL says
     /// why it waited.
@@ -15,8 +15,7 @@ pub struct Limits {
     pub connection: Duration,
     /// A statement that works on whole tables: a change of them, or a backup.
     pub whole: Duration,
-    /// The lock of a table that is to be changed. Whoever asks for the table after that waits for as
-    /// long.
+    /// The lock of a table for a migration. Later statements on the table wait for as long, too.
     pub table: Duration,
 }
 

@@ -1,5 +1,5 @@
-//! A connection for one piece of work that the pools don't fit: migrations and backups. It obeys
-//! the deadlines of its work, and it ends with it, whatever becomes of the work.
+//! A connection for one piece of work that doesn't fit the pools, such as a migration or a backup.
+//! It has the deadlines of that work and ends with it, even if the work fails.
 
 use std::{
     path::PathBuf,
@@ -24,7 +24,7 @@ use super::{
     settings::{noticing_our_end, sqlite_options},
 };
 
-/// How many steps SQLite makes before it looks whether a statement has taken too long.
+/// How many steps SQLite makes before it checks whether a statement has taken too long.
 const STEPS: i32 = 1_000;
 
 /// A connection that nobody else uses. Statements go unprepared and one by one.
@@ -70,7 +70,8 @@ impl Database {
     }
 }
 
-/// The locks of a migration end with its connection, so PostgreSQL must notice its end.
+/// Connects to PostgreSQL, and lets it notice soon if our end is gone: the locks of a migration last
+/// as long as its connection.
 async fn own_postgres(hosts: &[PgConnectOptions]) -> Result<PgConnection, Error> {
     let (mut connection, _) = writable(hosts, 0).await?;
     raw_sql(AssertSqlSafe(noticing_our_end())).execute(&mut connection).await?;
@@ -78,12 +79,12 @@ async fn own_postgres(hosts: &[PgConnectOptions]) -> Result<PgConnection, Error>
 }
 
 impl OwnConnection {
-    /// Returns whether it is one to SQLite.
+    /// Returns whether it is a connection to SQLite.
     pub const fn is_sqlite(&self) -> bool {
         matches!(self.raw, Raw::Sqlite(_))
     }
 
-    /// Runs a statement that is answered soon.
+    /// Runs a statement that the database answers soon.
     pub async fn execute(&mut self, sql: &str) -> Result<(), DbErr> {
         self.execute_within(self.limits.connection, sql).await
     }
@@ -100,7 +101,7 @@ impl OwnConnection {
         self.execute_within(limit + self.limits.connection, sql).await
     }
 
-    /// Runs a statement that may wait for so long before it is answered soon.
+    /// Runs a statement that the database answers soon, after a wait of at most `wait`.
     pub async fn execute_after(&mut self, wait: Duration, sql: &str) -> Result<(), DbErr> {
         self.execute_within(wait + self.limits.connection, sql).await
     }
@@ -147,7 +148,7 @@ impl OwnConnection {
     }
 }
 
-/// Waits for an answer for so long.
+/// Waits for an answer for `limit` at most.
 async fn answered<T>(
     limit: Duration,
     asking: impl Future<Output = Result<T, Error>>,

@@ -1,5 +1,5 @@
-//! A lock that ends with its process: PostgreSQL keeps it for as long as the session lives that
-//! took it, and a killed process takes its session with it.
+//! A lock that ends with its process: PostgreSQL keeps it for as long as its session lives, and the
+//! session of a killed process ends.
 
 use std::{fmt, time::Duration};
 
@@ -11,8 +11,8 @@ use super::{Database, own_connection::OwnConnection};
 /// The name of a lock: its class, and its number in the class.
 pub type LockName = (i32, i32);
 
-/// A lock with the connection that holds it. It is released when this is dropped. No statement and
-/// no transaction stays open on the connection.
+/// A lock with the connection that holds it. Dropping it releases the lock. No statement and no
+/// transaction stays open on the connection.
 pub struct SessionLock {
     connection: OwnConnection,
     deadline: Duration,
@@ -25,8 +25,9 @@ impl fmt::Debug for SessionLock {
 }
 
 impl Database {
-    /// Takes a lock on a connection of its own. Returns `None` if another session holds it, on
-    /// SQLite, and behind a pooler if no way past it is known: there sessions change hands.
+    /// Takes a lock on a connection of its own. Returns `None` if another session holds it. Returns
+    /// `None` on SQLite, too, and behind a pooler without a known address past it, because clients
+    /// share sessions there.
     ///
     /// # Errors
     /// If the database does not answer in time, or refuses the connection.
@@ -50,16 +51,16 @@ impl Database {
 }
 
 impl SessionLock {
-    /// Finds out whether its session lives.
+    /// Checks that its session lives.
     ///
     /// # Errors
-    /// If it doesn't, or doesn't say so in time.
+    /// If the session is gone, or doesn't answer in time.
     pub async fn ping(&mut self) -> Result<(), DbErr> {
         within(self.deadline, self.connection.execute("SELECT 1")).await
     }
 
-    /// Returns a condition in SQL that is true while some session holds the lock of this class
-    /// whose number an expression gives as a text of eight hexadecimal digits.
+    /// Returns a condition in SQL that is true while some session holds a lock of this class.
+    /// `number` is an expression in SQL: the lock's number as a text of eight hexadecimal digits.
     #[must_use]
     pub fn is_held(class: i32, number: &str) -> String {
         format!(

@@ -47,7 +47,7 @@ async fn compare_with_database(database: &Database, clock: &Clock) -> Result<Fin
         seconds(doubt),
     );
     Ok(if best.is_too_large() {
-        let remedy = "Set the wrong one right: a server refuses commands beyond 5 s.";
+        let remedy = "Set the wrong clock right: a server refuses commands beyond 5 s.";
         Finding::bad(SUBJECT, found, remedy)
     } else if ahead.abs() + doubt > TOLERANCE {
         Finding::doubtful(SUBJECT, found, "The database answers too slowly to tell: try again.")
@@ -56,7 +56,7 @@ async fn compare_with_database(database: &Database, clock: &Clock) -> Result<Fin
     })
 }
 
-/// SQLite has the clock of this machine: all that tells something is a row of later than now.
+/// SQLite uses the clock of this machine, so only a row from later than now shows that it is wrong.
 async fn compare_with_rows(database: &Database, clock: &Clock) -> Result<Finding, DbErr> {
     let latest = match latest_sign_of_life(database).await {
         Err(error) if !lacks_table(&error) => return Err(error),
@@ -75,12 +75,12 @@ async fn compare_with_rows(database: &Database, clock: &Clock) -> Result<Finding
                       `recharge accept-clock`, and start it again.";
         Finding::bad(SUBJECT, found, remedy)
     } else {
-        let found = format!("No row is of later than now; a server was seen last at {latest}.");
+        let found = format!("No row is from later than now; a server was seen last at {latest}.");
         Finding::good(SUBJECT, found)
     })
 }
 
-/// Says how far the database ran ahead, if it did.
+/// Reports a rehearsal. Returns `None` if neither the settings nor the database have one.
 fn of_rehearsal(ahead_days: i64, marked_days: i64) -> Option<Finding> {
     const SUBJECT: &str = "rehearsal";
     let ran = format!("This database belongs to a rehearsal that ran {marked_days} days ahead.");
@@ -89,12 +89,14 @@ fn of_rehearsal(ahead_days: i64, marked_days: i64) -> Option<Finding> {
         (0, _) => Some(Finding::bad(
             SUBJECT,
             format!("{ran} A server does not start on it."),
-            format!("Set CLOCK_AHEAD_DAYS={marked_days} to go on with it, or name another."),
+            format!(
+                "Set CLOCK_AHEAD_DAYS={marked_days} to go on with it, or name another database."
+            ),
         )),
         (_, 0) => Some(Finding::doubtful(
             SUBJECT,
             format!("CLOCK_AHEAD_DAYS is {ahead_days}, and the database is not marked yet."),
-            "Never rehearse on a database that customers use: its rows would be of the future.",
+            "Never rehearse on a database that customers use: its rows would be from the future.",
         )),
         _ => Some(Finding::doubtful(SUBJECT, ran, "Let no customer use it.")),
     }

@@ -2,14 +2,13 @@
 
 use std::{path::Path, time::Duration};
 
-use rustix::fs::{Access, access};
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement};
 use tokio::time::Instant;
 
 use super::{Finding, unreadable};
 use crate::server::{
     config::Config,
-    database::{Changes, Database, Inspected, lacks_table},
+    database::{Changes, Database, Inspected, lacks_table, unwritable},
     ledger, marks, opening, pulse,
 };
 
@@ -27,7 +26,7 @@ pub(super) async fn open(config: &Config) -> Result<Inspected, Finding> {
         can_be_used(&file)?;
     }
     opening::inspect(config).await.map_err(|error| {
-        let remedy = "See that DATABASE_URL is right, the database runs, and lets this user in.";
+        let remedy = "Check DATABASE_URL, and that the database runs and lets this user in.";
         Finding::bad(SUBJECT, error.to_string(), remedy)
     })
 }
@@ -40,19 +39,16 @@ fn can_be_used(file: &Path) -> Result<(), Finding> {
                       DATABASE_URL names the wrong file, or the command runs in another folder.";
         return Err(Finding::bad(SUBJECT, format!("There is no file {shown}."), remedy));
     }
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-    for path in [file, folder.unwrap_or(Path::new("."))] {
-        if let Err(error) = access(path, Access::WRITE_OK) {
-            let found = format!("{shown} can only be read ({}: {error}).", path.display());
-            let remedy = "The user who runs the server must be able to write the file and its \
-                          folder, and this command wants to be run by that user.";
-            return Err(Finding::bad(SUBJECT, found, remedy));
-        }
+    if let Some((path, error)) = unwritable(file) {
+        let found = format!("{shown} can only be read ({}: {error}).", path.display());
+        let remedy = "The user who runs the server must be able to write the file and its \
+                      folder, and this command must run as that user, too.";
+        return Err(Finding::bad(SUBJECT, found, remedy));
     }
     Ok(())
 }
 
-/// Asks a database that was opened who it is, how fast it answers, and whether it can be written to.
+/// Examines an open database: its version, how fast it answers, and whether it takes writes.
 pub(super) async fn examine(database: &Database, changes: &Changes) -> Finding {
     let asked = async { Ok::<_, DbErr>((identity(database).await?, answer_time(database).await?)) };
     let (Identity { name, is_old, problem }, took) = match asked.await {
@@ -134,7 +130,7 @@ async fn identity(database: &Database) -> Result<Identity, DbErr> {
 }
 
 async fn first(database: &Database, sql: &str) -> Result<QueryResult, DbErr> {
-    // As a connection that writes has it.
+    // A connection that writes sees its own settings, which count here.
     let writer = database.writer();
     let statement = Statement::from_string(writer.get_database_backend(), sql);
     let row = writer.query_one_raw(statement).await?;

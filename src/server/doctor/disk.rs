@@ -35,7 +35,7 @@ fn named(folder: &Path) -> PathBuf {
     if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() }
 }
 
-/// Examines the disk of a folder, in which this is written.
+/// Examines the disk of a folder; `what` names what a server writes there.
 fn folder(folder: &Path, what: &str) -> Finding {
     // The server makes a folder that is missing.
     let existing = folder.ancestors().map(named).find(|it| it.exists());
@@ -44,8 +44,8 @@ fn folder(folder: &Path, what: &str) -> Finding {
     let space = match Space::on(&existing) {
         Ok(space) => space,
         Err(error) => {
-            let found = format!("The disk of {shown} can't be asked for its room: {error}.");
-            return Finding::doubtful(SUBJECT, found, "Look with df.");
+            let found = format!("The free space in {shown} can't be read: {error}.");
+            return Finding::doubtful(SUBJECT, found, "Check it with df.");
         }
     };
     let found = format!("{space} in {shown}, for {what}.");
@@ -66,7 +66,7 @@ fn folder(folder: &Path, what: &str) -> Finding {
 /// The room on a disk, in bytes.
 #[derive(Clone, Copy, Debug)]
 struct Space {
-    /// What a user other than root may still use.
+    /// The bytes that a user other than root may still use.
     free: u64,
     total: u64,
 }

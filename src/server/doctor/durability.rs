@@ -10,7 +10,7 @@ use crate::server::{
 
 const SUBJECT: &str = "durability";
 
-/// Says what is set, and what may lose something.
+/// Reports the settings, and those that may lose something.
 pub(super) async fn examine(config: &Config, database: &Database) -> Finding {
     let asked = async { Ok::<_, DbErr>((database.durability().await?, risks(database).await?)) };
     let (settings, risks) = match asked.await {
@@ -34,10 +34,10 @@ pub(super) async fn examine(config: &Config, database: &Database) -> Finding {
     Finding::good(SUBJECT, format!("{settings}."))
 }
 
-/// Returns what may lose something when a server has opened the database.
+/// Returns the risks that remain after a server has opened the database.
 async fn risks(database: &Database) -> Result<Vec<String>, DbErr> {
     match database.sqlite_file() {
-        // A server sets the rest.
+        // A server sets the rest itself.
         Some(file) => Ok(risk_of_place(&file).into_iter().collect()),
         None => database.risks().await,
     }

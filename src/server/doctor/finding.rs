@@ -2,23 +2,23 @@
 
 use std::fmt;
 
-/// Whether something is as it should be.
+/// Says whether something is as it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It is.
     Good,
-    /// A server works, and somebody should look at it.
+    /// A server works, but somebody should look at it.
     Doubtful,
     /// A server doesn't work, or may lose something.
     Bad,
 }
 
-/// What was found out about one thing. It is shown as one line.
+/// A finding about one subject, shown as one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// Whether it is as it should be.
     pub verdict: Verdict,
-    /// The thing, in one word.
+    /// The subject, in one word.
     pub subject: &'static str,
     /// What was found, in sentences.
     pub found: String,
@@ -27,12 +27,12 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Something is as it should be.
+    /// Returns a finding that something is as it should be.
     pub fn good(subject: &'static str, found: impl Into<String>) -> Self {
         Self { verdict: Verdict::Good, subject, found: found.into(), remedy: None }
     }
 
-    /// Somebody should look at something.
+    /// Returns a finding that somebody should look at.
     pub fn doubtful(
         subject: &'static str,
         found: impl Into<String>,
@@ -42,7 +42,7 @@ impl Finding {
         Self { verdict: Verdict::Doubtful, subject, found: found.into(), remedy }
     }
 
-    /// Something is wrong.
+    /// Returns a finding that something is wrong.
     pub fn bad(subject: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { verdict: Verdict::Bad, ..Self::doubtful(subject, found, remedy) }
     }

@@ -44,7 +44,7 @@ pub(super) async fn examine(database: &Database, changes: &Changes) -> Finding {
     }
 }
 
-/// Makes a sentence of a reason.
+/// Turns a reason into a sentence.
 fn capitalised(reason: &str) -> String {
     let mut letters = reason.chars();
     let first = letters.next().map(char::to_uppercase);

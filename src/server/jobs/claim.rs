@@ -1,8 +1,8 @@
-//! Of many processes one does each slot: its row, inserted first, is the claim.
+//! Lets one of many processes do each slot: the process that inserts the slot's row has the claim.
 //!
 //! A claim lives for a lease after its process was last seen, by the clock of the database: the
-//! clocks of two processes may differ, and tests move them. Slots go by the clocks of processes.
-//! On PostgreSQL a claim ends before its lease if its process is gone ([`Presence`]).
+//! clocks of two processes may differ, and tests move them. Each process computes slots by its own
+//! clock. On PostgreSQL a claim ends before its lease if its process is gone ([`Presence`]).
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub(super) enum Claimed {
     Busy,
 }
 
-/// The right to do one slot. In its row stands the id, or its head and the number of the process.
+/// The right to do one slot. Its row has the id, or the head of it and the number of the process.
 #[derive(Clone, Debug)]
 pub(super) struct Claim {
     database: Database,
@@ -46,17 +46,17 @@ pub(super) struct Claim {
 /// The slot of a job that a process asks for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wish {
-    /// Of which job.
+    /// The job.
     pub name: &'static str,
     /// The slot, and the one after it.
     pub slots: (i64, i64),
-    /// By the clock of the process.
+    /// The time by the clock of the process.
     pub now: DateTime<Utc>,
-    /// How long a claim lives whose process is silent.
+    /// How long a claim lives while its process is silent.
     pub lease: Duration,
 }
 
-/// A job at a time has one process: a claim that lives holds off those of later slots.
+/// Only one process at a time does a job: a claim that lives keeps out claims of later slots.
 const INSERT: &str = "
     INSERT INTO jobs (name, slot, claimed_at, next_slot, claim, seen_at, done)
     SELECT $1, $2, $3, $7, {claim}, {now}, 0
@@ -67,11 +67,11 @@ const TAKE_OVER: &str = "
     UPDATE jobs SET claim = {claim}, claimed_at = $3, seen_at = {now}
     WHERE name = $1 AND slot = $2 AND finished_at IS NULL AND NOT {lives}";
 
-/// A claim lives while its process is seen. One that was seen in a future which the database's
-/// clock has stepped back from doesn't live.
+/// A claim lives for a lease after its process was seen. It doesn't live if that was more than a
+/// lease in the future: then the database's clock has stepped back.
 const LIVES: &str = "(seen_at > {now} - $4 AND seen_at < {now} + $4 AND {is_there})";
 
-/// Claims a slot. Nothing is written where it was done before.
+/// Claims a slot. Writes nothing if the slot is done already.
 pub(super) async fn claim(
     database: &Database,
     presence: Presence,
@@ -101,7 +101,7 @@ pub(super) async fn claim(
 }
 
 impl Claim {
-    /// Returns whether the slot is ours now.
+    /// Writes the claim, and returns whether the slot is ours now.
     async fn write(&self, transaction: &Transaction, wish: Wish) -> Result<bool, DbErr> {
         let backend = transaction.get_database_backend();
         let lease = i64::try_from(wish.lease.as_millis()).unwrap_or(i64::MAX);
@@ -122,7 +122,7 @@ impl Claim {
             || transaction.execute_raw(take_over).await?.rows_affected() == 1)
     }
 
-    /// Says that its process lives. What has been taken over meanwhile stays so.
+    /// Records that the process lives. Changes nothing if another process has taken the slot over.
     pub async fn renew(&self) -> Result<(), DbErr> {
         let seen_at = Expr::cust(database_now(self.database.is_sqlite()));
         let mut values = vec![(Column::SeenAt, seen_at)];

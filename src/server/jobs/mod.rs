@@ -2,17 +2,17 @@
 //!
 //! # Shape
 //! A [`Job`] is a name, how often, and the work; [`timetable`] lists all of them, a line each.
-//! [`Jobs`] looks which slot of each is due and claims it by inserting its row (`claim`); who has
-//! the row does the work and writes down what came of it. [`standings`] tells that to the operator.
-//! [`Pace`] says when a claim ends whose process is silent; on PostgreSQL `presence` shows sooner
-//! that a process is gone.
+//! [`Jobs`] looks which slot of each is due and claims it by inserting its row (`claim`). The
+//! process that has the row does the work and records the outcome. [`standings`] shows it to the
+//! operator. [`Pace`] says when the claim of a silent process ends; on PostgreSQL `presence` shows
+//! sooner that a process is gone.
 //!
 //! # What must hold
 //! - A slot is done by one process. Only the latest slot is ever due: what was missed for days is
 //!   made up for once.
 //! - A claim saves work and proves nothing: all work is safe to run twice and resumable, because a
 //!   process may die anywhere, and its claim is then taken over.
-//! - A process whose clock is not trusted does nothing: its "now" might end what has not ended.
+//! - A process whose clock is not trusted runs no job: its "now" might end something too early.
 //! - Nothing that is promised depends on a job having run in time: what time has done is true
 //!   before the sweep writes it down.
 
@@ -115,7 +115,7 @@ impl Jobs {
         }
     }
 
-    /// These jobs of a process that has nothing else.
+    /// Returns these jobs for a process that has nothing else.
     #[must_use]
     pub fn on(database: &Database, clock: &Clock, jobs: Vec<Job>) -> Self {
         Self {
@@ -129,7 +129,7 @@ impl Jobs {
         }
     }
 
-    /// The same at another pace, so that a test needn't wait for a lease.
+    /// Returns the same at another pace, so that a test needn't wait for a lease.
     #[must_use]
     pub fn at_pace(self, pace: Pace) -> Self {
         Self { pace, ..self }
@@ -169,7 +169,7 @@ impl Jobs {
     /// Runs one job now, whatever is due.
     ///
     /// # Errors
-    /// What its work failed with, or that there is no such job.
+    /// The error of its work, that there is no such job, or that the clock is not trusted.
     pub async fn run(&self, name: &str) -> Result<Done, JobError> {
         if !self.clock.is_trusted() {
             return Err(JobError::new("the clock of this machine is not trusted"));
@@ -230,8 +230,7 @@ impl Jobs {
         Duration::from_millis(until_next).min(self.pace.look)
     }
 
-    /// Does the work of a slot and says every now and then that this process lives. Returns whether
-    /// the work came to its end.
+    /// Does the work of a slot, and renews the claim meanwhile. Returns whether the work succeeded.
     async fn run_claimed(&self, job: &Job, claim: Claim) -> bool {
         let mut work = std::pin::pin!(job.run(self.clock.now()));
         let outcome = loop {
@@ -244,7 +243,7 @@ impl Jobs {
                 }
             }
         };
-        // What the end of the program has cut off is done by who starts next.
+        // If the end of the program has cut the work off, the next process does it.
         let is_cut_off = outcome.is_err() && self.ending.is_cancelled();
         let outcome = self.count(job, outcome);
         let written = if is_cut_off {

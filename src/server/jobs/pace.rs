@@ -1,4 +1,4 @@
-//! How long a process that is silent keeps its claim, and how often others look.
+//! How long a silent process keeps its claim, and how often others look.
 
 use std::time::Duration;
 
@@ -9,10 +9,9 @@ pub struct Pace {
     pub lease: Duration,
     /// How often a process that works says that it lives.
     pub renewal: Duration,
-    /// How often a process looks again, at least, whether a slot that somebody else had is still
-    /// to be done.
+    /// How often, at least, a process looks whether a slot of another process is still to be done.
     pub look: Duration,
-    /// How much later than others a process looks that has failed: it may be the only one that
+    /// How much later than others a process looks after a failure: it may be the only one that
     /// can't do the work, and must not win each slot to fail again.
     pub handicap: Duration,
 }
@@ -27,8 +26,8 @@ impl Pace {
     };
 }
 
-/// A slot whose process died is taken over within 20 s: paid is credited within a minute then (see
-/// the timetable). A renewal that is late or lost costs nothing.
+/// Another process takes over the slot of a dead one within 20 s: then what was paid is credited
+/// within a minute (see the timetable). One late or lost renewal costs nothing.
 const _: () = {
     let Pace { lease, renewal, look, .. } = Pace::PRODUCT;
     assert!(lease.as_secs() + look.as_secs() <= 20);

@@ -1,13 +1,13 @@
 //! Shows other processes that this one lives: on PostgreSQL it holds a session lock on a number of
-//! its own, and its claims name the number. Who finds the lock free knows that the process is gone.
+//! its own, and its claims name the number. If the lock is free, the process is gone.
 //!
 //! # What must hold
 //! - The lock only shortens claims. A claim whose lease has ended may be taken over although its
 //!   lock is held: the process may hang, or its machine be cut off.
 //! - A claim names the number only if the lock was held when it was made or last renewed: the
 //!   statement that writes the claim looks for the lock itself, in the database where others will
-//!   look. A claim without a number ends with its lease, as on SQLite and behind a pooler; also
-//!   that of a process which died just as it renewed, if the lock was gone first.
+//!   look. A claim without a number ends with its lease: on SQLite, behind a pooler, and if a
+//!   process dies while it renews and loses the lock first.
 //! - A process that loses its lock takes it again, under the same number, within [`CHECK`]. If it
 //!   can't, the next renewal takes the number out of its claim. Until then the process looks dead,
 //!   and another one may do the same slot at the same time. That is rare, and it is allowed.
@@ -18,10 +18,10 @@ use super::super::database::{Database, LockName, SessionLock};
 
 /// The class of these locks: "jobs" in ASCII.
 const CLASS: i32 = 0x6a6f_6273;
-/// Digits of an id that stand in each claim: all but those that a dash and the number replace.
+/// Digits of an id that each claim begins with; a dash and the number may replace the other nine.
 const HEAD: usize = 23;
-/// How often a process makes sure that its lock is held: no shorter `idle_session_timeout` of the
-/// database makes sense.
+/// How often a process checks that it holds its lock. That also keeps the session from being idle:
+/// an `idle_session_timeout` of less makes no sense.
 const CHECK: Duration = Duration::from_secs(1);
 
 /// The number of a process. If two processes have the same, one of them gets no lock.
@@ -43,7 +43,7 @@ impl Presence {
         })
     }
 
-    /// Never returns: holds the lock, and takes it again whenever it is lost.
+    /// Holds the lock, and takes it again whenever it is lost. Never returns.
     pub async fn keep(self, database: &Database, mut lock: Option<SessionLock>) {
         loop {
             tokio::time::sleep(CHECK).await;
@@ -51,14 +51,14 @@ impl Presence {
                 let Err(error) = held.ping().await else { continue };
                 tracing::warn!(%error, "the session lock is lost; claims live by their lease");
             }
-            // Closed first: as long as the database sees the old session, the lock is not free.
+            // Close the old session first: as long as the database sees it, the lock is not free.
             drop(lock.take());
             lock = self.take(database).await;
         }
     }
 
-    /// Returns an expression in SQL for a claim, of two parameters: its id, which has 32 digits, and
-    /// what [`Self::numbered`] makes of it. That is taken if the lock is held.
+    /// Returns the SQL of a claim, with two parameters: its id of 32 digits, and what
+    /// [`Self::numbered`] makes of it. The claim is the second one if the lock is held.
     pub fn claim(is_sqlite: bool, id: &str, numbered: &str) -> String {
         if is_sqlite {
             return id.to_owned();
@@ -68,8 +68,8 @@ impl Presence {
         format!("CASE WHEN {is_held} THEN {numbered} ELSE {id} END")
     }
 
-    /// Returns the claim with this id that names the number. The number takes the place of the last
-    /// digits: releases take no longer claims.
+    /// Returns the claim with this id that names the number. The number replaces the last digits,
+    /// so that the claim has the same length for every release.
     pub fn numbered(self, id: &str) -> String {
         format!("{}-{:08x}", Self::head(id), self.0)
     }

@@ -93,7 +93,7 @@ impl Ledger {
     }
 }
 
-/// Whether there is such an account.
+/// Writes the settings, and returns whether the account exists.
 async fn write(transaction: &Transaction, mut days: Days, anchor_day: u32) -> Result<bool, DbErr> {
     let found = account::Entity::find_by_id(&days.account).lock_exclusive();
     let Some(row) = found.one(transaction).await? else { return Ok(false) };

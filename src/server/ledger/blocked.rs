@@ -1,12 +1,12 @@
-//! What somebody else has locked for longer than we wait.
+//! Refuses commands that would wait for a lock that somebody else holds for long.
 //!
-//! A process that was stopped in the middle of a transaction, or one that PostgreSQL hasn't found
-//! dead yet, holds the rows of some accounts. Their commands are refused at once for a moment, so
-//! that they don't keep the other accounts of their writer waiting.
+//! A process that was stopped in the middle of a transaction, or a dead one that PostgreSQL hasn't
+//! noticed yet, keeps the rows of some accounts locked. For [`PAUSE`], commands of these accounts
+//! are refused at once, so that the other accounts of the writer don't wait.
 //!
-//! A change of a table's structure, `CREATE INDEX` or `LOCK TABLE` holds a table, and another
-//! program that writes holds a SQLite file. Then no command can be carried out, and all are refused
-//! at once for a moment: each would wait for the same lock.
+//! A change of a table's structure, `CREATE INDEX` or `LOCK TABLE` locks a whole table, and another
+//! program that writes locks a SQLite file. Then all commands are refused at once for [`PAUSE`]:
+//! each of them would wait for the same lock.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::credits::AccountId;
 
-/// How long a lock is left alone before it is tried again.
+/// How long commands are refused before a lock is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
 /// The tables that a batch writes to.
 const TABLES: [&str; 9] = [
@@ -36,21 +36,21 @@ const TABLES: [&str; 9] = [
     "usage_daily",
 ];
 
-/// What is locked, and until when its commands are refused.
+/// The accounts whose commands are refused, each with the end of that.
 #[derive(Debug, Default)]
 pub(super) struct Blocked {
     accounts: HashMap<AccountId, Instant>,
-    /// For all accounts.
+    /// Until when the commands of all accounts are refused.
     all: Option<Instant>,
 }
 
-/// What keeps a batch waiting.
+/// The lock that keeps a batch waiting.
 #[derive(Debug)]
 pub(super) enum Locked {
     /// Somebody else holds a table.
     Table(String),
-    /// Somebody else holds the rows of these accounts. There are none if another row is locked,
-    /// such as that of a purchase, or if the lock is over.
+    /// Somebody else holds the rows of these accounts. The list is empty if another row is locked,
+    /// such as that of a purchase, or if the lock is gone.
     Accounts(Vec<AccountId>),
 }
 
@@ -88,7 +88,7 @@ impl Blocked {
     }
 }
 
-/// Finds out on PostgreSQL what somebody else has locked that a batch needs, without waiting for it.
+/// Finds on PostgreSQL the lock that a batch waits for, without waiting itself.
 pub(super) async fn find_locked(
     connection: &impl ConnectionTrait,
     requests: &[Request],
@@ -99,8 +99,8 @@ pub(super) async fn find_locked(
     }
 }
 
-/// Returns a table of the ledger that nobody else can write to. A lock that somebody still waits
-/// for counts, too: those who come later stand behind it.
+/// Returns a table of the ledger whose lock keeps writers out. A lock that somebody still waits for
+/// counts, too: later statements queue behind it. Returns `None` if there is no such table.
 async fn locked_table(connection: &impl ConnectionTrait) -> Result<Option<String>, DbErr> {
     let tables = TABLES.map(|table| format!("CAST('{table}' AS regclass)")).join(", ");
     let sql = format!(
@@ -126,7 +126,7 @@ async fn locked_accounts(
     Ok(all.difference(&free).cloned().map(AccountId).collect())
 }
 
-/// Returns which accounts of a batch are there, or only those that a clause lets through.
+/// Returns the accounts of a batch that exist and that `clause` lets through.
 async fn ids_found(
     connection: &impl ConnectionTrait,
     requests: &[Request],

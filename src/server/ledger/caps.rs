@@ -89,7 +89,7 @@ impl Ledger {
     }
 }
 
-/// Whether there is such an account.
+/// Writes the caps, and returns whether the account exists.
 async fn write(transaction: &Transaction, id: &AccountId, caps: Caps) -> Result<bool, DbErr> {
     use account::Column;
     let [inference, strategy, backtest, analysis] = caps.by_operation;

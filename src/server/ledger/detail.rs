@@ -47,7 +47,7 @@ const DETAIL: &str = "
     LEFT JOIN entries g ON g.account_id = s.account_id AND g.seq = parts.lot
     WHERE s.account_id = $1 AND s.seq = $2";
 
-/// Which lots a row took from; for a granting row, the lot that it made. One query.
+/// Returns the lots that a row took from or, for a granting row, the lot that it made. One query.
 pub(super) async fn detail(
     transaction: &Transaction,
     loaded: &Loaded,

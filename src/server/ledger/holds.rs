@@ -15,7 +15,8 @@ use crate::{
 };
 
 impl Ledger {
-    /// A hold as it is now, whatever has become of it; none where the account has no such hold.
+    /// Returns a hold as it is now, whatever has become of it. Returns `None` if the account has no
+    /// such hold.
     ///
     /// # Errors
     /// Where the database can't be read.
@@ -46,7 +47,7 @@ struct HoldRow {
     part: Option<i64>,
 }
 
-/// What is read of a hold after its own columns.
+/// The query for holds, after their own columns.
 const HOLDS: &str = "
     entries.description, entries.detail, entries.reference, entries.rate_card,
            hold_allocations.lot, hold_allocations.amount AS part

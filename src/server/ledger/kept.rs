@@ -1,8 +1,8 @@
 //! Accounts as a writer left them, so that the next batch of them needs no reading.
 //!
 //! What is kept may be old: another process or a setting of the customer may have changed the
-//! account since. So nothing is answered from it alone. It counts where the write of the batch
-//! finds the row of each account in the version that was kept; else everything is read.
+//! account since. So nothing is answered from it alone. It counts only if the write of the batch
+//! finds the row of each account in the version that was kept; otherwise everything is read.
 
 use std::collections::BTreeSet;
 
@@ -42,8 +42,8 @@ impl Kept {
         Self { accounts: LruCache::new(ACCOUNTS), pause: 0 }
     }
 
-    /// Takes out those accounts of a batch that are kept. None where what was kept has lately
-    /// been old.
+    /// Takes out those accounts of a batch that are kept. Returns none if kept accounts were found
+    /// to be old lately.
     pub fn take(&mut self, requests: &[Request]) -> Vec<Standing> {
         if self.pause > 0 {
             self.pause -= 1;

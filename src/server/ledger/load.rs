@@ -55,8 +55,8 @@ struct OpenLotRow {
     due_rate_card: Option<String>,
 }
 
-/// What is read of an open lot after its own columns. A lot has a row for each hold that has lapsed
-/// and that nobody has written down yet.
+/// The query for open lots, after their own columns. A lot has a row for each lapsed hold that is
+/// not written down yet.
 const OPEN_LOTS: &str = "
     entries.description, entries.at AS granted_at, purchases.total, purchases.currency,
     due.due, due.due_part, due.due_operation, due.due_amount, due.due_at,

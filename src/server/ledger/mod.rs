@@ -6,20 +6,19 @@
 //! each command in turn, and writes all rows together in one transaction: [`writes`] are its
 //! statements, [`rowset`] what they carry, and [`telling`] what somebody should be told of.
 //!
-//! Who else changes a row of `accounts` that a batch relies on (its zone, its level, where it is
-//! low) is met by the condition of [`write`]: a batch that was decided on other words is not
-//! written. Whoever adds such a column adds it there.
+//! A batch is written only if the account rows that it read (their zone, level and threshold
+//! included) have not changed since: the condition of [`write`] compares the version of each row.
 //!
-//! [`acknowledged`] remembers outside the database what callers were told, and says where the
-//! database has forgotten it.
+//! [`acknowledged`] remembers acknowledged commands outside the database, and reports those that
+//! the database has lost.
 //!
 //! [`overview`] and [`history`] show what was written, and [`verify`] proves that it adds up:
-//! [`replay`] lives the entries again, and [`compare`] and [`replay_holds`] hold every other row
-//! against them.
+//! [`replay`] recomputes an account from its entries, and [`compare`] and [`replay_holds`] compare
+//! every other row with the result.
 //!
 //! # What must hold
 //! - A balance never changes without an entry, written in the same transaction.
-//! - The same key with the same content is carried out once; the first outcome is told again.
+//! - The same key with the same content is carried out once; later requests get the first outcome.
 //! - A refused command changes nothing and keeps its key free, so it succeeds after a top-up.
 //! - A caller that goes away changes nothing: the writer is a task of its own.
 
@@ -96,8 +95,8 @@ pub enum LedgerError {
     /// More is asked than can be written at once. Nothing was done; try again in a moment.
     #[error("the ledger has too much to write")]
     Busy,
-    /// The database can't be written to now; whether the command was carried out is told by
-    /// sending it again with the same key.
+    /// The database can't be written to now. The command may have been carried out: to find out,
+    /// send it again with the same key.
     #[error("the ledger can't be reached")]
     Unavailable,
 }
@@ -158,7 +157,7 @@ impl Ledger {
         self.queue.execute(account, key, command, None).await
     }
 
-    /// What a request has led to before; none where it is new.
+    /// Returns what a request has led to before, or `None` if it is new.
     ///
     /// # Errors
     /// Where its key was used for something else, or the ledger can't be reached.
@@ -212,21 +211,21 @@ impl Ledger {
         self.queue.advance(account).await
     }
 
-    /// Returns how long ago the oldest batch was taken that is not committed yet, or `None` if
-    /// there is none.
+    /// Returns the age of the oldest batch that is not committed yet. Returns `None` if there is
+    /// none.
     #[must_use]
     pub fn age_of_batch(&self) -> Option<Duration> {
         self.queue.age_of_batch()
     }
 
-    /// Returns how long ago the database refused a batch, and why, unless it has taken one from the
-    /// same writer since.
+    /// Returns how long ago the database last refused a batch, and why. Returns `None` if it has
+    /// taken a later batch of the same writer.
     #[must_use]
     pub fn refused(&self) -> Option<(Duration, Cause)> {
         self.queue.refused()
     }
 
-    /// Writes what waits, takes nothing new, and returns when all is on disk and what was
+    /// Takes nothing new, and writes what waits. Returns when all is on disk and what was
     /// acknowledged has been compared with the database once more.
     pub async fn close(&self) {
         self.queue.close().await;

@@ -76,8 +76,8 @@ async fn overview(
     selected: Option<NaiveDate>,
     now: DateTime<Utc>,
 ) -> Result<Overview, DbErr> {
-    // An account lives at its latest instant where a clock ran ahead and was set back: what it
-    // spends is written then.
+    // If a clock ran ahead and was set back, the account's latest instant is ahead of the clock:
+    // new entries are dated at that instant.
     let now = now.max(loaded.account.latest_at);
     let today = now.with_timezone(&loaded.zone).date_naive();
     let anchor = loaded.cycle_anchor_day;

@@ -48,16 +48,16 @@ pub(super) struct Books {
     pub events: Vec<event::Model>,
 }
 
-/// What a batch has come to: an answer to each request, and its accounts as they are now.
+/// The result of a batch: an answer to each request, and its accounts as they are now.
 pub(super) struct Posted {
     pub answers: Vec<Answer>,
     pub accounts: Vec<Standing>,
-    /// Whether an answer tells of an entry that the batch has only read.
+    /// Whether the batch wrote nothing, and answers with an entry that it has read.
     pub tells_what_it_read: bool,
 }
 
 /// Carries out a batch: each request has its answer, and a refused one doesn't fail the others.
-/// What is written holds only where nobody else has changed the accounts since they were read.
+/// The write fails if somebody else has changed the accounts since they were read.
 pub(super) async fn post(
     connection: &impl ConnectionTrait,
     requests: &[Request],
@@ -70,8 +70,8 @@ pub(super) async fn post(
     Ok(books.posted(answers, version))
 }
 
-/// Carries out a batch of which some accounts were kept. None where its write would not prove that
-/// they still are as they were: what a balance that nothing was taken from was is not known.
+/// Carries out a batch with cached accounts. Returns `None` if a cached account would not be
+/// written by this batch: then the write cannot prove that the copy was current.
 pub(super) async fn post_on_kept(
     connection: &impl ConnectionTrait,
     kept: Vec<Standing>,
@@ -146,7 +146,7 @@ impl Books {
         Ok(answers)
     }
 
-    /// What a batch has come to that is written: the accounts that it has changed have this version
+    /// Returns the result of a written batch. The accounts that it has changed have this version
     /// now.
     fn posted(self, answers: Vec<Answer>, version: i64) -> Posted {
         let has_written = self.books.values().any(|book| book.is_changed);
@@ -224,9 +224,9 @@ impl Books {
     }
 }
 
-/// Adds the holds that may have lapsed and those that are named. Where nothing is held, they are
-/// looked for only when it is asked what time has done: a hold of zero sets nothing aside, so its
-/// row may be written later.
+/// Adds the holds that may have lapsed and those that requests name. For an account that holds
+/// nothing, looks for lapsed ones only if a request asks to write down what time has done: a hold
+/// of zero sets nothing aside, so its row may be written later.
 async fn load_holds(
     connection: &impl ConnectionTrait,
     books: &mut BTreeMap<AccountId, Book>,

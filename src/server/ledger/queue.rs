@@ -25,7 +25,7 @@ use crate::{
 
 /// Commands that are committed together at most.
 pub(super) const LARGEST_BATCH: usize = 128;
-/// Commands that may wait for a writer; one more is told to come back.
+/// Commands that may wait for a writer; one more gets [`LedgerError::Busy`].
 const WAITING: usize = 4_096;
 /// Writers on PostgreSQL.
 const WRITERS: usize = 2;
@@ -72,9 +72,9 @@ pub(super) struct Batch(Arc<Mutex<Hand>>);
 
 #[derive(Debug, Default)]
 struct Hand {
-    /// When it took the batch that it is about to commit; `None` while it waits for one.
+    /// When the writer took the batch that it works on; `None` while it waits for one.
     since: Option<Instant>,
-    /// When and why the database last refused a batch, unless it has taken one since.
+    /// When and why the database last refused a batch; `None` if it has taken one since.
     refused: Option<(Instant, Cause)>,
 }
 
@@ -83,7 +83,7 @@ struct Hand {
 pub enum Cause {
     /// Somebody else holds a lock that every batch waits for.
     Locked,
-    /// It is full, read-only, silent or away.
+    /// The database is full, read-only, silent or away.
     Away,
 }
 
@@ -172,8 +172,8 @@ impl Queue {
         self.ask(request).await.map(|_| ())
     }
 
-    /// By a clock that is not trusted nothing is carried out: each command also writes what time
-    /// has done, and credits that were forfeited don't come back.
+    /// Waits for the answer to a request. Refuses every request while the clock is not trusted:
+    /// each command also writes what time has done, and forfeited credits don't come back.
     async fn ask(&self, request: Request) -> Result<Option<Outcome>, LedgerError> {
         if !self.clock.is_trusted() {
             return Err(LedgerError::Unavailable);
@@ -189,14 +189,14 @@ impl Queue {
         answer.map_err(|_| LedgerError::Unavailable)?
     }
 
-    /// Returns how long ago the oldest batch was taken that is not committed, or `None` if no
-    /// writer has one.
+    /// Returns the age of the oldest batch that is not committed yet. Returns `None` if no writer
+    /// has one.
     pub fn age_of_batch(&self) -> Option<Duration> {
         self.batches.iter().filter_map(Batch::age).max()
     }
 
-    /// Returns how long ago the database refused a batch, and why, unless that writer has had one
-    /// taken since.
+    /// Returns how long ago the database last refused a batch, and why. Returns `None` if it has
+    /// taken a later batch of the same writer.
     pub fn refused(&self) -> Option<(Duration, Cause)> {
         self.batches.iter().filter_map(Batch::refused).min_by_key(|(since, _)| *since)
     }

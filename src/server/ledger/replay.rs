@@ -47,7 +47,7 @@ pub(super) struct ReplayedLot {
 }
 
 impl Replay {
-    /// Nothing yet. An entry may not be later than `latest`.
+    /// Starts before the first entry. No entry may be later than `latest`.
     pub fn new(account: &account::Model, latest: i64) -> Result<Self, Mismatch> {
         let zone = account.zone.parse::<Tz>().map_err(|_| {
             mismatch("accounts", &account.id, format!("unknown zone {:?}", account.zone))

@@ -83,7 +83,7 @@ impl Ledger {
             for id in ids {
                 let read = self.database.snapshot(move |transaction| {
                     let id = id.clone();
-                    // What is written while this runs is later than its start.
+                    // Entries that are written while this runs may be later than its start.
                     let latest = start.saturating_add(millis(began.elapsed()));
                     Box::pin(async move { verify_account(transaction, &id, latest).await })
                 });
@@ -98,8 +98,8 @@ impl Ledger {
         }
     }
 
-    /// The latest instant that an entry may have: what is later was written by a clock that ran
-    /// ahead. The database's clock decides; a rehearsal and a test are ahead of it.
+    /// Returns the latest instant that an entry may have: a clock that ran ahead wrote any later
+    /// one. The database's clock decides; rehearsals and tests run ahead of it.
     async fn latest(&self) -> Result<i64, DbErr> {
         let tolerated = self.clock.ahead() + TOLERANCE;
         let now = to_millis(database_time(&self.database).await?);

@@ -73,7 +73,7 @@ impl Writer {
                     self.batch.begins();
                     self.commit(std::mem::take(&mut batch)).await;
                     self.batch.ends();
-                    // Who was answered may ask for more at once: then it is in the next batch.
+                    // A caller with its answer may send more at once: the next batch takes it.
                     tokio::task::yield_now().await;
                 }
                 // Nothing new is taken from here on; what waits is still written.
@@ -82,9 +82,9 @@ impl Writer {
         }
     }
 
-    /// Commits a batch. If a row of it can't be written, each command stands for itself: one
-    /// that can't be carried out must not fail its neighbours. If nothing can be written now, the
-    /// rest isn't tried: its callers are told at once.
+    /// Commits a batch. If a row of it can't be written, commits each command by itself: a command
+    /// that fails must not fail its neighbours. If nothing can be written now, fails the rest at
+    /// once without trying it.
     async fn commit(&mut self, batch: Vec<Waiting>) {
         let batch = self.blocked.refuse(batch);
         if batch.is_empty() {
@@ -113,8 +113,8 @@ impl Writer {
         }
     }
 
-    /// Returns why no command can be written after this error of a batch, or `None` if others may
-    /// fare better. On the way, blocks what somebody else has locked.
+    /// Returns why no command can be written after this error of a batch, or `None` if another
+    /// command may succeed. Also blocks what somebody else has locked.
     async fn stops_all(&mut self, batch: &[Waiting], error: &DbErr) -> Option<Cause> {
         if is_outage(error) {
             return Some(Cause::Away);
@@ -128,34 +128,34 @@ impl Writer {
             return None;
         }
         let requests: Vec<_> = batch.iter().map(|(request, _)| request.clone()).collect();
-        // Those who share the other connections may wait for the same lock.
+        // All connections of the pool may be waiting for the same lock.
         let found = match &self.line {
             Some(line) => blocked::find_locked(line, &requests).await,
             None => blocked::find_locked(self.database.writer(), &requests).await,
         };
         match found {
             Ok(Locked::Accounts(accounts)) => {
-                // Whatever row it is: a command that was alone is the one that needs it.
+                // Whichever row is locked: a command that was alone needs it.
                 let alone = (batch.len() == 1).then(|| batch[0].0.account.clone());
                 self.blocked.add(alone.map_or(accounts, |account| vec![account]));
                 return None;
             }
             Ok(Locked::Table(table)) => tracing::warn!(table, "somebody else has locked a table"),
-            Err(error) => tracing::warn!(%error, "the lock could not be looked for"),
+            Err(error) => tracing::warn!(%error, "the lock could not be identified"),
         }
         self.blocked.add_all();
         Some(Cause::Locked)
     }
 
-    /// Where another process was quicker with one of the keys or accounts, its row stops the
-    /// batch, and everything is read again.
+    /// Commits a batch. If another process was faster with one of its keys or accounts, its row
+    /// stops the batch, and the batch reads everything again.
     async fn try_commit(&mut self, batch: Vec<Waiting>) -> Result<(), (Vec<Waiting>, DbErr)> {
         let (requests, senders): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         let requests: Arc<[Request]> = requests.into();
         let mut races = 0;
         loop {
-            // A panic fails the batch, and must not end its writer. The accounts of the batch were
-            // taken out of those that are kept.
+            // A panic fails the batch, but must not end its writer. The accounts of the batch are
+            // no longer kept: the batch has taken them out.
             match unbroken(self.post(&requests)).await {
                 Ok(answers) => {
                     self.batch.is_taken();
@@ -218,7 +218,7 @@ impl Writer {
             self.post_unlocked(&line, requests).await
         };
         let posted = match posted {
-            // What somebody committed may be on no standby. A batch that writes has waited for it.
+            // The entries that it read may not be on a standby yet. A batch that writes has waited.
             Ok(posted) if posted.tells_what_it_read => line.await_standby().await.map(|()| posted),
             posted => posted,
         };

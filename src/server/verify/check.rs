@@ -1,4 +1,4 @@
-//! One promise, as the SQL that finds the rows which break it.
+//! One promise, as the SQL that finds the rows that break it.
 
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement, Value};
 
@@ -9,17 +9,17 @@ use crate::server::database::Pool;
 #[derive(Clone, Debug)]
 pub(super) struct Check {
     pub table: &'static str,
-    /// Holds for the rows that break it. `{latest}` is the latest instant that anything can have
-    /// been at, `{slack}` how far clocks may differ, both in milliseconds.
+    /// A condition in SQL that holds for the rows that break it. `{latest}` stands for the latest
+    /// instant that a row may have, `{slack}` for how far clocks may differ, in milliseconds.
     pub wrong: String,
     /// What is wrong with such a row.
     pub says: String,
 }
 
-/// A promise that is written down once.
+/// A promise as it is written down: table, condition and message, as in [`Check`].
 pub(super) type Promise = (&'static str, &'static str, &'static str);
 
-/// What names a row, where that is not a column `id`.
+/// The SQL that names a row, for tables without a column `id`.
 const KEYS: &[(&str, &str)] = &[
     ("lots", "account_id || '/' || number"),
     ("entries", "account_id || '/' || seq"),

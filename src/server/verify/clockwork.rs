@@ -3,12 +3,8 @@
 use super::check::Promise;
 
 pub(super) const CHECKS: &[Promise] = &[
-    (
-        "jobs",
-        "slot % (next_slot - slot) <> 0",
-        "its slot is none of its job: it would be done twice",
-    ),
-    ("jobs", "length(claim) <> 32", "its claim is none"),
+    ("jobs", "slot % (next_slot - slot) <> 0", "its job has no such slot: it would be done twice"),
+    ("jobs", "length(claim) <> 32", "its claim is not valid"),
     (
         "jobs",
         "claimed_at < slot OR finished_at < claimed_at - {slack} OR (error IS NOT NULL AND done <> 0)",
@@ -35,6 +31,6 @@ pub(super) const CHECKS: &[Promise] = &[
         "a quote was made from it before it took effect",
     ),
     // 15 minutes.
-    ("quotes", "valid_until <> created_at + 900000", "it is valid for another time than promised"),
-    ("quotes", "substr(id, 1, 4) <> 'quo_' OR length(id) <> 36", "no request leads to its id"),
+    ("quotes", "valid_until <> created_at + 900000", "its validity is not 15 minutes"),
+    ("quotes", "substr(id, 1, 4) <> 'quo_' OR length(id) <> 36", "its id is not valid"),
 ];

@@ -1,4 +1,4 @@
-//! Events say what has happened: each agrees with its kind, its cause, and the rows it tells of.
+//! Checks that each event agrees with its kind, its cause, and the rows that it is about.
 
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement, Value};
 
@@ -29,7 +29,7 @@ const SELECT: &str = "
             WHERE lots.purchase_id = purchases.id) AS lot_ends_at
     FROM events LEFT JOIN purchases ON purchases.id = events.cause";
 
-/// Finds events that say something else than the rows they tell of.
+/// Finds events that contradict the rows that they are about.
 pub(super) async fn events(reader: &Pool) -> Result<Findings, DbErr> {
     let mut findings = Findings::default();
     let mut pages = Pages::new(reader, SELECT, "events.id");
@@ -51,13 +51,13 @@ impl EventRow {
         // A later release may know more kinds.
         let Ok(kind) = self.kind.parse::<EventKind>() else { return Ok(None) };
         let Ok(event) = serde_json::from_str::<Event>(&self.data) else {
-            return Ok(Some("nobody can read it"));
+            return Ok(Some("its data can't be read"));
         };
         if event.kind() != kind {
-            return Ok(Some("it is of another kind than it says"));
+            return Ok(Some("its data is of another kind"));
         }
         let agrees = self.agrees(reader, &event).await?;
-        Ok((!agrees).then_some("it says something else than its cause"))
+        Ok((!agrees).then_some("its data contradicts its cause"))
     }
 
     async fn agrees(&self, reader: &Pool, event: &Event) -> Result<bool, DbErr> {
@@ -88,14 +88,14 @@ impl EventRow {
         })
     }
 
-    /// Whether its cause is this purchase, of its account and with these credits.
+    /// Returns whether its cause is this purchase, of its account and with these credits.
     fn is_of(&self, purchase: &str, credits: Credits) -> bool {
         self.cause == purchase
             && self.buyer.as_ref() == Some(&self.account_id)
             && self.bought == Some(credits.thousandths())
     }
 
-    /// Returns the balance behind the entry that its cause names: `12`, or `pace:12:2026-11-28`
+    /// Returns the balance after the entry that its cause names: `12`, or `pace:12:2026-11-28`
     /// where the threshold moved. Returns `None` if there is no such entry.
     async fn balance(&self, reader: &Pool) -> Result<Option<Credits>, DbErr> {
         let named = self.cause.strip_prefix("pace:").and_then(|rest| rest.split(':').next());

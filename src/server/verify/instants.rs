@@ -1,5 +1,5 @@
-//! Every instant is one that this program can have written: after 2000, and not in the future,
-//! except for what is to come.
+//! Checks that this program can have written each instant: it is after 2000, and not in the future
+//! except in columns for what is to come.
 
 use chrono::TimeDelta;
 
@@ -12,9 +12,9 @@ const NOW: TimeDelta = TimeDelta::zero();
 const MINUTE: TimeDelta = TimeDelta::minutes(1);
 const DAY: TimeDelta = TimeDelta::days(1);
 const WEEK: TimeDelta = TimeDelta::days(7);
-/// When no more may be charged in a month, the pause ends on the first day of the next one.
+/// At the monthly limit, auto-recharge pauses until the first day of the next month.
 const MONTH: TimeDelta = TimeDelta::days(31);
-/// A pause of a day may be lengthened by chance, by a tenth.
+/// A pause of a day is lengthened by up to a tenth, at random.
 const PAUSE: TimeDelta = TimeDelta::hours(27);
 
 /// A column, and how far ahead it may be.
@@ -72,7 +72,7 @@ const INSTANTS: &[(&str, &[Instant])] = &[
     ("marks", &[("updated_at", NOW)]),
 ];
 
-/// A check for each table: one look at it judges all its instants.
+/// Returns one check for each table, which judges all its instants at once.
 pub(super) fn checks() -> impl Iterator<Item = Check> {
     INSTANTS.iter().map(|(table, instants)| {
         let wrong = instants.iter().map(|(column, ahead)| {
@@ -82,7 +82,7 @@ pub(super) fn checks() -> impl Iterator<Item = Check> {
         Check {
             table,
             wrong: wrong.collect::<Vec<_>>().join(" OR "),
-            says: "an instant in it is before 2000 or in the future".to_owned(),
+            says: "one of its instants is before 2000 or in the future".to_owned(),
         }
     })
 }

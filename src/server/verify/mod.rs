@@ -2,16 +2,16 @@
 //! and jobs. The ledger proves its own (`Ledger::verify`).
 //!
 //! # Shape
-//! A `Check` is one promise: a condition in SQL that holds for the rows which break it.
-//! They stand by subject in `money`, `told`, `people` and `clockwork`; `instants` holds every
-//! instant against the earliest and the latest that it can be. `prices`, `events` and `contents`
-//! read what SQL can't: catalogues, quotes and JSON.
+//! A `Check` is one promise: a condition in SQL that holds for the rows that break it. `money`,
+//! `told`, `people` and `clockwork` have the promises of a subject each; `instants` compares every
+//! instant with the earliest and the latest that it can be. `prices`, `events` and `contents` read
+//! what SQL can't: catalogues, quotes and JSON.
 //!
 //! # What must hold
 //! - Each check sees one moment: it is one statement, or it compares rows with what never changes.
 //!   So a database at work can be verified too.
-//! - What the program itself writes is never called wrong. Where two processes, whose clocks may
-//!   differ, write two instants, the order of the two is judged with `SLACK`.
+//! - A check never calls wrong what the program itself writes. If two processes write two instants,
+//!   their clocks may differ, so the check of their order allows for `SLACK`.
 //! - Memory is bounded: a check names at most `MOST_NAMED` rows and counts the others.
 
 mod check;
@@ -37,10 +37,10 @@ use super::{
 };
 use check::Check;
 
-/// Rows that one check names.
+/// The most rows that one check names.
 const MOST_NAMED: usize = 100;
-/// How far the clocks of two processes may be apart: one that is off by a day is noticed, but what
-/// it wrote until then stays.
+/// How far the clocks of two processes may be apart. Somebody notices a clock that is off by a day,
+/// but the rows that its process wrote until then stay.
 const SLACK: TimeDelta = TimeDelta::days(2);
 
 /// A row that breaks a promise.
@@ -82,7 +82,7 @@ impl Findings {
         self.unnamed = self.unnamed.saturating_add(found.unnamed);
     }
 
-    /// Adds a row; counts it only, if this check has named enough.
+    /// Adds a row, or only counts it if this check has named enough.
     fn add(&mut self, table: &'static str, row: &str, message: impl Into<String>) {
         if self.named.len() < MOST_NAMED {
             self.named.push(Wrong { table, row: row.to_owned(), message: message.into() });
@@ -100,8 +100,8 @@ pub async fn beside_the_ledger(database: &Database, clock: &Clock) -> Result<Fin
     verify(database, clock, |_| true).await
 }
 
-/// Verifies one table, for those who mend it: returns the wrong rows of it, not those of others that
-/// they disagree with.
+/// Verifies one table, for those who repair it. Returns only the wrong rows of this table, not the
+/// rows of others that they disagree with.
 ///
 /// # Errors
 /// If the database can't be read.
@@ -133,7 +133,7 @@ async fn verify(
 /// Reads the rows of a table and judges them; `latest` is the latest instant that they may name.
 type Read = for<'p> fn(&'p Pool, latest: i64) -> BoxFuture<'p, Result<Findings, DbErr>>;
 
-/// The tables of which SQL can't judge all.
+/// The tables that SQL alone can't judge.
 const READ: &[(&str, Read)] = &[
     ("catalogues", |reader, _| prices::catalogues(reader).boxed()),
     ("purchases", |reader, _| prices::purchases(reader).boxed()),
@@ -146,8 +146,8 @@ const READ: &[(&str, Read)] = &[
     ("marks", |reader, latest| contents::marks(reader, latest).boxed()),
 ];
 
-/// The latest instant, in milliseconds, that a row may name which says when something was. The
-/// database's clock decides; a rehearsal and a test are ahead of it.
+/// Returns the latest instant, in milliseconds, that a row may give for something past. The
+/// database's clock decides; the clocks of a rehearsal and of a test are ahead of it.
 async fn latest(database: &Database, clock: &Clock) -> Result<i64, DbErr> {
     let now = to_millis(database_time(database).await?);
     Ok(now.saturating_add((clock.ahead() + SLACK).num_milliseconds()))

@@ -7,7 +7,7 @@ pub(super) const CHECKS: &[Promise] = &[
         "purchases",
         "NOT EXISTS (SELECT 1 FROM users WHERE users.id = purchases.user_id
                      AND users.account_id = purchases.account_id)",
-        "who bought it has another account",
+        "its buyer has another account",
     ),
     // Demo data has a random intent and key, 36 characters long.
     (
@@ -27,7 +27,7 @@ pub(super) const CHECKS: &[Promise] = &[
                                     WHERE claims.purchase_id = purchases.id
                                       AND claims.account_id = purchases.account_id
                                       AND 'auto:' || claims.slot = purchases.intent)",
-        "only what auto-recharge bought has a claim, and its intent names that",
+        "its kind, its intent and the claim of an auto-recharge disagree",
     ),
     (
         "purchases",
@@ -38,9 +38,9 @@ pub(super) const CHECKS: &[Promise] = &[
     (
         "purchases",
         "paid_at IS NOT NULL AND state NOT IN ('processing', 'credited', 'needs_review')",
-        "it is paid, and its state says that nothing was charged",
+        "it is paid, but its state says that nothing was charged",
     ),
-    ("purchases", "paid_at IS NULL AND state = 'credited'", "it is credited and was never paid"),
+    ("purchases", "paid_at IS NULL AND state = 'credited'", "it is credited, but was never paid"),
     (
         "purchases",
         "(kind = 'checkout' AND state IN ('open', 'processing', 'credited')
@@ -52,7 +52,7 @@ pub(super) const CHECKS: &[Promise] = &[
     (
         "purchases",
         "substr(stripe_session, 1, 8) <> CASE WHEN livemode THEN 'cs_live_' ELSE 'cs_test_' END",
-        "its session at Stripe is no session, or of the other mode",
+        "its session at Stripe is not valid, or of the other mode",
     ),
     (
         "purchases",
@@ -60,7 +60,7 @@ pub(super) const CHECKS: &[Promise] = &[
          OR EXISTS (SELECT 1 FROM purchases AS others
                     WHERE others.stripe_payment = purchases.stripe_payment
                       AND others.id <> purchases.id)",
-        "its payment is none, or has paid for another purchase too",
+        "its payment is not valid, or has paid for another purchase too",
     ),
     (
         "purchases",
@@ -72,19 +72,19 @@ pub(super) const CHECKS: &[Promise] = &[
                 END
                 WHERE stripe_events.object_id IS DISTINCT FROM credited.stripe_session
                   AND stripe_events.object_id IS DISTINCT FROM credited.stripe_payment)",
-        "an event of Stripe found it credited, and is of another payment",
+        "an event of Stripe that found it credited is of another payment",
     ),
     (
         "purchases",
         "substr(checkout_url, 1, 4) <> 'http' OR substr(receipt_url, 1, 4) <> 'http'",
-        "it leads to no page",
+        "the address of its checkout or receipt is not valid",
     ),
     (
         "purchases",
         "checkout_ends_at NOT BETWEEN created_at + 1 AND created_at + 86400000",
         "its checkout ends before it begins, or later than Stripe allows",
     ),
-    ("purchases", "stripe_consent <> 'accepted'", "Stripe notes no consent in these words"),
+    ("purchases", "stripe_consent <> 'accepted'", "its consent at Stripe is not valid"),
     (
         "purchases",
         "updated_at < created_at - {slack} OR terms_accepted_at > created_at + {slack}",
@@ -97,7 +97,7 @@ pub(super) const CHECKS: &[Promise] = &[
                          WHERE lots.purchase_id = purchases.id
                            AND lots.account_id = purchases.account_id
                            AND lots.number = purchases.lot AND lots.granted = purchases.credits)",
-        "it is credited, and no lot of its account has its credits",
+        "it is credited, but no lot of its account has its credits",
     ),
     (
         "purchases",
@@ -105,7 +105,7 @@ pub(super) const CHECKS: &[Promise] = &[
          AND NOT EXISTS (SELECT 1 FROM events
                          WHERE events.account_id = purchases.account_id
                            AND events.kind = 'purchase.credited' AND events.cause = purchases.id)",
-        "it is credited, and no event says so",
+        "it is credited, but no event says so",
     ),
     (
         "lots",
@@ -113,7 +113,7 @@ pub(super) const CHECKS: &[Promise] = &[
          AND EXISTS (SELECT 1 FROM entries
                      WHERE entries.account_id = lots.account_id AND entries.seq = lots.number
                        AND entries.request_key LIKE 'purchase:%')",
-        "it was bought, and names no purchase",
+        "it was bought, but names no purchase",
     ),
     (
         "entries",
@@ -123,12 +123,12 @@ pub(super) const CHECKS: &[Promise] = &[
                        AND lots.purchase_id IS NOT NULL
                        AND (entries.request_key IS DISTINCT FROM 'purchase:' || lots.purchase_id
                             OR entries.reference <> lots.purchase_id))",
-        "its lot was bought, and it doesn't name that purchase: it could be credited again",
+        "it doesn't name the purchase of its lot, which could be credited again",
     ),
     (
         "entries",
         "length(request_digest) NOT IN (0, 64)",
-        "its digest is none, so a repeated request would be refused",
+        "its digest is not valid, so a repeated request would be refused",
     ),
     (
         "stripe_events",
@@ -146,13 +146,13 @@ pub(super) const CHECKS: &[Promise] = &[
                            AND purchases.state = 'credited'
                            AND stripe_events.object_id
                                IN (purchases.stripe_session, purchases.stripe_payment))",
-        "the purchase that it found credited is not, or is of another payment",
+        "the purchase that it found credited is not credited, or has another payment",
     ),
     (
         "auto_recharges",
         "NOT EXISTS (SELECT 1 FROM users WHERE users.id = auto_recharges.user_id
                      AND users.account_id = auto_recharges.account_id)",
-        "who agreed to it has another account",
+        "the user who agreed to it has another account",
     ),
     (
         "auto_recharges",
@@ -160,13 +160,13 @@ pub(super) const CHECKS: &[Promise] = &[
                        WHERE claims.account_id = auto_recharges.account_id)",
         "it counts more or fewer recharges than were claimed",
     ),
-    ("auto_recharges", "paused_at IS NOT NULL AND NOT is_on", "it is paused and not switched on"),
+    ("auto_recharges", "paused_at IS NOT NULL AND NOT is_on", "it is paused, but not switched on"),
     (
         "auto_recharges",
         "(method IS NULL) <> (brand IS NULL) OR (method IS NULL) <> (last4 IS NULL)
          OR (method IS NOT NULL AND (method = '' OR customer IS NULL OR card_asked_at = 0))
          OR substr(customer, 1, 4) <> 'cus_'",
-        "its card is not whole, or its customer at Stripe is none",
+        "its card is incomplete, or its customer at Stripe is not valid",
     ),
     (
         "auto_recharges",
@@ -179,7 +179,7 @@ pub(super) const CHECKS: &[Promise] = &[
         "(consent IS NULL) <> (consent_version IS NULL)
          OR (consent IS NULL) <> (consented_at IS NULL)
          OR consented_at > updated_at + {slack} OR updated_at < created_at - {slack}",
-        "its consent is not whole, or its instants are in the wrong order",
+        "its consent is incomplete, or its instants are in the wrong order",
     ),
     (
         "auto_recharge_claims",
@@ -189,7 +189,7 @@ pub(super) const CHECKS: &[Promise] = &[
                        AND purchases.kind = 'auto'
                        AND purchases.intent = 'auto:' || auto_recharge_claims.slot
                        AND purchases.created_at = auto_recharge_claims.claimed_at)",
-        "its purchase is of another account, slot or instant",
+        "its purchase has another account, slot or instant",
     ),
     (
         "auto_recharge_claims",

@@ -10,13 +10,13 @@ pub(super) const CHECKS: &[Promise] = &[
          AND NOT EXISTS (SELECT 1 FROM accounts
                          WHERE accounts.id = users.account_id
                            AND accounts.created_at = users.created_at)",
-        "the account was not opened for them",
+        "their account was not opened together with them",
     ),
     (
         "users",
         "email NOT LIKE '_%@_%' OR name = ''
          OR (password_hash <> '' AND substr(password_hash, 1, 7) <> '$argon2')",
-        "they have no address, no name, or a password that nobody can enter",
+        "they have no address, no name, or a password that is not valid",
     ),
     (
         "accounts",
@@ -32,10 +32,14 @@ pub(super) const CHECKS: &[Promise] = &[
              WHEN available + held < COALESCE(low_at, 0) THEN 'low'
              ELSE 'fine'
          END",
-        "its level is not that of its balance: its customer is not told when it changes",
+        "its level doesn't match its balance, so its customer isn't notified when it changes",
     ),
-    ("sessions", "length(id_hash) <> 64", "nobody can have this session"),
-    ("sign_in_links", "length(token_hash) <> 64", "nobody can follow this link"),
+    ("sessions", "length(id_hash) <> 64", "its hash is not valid, so nobody can use this session"),
+    (
+        "sign_in_links",
+        "length(token_hash) <> 64",
+        "its hash is not valid, so nobody can follow this link",
+    ),
     (
         "external_accounts",
         "external_id = ''
@@ -43,22 +47,26 @@ pub(super) const CHECKS: &[Promise] = &[
                         WHERE users.id = external_accounts.user_id
                           AND users.account_id = external_accounts.account_id
                           AND users.created_at = external_accounts.created_at)",
-        "its user has another account, or was not brought along then",
+        "its user has another account, or was not created together with it",
     ),
-    ("api_keys", "length(secret_hash) <> 64 OR length(id) <> 16", "nobody can have this key"),
+    (
+        "api_keys",
+        "length(secret_hash) <> 64 OR length(id) <> 16",
+        "its id or hash is not valid, so nobody can use this key",
+    ),
     ("api_keys", "name = ''", "it has no name"),
     (
         "api_keys",
         "intent IS NOT NULL AND (account_id IS NULL OR length(intent) <> 36)",
-        "a customer made it, and it is a key of no account",
+        "a customer made it, but its account or its intent is not valid",
     ),
     (
         "api_keys",
         "revoked_at < created_at - {slack} OR last_used_at < created_at - {slack}",
         "its instants are in the wrong order",
     ),
-    ("platform_requests", "length(digest) <> 64", "its digest is none"),
-    // A message is forgotten a month after it was taken, a request a month after it came.
+    ("platform_requests", "length(digest) <> 64", "its digest is not valid"),
+    // The server deletes a message a month after it was taken, and a request a month after it came.
     (
         "platform_requests",
         "led_to <> ''
@@ -74,6 +82,6 @@ pub(super) const CHECKS: &[Promise] = &[
                  AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.id = led_to)
              ELSE TRUE
          END",
-        "what it has led to is not there",
+        "the account, endpoint or message that it led to is missing",
     ),
 ];

@@ -1,5 +1,5 @@
-//! Prices: catalogues are what they were published as, and what was bought or quoted cost what its
-//! catalogue says.
+//! Checks that catalogues are as they were published, and that purchases and quotes cost what their
+//! catalogues say.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -52,7 +52,7 @@ impl<'p> Shelf<'p> {
         Self { reader, known: HashMap::new() }
     }
 
-    /// Reads a catalogue when it is first asked for: one that was published meanwhile is there too.
+    /// Returns a catalogue. Reads it on first use, so that one published meanwhile is found, too.
     async fn take(&mut self, version: &str) -> Result<Option<Arc<Catalogue>>, DbErr> {
         if let Some(known) = self.known.get(version) {
             return Ok(known.clone());
@@ -89,7 +89,7 @@ impl CatalogueRow {
     }
 }
 
-/// Finds purchases that cost something else than their catalogue says.
+/// Finds purchases that disagree with their catalogue.
 pub(super) async fn purchases(reader: &Pool) -> Result<Findings, DbErr> {
     let (mut findings, mut shelf) = (Findings::default(), Shelf::new(reader));
     let select = "SELECT id, kind, package, credits, total, currency, catalogue_version, terms
@@ -101,7 +101,7 @@ pub(super) async fn purchases(reader: &Pool) -> Result<Findings, DbErr> {
             return Ok(findings);
         }
         for row in page {
-            // One that is not there is found by a check of its own.
+            // Another check finds purchases whose catalogue is missing (`clockwork`).
             let Some(catalogue) = shelf.take(&row.catalogue_version).await? else { continue };
             if let Some(says) = row.differs_from(&catalogue) {
                 findings.add("purchases", &row.id, says);
@@ -126,13 +126,13 @@ impl PurchaseRow {
         let is_other = package
             .is_some_and(|id| catalogue.package(id).is_none_or(|package| package.credits != whole));
         if is_other {
-            return Some("its package has other credits".to_owned());
+            return Some("its package has another number of credits".to_owned());
         }
         (self.terms != catalogue.terms).then(|| "its catalogue has other terms".to_owned())
     }
 }
 
-/// Finds quotes with another price than their rate card says.
+/// Finds quotes whose price is not that of their rate card.
 pub(super) async fn quotes(reader: &Pool) -> Result<Findings, DbErr> {
     let (mut findings, mut shelf) = (Findings::default(), Shelf::new(reader));
     let select = "SELECT id, operation, quantities, cost, detail, rate_card FROM quotes";

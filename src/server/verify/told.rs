@@ -9,9 +9,9 @@ pub(super) const CHECKS: &[Promise] = &[
          AND (EXISTS (SELECT 1 FROM notices WHERE notices.event_id = events.id)
               OR (wait_until IS NULL
                   AND EXISTS (SELECT 1 FROM outbox WHERE outbox.event_id = events.id)))",
-        "somebody was told of it, and it says that nobody was",
+        "somebody was told of it, but it says that nobody was",
     ),
-    // Nobody can choose not to hear of money. Auto-recharge has an event of its own for it.
+    // Nobody can opt out of notices about money. Purchases of auto-recharge have events of their own.
     (
         "events",
         "told_at IS NOT NULL
@@ -21,21 +21,21 @@ pub(super) const CHECKS: &[Promise] = &[
                               WHERE purchases.id = events.cause AND purchases.kind = 'checkout')))
          AND EXISTS (SELECT 1 FROM users WHERE users.account_id = events.account_id)
          AND NOT EXISTS (SELECT 1 FROM notices WHERE notices.event_id = events.id)",
-        "it says that its customer was told, and stands in no inbox",
+        "it says that its customer was told, but it is in no inbox",
     ),
     (
         "events",
         "told_at < at - {slack}
          OR (wait_until IS NOT NULL
              AND kind NOT IN ('credits.low', 'credits.depleted', 'credits.recovered'))",
-        "it was told before it happened, or waits without a reason",
+        "its customer was told before it happened, or it waits without a reason",
     ),
     (
         "notices",
         "NOT EXISTS (SELECT 1 FROM events
                      WHERE events.id = notices.event_id AND events.account_id = notices.account_id
                        AND events.told_at = notices.at)",
-        "its event is of another account, or was told at another time",
+        "its event has another account, or was told at another time",
     ),
     ("notices", "read_at < at - {slack}", "it was read before it was written"),
     (
@@ -51,7 +51,7 @@ pub(super) const CHECKS: &[Promise] = &[
              ELSE NOT EXISTS (SELECT 1 FROM webhook_endpoints
                               WHERE webhook_endpoints.id = outbox.target)
          END",
-        "it goes to no address and no endpoint",
+        "its target is neither an address nor an endpoint",
     ),
     (
         "outbox",
@@ -65,7 +65,7 @@ pub(super) const CHECKS: &[Promise] = &[
          AND NOT EXISTS (SELECT 1 FROM webhook_attempts
                          WHERE webhook_attempts.message_id = outbox.id
                            AND webhook_attempts.status BETWEEN 200 AND 299)",
-        "it is sent, and no attempt says that it was taken",
+        "it is sent, but no attempt says that it was taken",
     ),
     ("outbox", "finished_at < created_at - {slack}", "it was finished before it was written"),
     (
@@ -78,7 +78,7 @@ pub(super) const CHECKS: &[Promise] = &[
     (
         "webhook_attempts",
         "status NOT BETWEEN 100 AND 999 OR duration_ms NOT BETWEEN 0 AND 86400000",
-        "no attempt ends with this status or takes so long",
+        "no attempt can have this status or take so long",
     ),
     (
         "webhook_endpoints",
@@ -91,10 +91,10 @@ pub(super) const CHECKS: &[Promise] = &[
         "disabled_at < created_at - {slack} OR removed_at < created_at - {slack}",
         "its instants are in the wrong order",
     ),
-    ("notice_latches", "kind NOT LIKE 'credits.%'", "nothing of this kind is held back"),
+    ("notice_latches", "kind NOT LIKE 'credits.%'", "events of this kind have no latch"),
     (
         "notice_preferences",
         "topic IN ('purchases', 'auto_recharge')",
-        "nobody can choose how to hear of money",
+        "nobody can choose how we notify them about money",
     ),
 ];

@@ -1,4 +1,4 @@
-//! Holds what was acknowledged against what the database has.
+//! Finds the acknowledged lines that the database has lost.
 
 use std::fmt;
 
@@ -9,12 +9,12 @@ use crate::server::database::Database;
 
 /// Lines that one statement looks up.
 const TOGETHER: usize = 512;
-/// What a sentence names at most.
+/// The most accounts that a sentence names, and the most entries of each.
 const ACCOUNTS_NAMED: usize = 5;
 const NUMBERS_NAMED: usize = 12;
 
-/// A line is there if its entry is. It is there too if somebody has carried it out again under its
-/// key: with the same amount in other words, or in the same words under another number.
+/// The database has a line if it has its entry. It also has it if its key was carried out again:
+/// for the same amount, even with other content, or with the same content under another number.
 const NOT_FOUND: &str = "
     WHERE NOT EXISTS (
         SELECT 1 FROM entries
@@ -31,13 +31,13 @@ const NOT_FOUND: &str = "
 /// An acknowledged command that the database has lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Forgotten {
-    /// What was acknowledged.
+    /// The acknowledged line.
     pub line: Line,
     /// Whether another entry has its number now.
     pub is_given_again: bool,
 }
 
-/// Returns those lines that the database doesn't have, in their order.
+/// Returns the lines that the database doesn't have, in their order.
 pub async fn forgotten(
     database: &Database,
     lines: impl IntoIterator<Item = Line>,
@@ -78,7 +78,7 @@ async fn look_up(
         ]
     };
     let rows = Rowset::new(columns.to_vec(), lines.iter().zip(0..).map(row).collect());
-    // Those connections find rows by their keys whatever the planner believes of the tables.
+    // These connections find rows by their keys, whatever the planner believes about the tables.
     let (connection, mut values) = (database.finder(), Vec::new());
     let backend = connection.get_database_backend();
     let sql = format!(

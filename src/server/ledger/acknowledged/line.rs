@@ -8,8 +8,8 @@ use crate::{
     server::clock::to_millis,
 };
 
-/// What was acknowledged: the entry of one command, with what is needed to carry it out again. It
-/// holds no words of customers.
+/// One acknowledged command: its entry, and all that is needed to carry it out again. It holds no
+/// text that a customer wrote.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Line {
     /// The account.
@@ -18,16 +18,17 @@ pub struct Line {
     pub seq: i64,
     /// When it happened, in milliseconds since 1970.
     pub at: i64,
-    /// What the entry says.
+    /// The kind of the entry.
     pub kind: EntryKind,
-    /// The operation that is paid for; the one of a hold stands in the line that made the hold.
+    /// The operation that is paid for. A line that extends or settles a hold has none: the line
+    /// that made the hold names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<Operation>,
-    /// What it did to the available credits, in thousandths.
+    /// The change of the available credits, in thousandths.
     pub available_change: i64,
-    /// What it did to the held credits, in thousandths.
+    /// The change of the held credits, in thousandths.
     pub held_change: i64,
-    /// The hold that it made, extended or settled.
+    /// The hold that the command made, extended or settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<i64>,
     /// Where granted credits come from.
@@ -41,7 +42,7 @@ pub struct Line {
     pub purchase: Option<String>,
     /// The idempotency key.
     pub key: String,
-    /// The digest of what was asked.
+    /// The digest of the request.
     pub digest: String,
 }
 
@@ -80,7 +81,7 @@ impl Line {
         Some(line)
     }
 
-    /// Returns what the command did to the balance.
+    /// Returns the change of the balance.
     #[must_use]
     pub const fn amount(&self) -> Credits {
         Credits::from_thousandths(self.available_change + self.held_change)
@@ -91,7 +92,7 @@ impl Line {
         let start = text.len();
         text.extend_from_slice(b"00000000 ");
         let content = text.len();
-        // A struct of texts and numbers always becomes JSON, and a vector takes all.
+        // A struct of texts and numbers always becomes JSON, and a vector takes every write.
         if serde_json::to_writer(&mut *text, self).is_err() {
             return text.truncate(start);
         }
@@ -100,7 +101,7 @@ impl Line {
         text.push(b'\n');
     }
 
-    /// Returns `None` if the text isn't a whole line: its writer was killed, or the disk was full.
+    /// Reads a line. Returns `None` if it isn't whole: its writer was killed, or the disk was full.
     pub fn read(text: &[u8]) -> Option<Self> {
         let (checksum, content) = text.split_at_checked(8)?;
         let content = content.strip_prefix(b" ")?;

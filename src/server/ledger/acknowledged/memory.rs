@@ -1,4 +1,4 @@
-//! What a process has acknowledged, as much of it as is compared with the database.
+//! The acknowledged lines that a process compares with the database.
 
 use std::collections::BTreeSet;
 
@@ -6,15 +6,16 @@ use hashlink::LruCache;
 
 use super::line::Line;
 
-/// Lines of which each is compared; of more within a minute, the last of each account.
+/// Lines that are kept one by one until the next comparison. Once there are so many, only the last
+/// line of each account is kept.
 const RECENT: usize = 20_000;
 /// Accounts whose last line is remembered.
 const ACCOUNTS: usize = 50_000;
-/// Lines that were not found, or whose number was given again.
+/// Lines that are kept because they were not found, or because their number was given again.
 const SUSPECTS: usize = 20_000;
 
-/// What is compared: everything since the last comparison, the last line of each account, and
-/// what was not found before.
+/// The lines to compare: all since the last comparison, the last one of each account, and those
+/// that an earlier comparison did not find.
 #[derive(Debug)]
 pub struct Memory {
     recent: Vec<Line>,
@@ -35,7 +36,7 @@ impl Memory {
         }
     }
 
-    /// Takes what is to be compared now, sorted by account and number.
+    /// Returns the lines to compare now, sorted by account and number.
     pub fn take(&mut self) -> BTreeSet<Line> {
         let mut lines = std::mem::take(&mut self.suspects);
         lines.extend(self.recent.iter().cloned());
@@ -51,8 +52,8 @@ impl Memory {
         self.suspects.extend(lines.into_iter().take(room));
     }
 
-    /// Keeps the last line of each account. Numbers of an account only grow; the line of one that
-    /// was given again is suspect.
+    /// Keeps only the last line of each account. The numbers of an account only grow: if one is
+    /// given again, the line before it becomes a suspect.
     fn fold(&mut self) {
         for line in std::mem::take(&mut self.recent) {
             let (is_again, account) = match self.last.get(&line.account) {

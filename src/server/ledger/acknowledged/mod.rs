@@ -1,18 +1,18 @@
-//! Remembers outside the database what was acknowledged, and says where the database forgets.
+//! Remembers outside the database what was acknowledged, and reports what the database loses.
 //!
 //! # Shape
 //! A [`Writer`](super::writer::Writer) hands over each batch before it answers
-//! ([`Acknowledged::remember`]): one lock and one push. A thread of its own makes [`line`]s of the
-//! batches, appends them to the [`files`] and adds them to the [`memory`]. (A task with a timer
-//! would wake the threads that answer requests.) At the start, every minute and at the end the
-//! memory is held against the database over another connection ([`compare`]).
+//! ([`Acknowledged::remember`]): one lock and one push. A separate thread turns the batches into
+//! [`line`]s, appends them to the [`files`] and adds them to the [`memory`]. (A task with a timer
+//! would wake the threads that answer requests.) At the start, every minute and at the end,
+//! [`compare`] looks the lines of the memory up in the database, over another connection.
 //!
 //! # What must hold
 //! - Nothing here fails or delays a command.
-//! - Each line is of an entry that was committed before the line was made. So a line without its
-//!   entry is always a loss, and a line that is missing is none.
-//! - The files live through a kill of the process: they are written within [`GATHER`]. They live
-//!   through a power cut but for the last second: they are synced every [`SYNC`].
+//! - An entry is committed before its line is made. So a line without an entry is always a loss,
+//!   but an entry without a line is not.
+//! - A kill loses the lines of about the last [`GATHER`]: the files are written that often. A power
+//!   cut loses those of about the last second: the files are synced every [`SYNC`].
 
 mod compare;
 mod files;
@@ -52,10 +52,10 @@ const GATHER: Duration = Duration::from_millis(10);
 const SYNC: Duration = Duration::from_secs(1);
 /// How often what was acknowledged is compared with the database.
 pub const COMPARE_EVERY: Duration = Duration::from_secs(60);
-/// How long the last comparison may take, and the one that is under way then. The next start
-/// compares what the files say in any case.
+/// How long the last comparison may take, together with one that is under way. The next start
+/// compares the files in any case.
 const COMPARE_AT_END: Duration = Duration::from_secs(2);
-/// Commands that may wait to be written down.
+/// The most commands that wait to be written to the file.
 const WAITING: usize = 100_000;
 
 /// What a process has acknowledged. Clones share it.
@@ -64,10 +64,10 @@ pub(super) struct Acknowledged(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// Empty until somebody wants it kept.
+    /// Empty until [`Ledger::keep_acknowledged`].
     keeper: OnceLock<Keeper>,
     waiting: Mutex<Waiting>,
-    /// Something waits, or the ledger is closed.
+    /// Wakes the thread when something waits, or the ledger is closed.
     arrived: Condvar,
 }
 
@@ -77,7 +77,7 @@ struct Waiting {
     commands: usize,
     /// Commands for which there was no room.
     dropped: u64,
-    /// Whether a comparison has written lines, which are still to be synced.
+    /// Whether a comparison has written lines that are not synced yet.
     is_unsynced: bool,
 }
 
@@ -98,8 +98,8 @@ impl Batch {
 }
 
 impl Acknowledged {
-    /// Remembers the entries of a batch that is committed. Those that its keys had led to before are
-    /// among them: perhaps nobody was told, because the answer to their commit was lost.
+    /// Remembers the entries of a committed batch, also those that its keys had led to before: the
+    /// answer to their commit may have been lost before they were remembered.
     pub fn remember(&self, requests: &Arc<[Request]>, answers: &[Answer]) {
         if self.0.keeper.get().is_none() {
             return;
@@ -126,7 +126,7 @@ impl Acknowledged {
         }
     }
 
-    /// Writes down what waits, and compares once more when all is on disk.
+    /// Writes what waits to the file, and compares once more when all is on disk.
     pub async fn close(&self, database: &Database) {
         let Some((writing, comparing)) = self.0.keeper.get().and_then(Keeper::close) else {
             return;
@@ -150,7 +150,7 @@ impl Acknowledged {
         }
     }
 
-    /// Works on the files and the memory where waiting for the disk holds up nobody.
+    /// Works on the files and the memory in a thread that may wait for the disk.
     async fn in_keeping<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Shared, &mut Keeping) -> T + Send + 'static,
@@ -163,14 +163,14 @@ impl Acknowledged {
         task.await.ok().flatten()
     }
 
-    /// Holds what is remembered against the database.
+    /// Compares the memory with the database.
     async fn compare(&self, database: &Database) -> Result<Vec<Forgotten>, DbErr> {
         let remembered = self.in_keeping(Shared::collect);
         let lines = remembered.await.unwrap_or_default();
         let compared = compare::forgotten(database, lines.iter().cloned()).await;
         let suspects = match &compared {
             Ok(forgotten) => forgotten.iter().map(|it| it.line.clone()).collect(),
-            // What could not be looked up is looked up next time.
+            // The next comparison looks these lines up again.
             Err(_) => lines,
         };
         self.in_keeping(|_, keeping| keeping.memory.suspect(suspects)).await;
@@ -202,7 +202,7 @@ impl Acknowledged {
 }
 
 impl Shared {
-    /// Writes down what arrives, until the ledger is closed.
+    /// Writes what arrives to the file, until the ledger is closed.
     fn keep_writing(&self) {
         let Some(keeper) = self.keeper.get() else { return };
         let mut sync_at = None;
@@ -216,7 +216,7 @@ impl Shared {
             self.write(&mut keeping);
             let due = *sync_at.get_or_insert_with(|| Instant::now() + SYNC);
             if is_closing || due <= Instant::now() {
-                // What isn't on disk is tried again, also if nothing else arrives.
+                // A failed sync is tried again, even if nothing else arrives.
                 sync_at = (!keeping.sync()).then(|| Instant::now() + SYNC);
             }
             if is_closing {
@@ -237,8 +237,8 @@ impl Shared {
         }
     }
 
-    /// Writes down what waits, and returns what is to be compared. The thread syncs the file: a
-    /// comparison doesn't wait for the disk.
+    /// Writes what waits to the file, and returns the lines to compare. The thread syncs the file,
+    /// so that a comparison doesn't wait for the disk.
     fn collect(&self, keeping: &mut Keeping) -> BTreeSet<Line> {
         self.write(keeping);
         lock(&self.waiting).is_unsynced = true;
@@ -246,7 +246,7 @@ impl Shared {
         keeping.memory.take()
     }
 
-    /// Writes down what waits.
+    /// Writes what waits to the file.
     fn write(&self, keeping: &mut Keeping) {
         let waiting = std::mem::take(&mut *lock(&self.waiting));
         keeping.take(&waiting.batches, waiting.dropped);
@@ -254,9 +254,9 @@ impl Shared {
 }
 
 impl Ledger {
-    /// Remembers from now on what is acknowledged, also in files at this place. First holds
-    /// against the database what the files say already, and then `every` so often what is
-    /// remembered; what it has forgotten is reported.
+    /// Remembers from now on what is acknowledged, also in files at this place. Compares the lines
+    /// of existing files with the database at once, and the memory after each `every`. Reports what
+    /// the database has forgotten.
     pub async fn keep_acknowledged(&self, place: Place, readiness: Readiness, every: Duration) {
         let (acknowledged, database) = (&self.acknowledged, &self.database);
         if acknowledged.0.keeper.set(Keeper::new(place, readiness)).is_err() {
@@ -272,8 +272,7 @@ impl Ledger {
         }
     }
 
-    /// Compares now what was acknowledged with what the database has, and returns what it has
-    /// forgotten.
+    /// Compares the memory with the database now, and returns what the database has forgotten.
     ///
     /// # Errors
     /// If the database can't be read.
@@ -281,7 +280,7 @@ impl Ledger {
         Ok(self.acknowledged.compare(&self.database).await?)
     }
 
-    /// Returns how many acknowledged commands stand in no file, because it can't be written.
+    /// Returns the number of acknowledged commands that are in no file because it can't be written.
     #[must_use]
     pub fn unwritten_acknowledgements(&self) -> u64 {
         self.acknowledged.0.keeper.get().map_or(0, Keeper::unwritten)

@@ -1,4 +1,4 @@
-//! Holds files against the database, for operators.
+//! Compares files with the database, for operators.
 
 use std::{
     collections::BTreeSet,
@@ -16,17 +16,17 @@ use crate::{
     server::clock::from_millis,
 };
 
-/// What programs have before their idempotency keys, so that no key of ours is one of theirs.
+/// The prefix of programs' idempotency keys. It keeps them apart from keys of our own.
 const OF_PROGRAMS: &str = "api:";
 
-/// What the comparison of files with the database has found.
+/// The result of comparing files with the database.
 #[derive(Debug)]
 pub struct FilesCompared {
-    /// Entries that were acknowledged.
+    /// The number of acknowledged entries in the files.
     pub lines: usize,
-    /// Lines in the middle of a file that can't be read.
+    /// The number of lines in the middle of a file that can't be read.
     pub damaged: u64,
-    /// What the database doesn't have, by account and number.
+    /// The entries that the database doesn't have, by account and number.
     pub forgotten: Vec<Forgotten>,
 }
 
@@ -65,7 +65,7 @@ impl Ledger {
     }
 }
 
-/// A file that isn't there is an error: the operator has named it.
+/// Reads a file. A missing file is an error: the operator has named it.
 fn read(path: &Path, lines: &mut BTreeSet<Line>) -> io::Result<u64> {
     path.metadata()?;
     files::read(path, &mut |line| {
@@ -95,7 +95,7 @@ struct Listed<'a> {
     /// The key as a program sends it; `None` if no header can carry it.
     #[serde(skip_serializing_if = "Option::is_none")]
     idempotency_key: Option<&'a str>,
-    /// What stands under the number now.
+    /// `missing`, or `another entry` if one has the number now.
     now: &'static str,
 }
 
