@@ -1,4 +1,4 @@
-//! What can be asked of the program on its command line.
+//! The commands of the program.
 
 mod backup;
 mod books;
@@ -52,8 +52,8 @@ enum Command {
     Serve,
     /// Bring the tables up to date
     Migrate,
-    /// Look at the database, the disk, the clock, the tables, the settings of durability and the
-    /// limits, change nothing, and say what to do; fails where something is wrong
+    /// Examine the database, the disk, the clock, the tables, the settings of durability and the
+    /// limits, change nothing, and say what to do; fails if something is wrong
     Doctor,
     /// Recompute every balance from the entries, and name the rows that disagree
     Verify(Verify),
@@ -61,13 +61,14 @@ enum Command {
     Backup(BackupCommand),
     /// Write the demo people with a year and a half of history; everybody's password is recharge-demo
     Seed(Seed),
-    /// Compare with Stripe once, and mend what is behind; fails where a person must look at something
+    /// Compare with Stripe once, and mend what is behind; fails if a person must look at something,
+    /// or something could not be dealt with
     Reconcile,
-    /// Believe this machine's clock although a SQLite database has later rows: after a clock that
-    /// was ahead was set right
+    /// Accept this machine's clock although the SQLite database has later rows; for use after a
+    /// clock that ran ahead has been corrected
     AcceptClock,
-    /// Tell how what runs by the clock stands: the last slot of each job, how long it took, what
-    /// it did, what failed and how late it is
+    /// Show the state of the scheduled jobs: the last slot of each, how long it took, what it did,
+    /// what failed and how late it is
     Jobs,
     /// People who sign in
     #[command(subcommand)]

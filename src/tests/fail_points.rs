@@ -32,6 +32,7 @@ use crate::{
     commands::{credits, grant, spend},
     databases::{TestDatabase, on_both_databases, seed},
     payments_shop::{Shop, sell, settings},
+    survival::{Found, entries, times},
 };
 
 on_both_databases!(
@@ -41,7 +42,7 @@ on_both_databases!(
 );
 
 /// How long a command may find the ledger unavailable after one failure.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 /// Every so many points are tried; `TEST_EVERY_POINT` tries all.
 const STRIDE: usize = 6;
 /// How often a process ends at one of its writes, and the last of these writes.
@@ -71,7 +72,7 @@ impl AtWrite {
     }
 
     /// Whether there were so many writes that it has failed.
-    fn has_failed(&self) -> bool {
+    pub fn has_failed(&self) -> bool {
         self.seen.load(Ordering::SeqCst) > self.at
     }
 }
@@ -92,7 +93,7 @@ impl Fates for AtWrite {
 
 /// The points in turn: each write with each fault, before and after it. What is refused is not
 /// carried out.
-fn points(database: &Database) -> impl Iterator<Item = (u64, bool, Fault)> + use<> {
+pub fn points(database: &Database) -> impl Iterator<Item = (u64, bool, Fault)> + use<> {
     let refuses = Fault::Refuses(if database.is_sqlite() { SQLITE_FULL } else { POSTGRES_FULL });
     let all = (0..).flat_map(move |at| {
         let before = [Fault::Breaks, Fault::Panics, refuses].map(|fault| (at, true, fault));
@@ -102,7 +103,7 @@ fn points(database: &Database) -> impl Iterator<Item = (u64, bool, Fault)> + use
     all.step_by(if is_long() { 1 } else { STRIDE })
 }
 
-fn is_long() -> bool {
+pub fn is_long() -> bool {
     std::env::var_os("TEST_EVERY_POINT").is_some()
 }
 
@@ -160,6 +161,7 @@ async fn a_command_that_meets_a_failure_anywhere_is_carried_out_once_when_it_is_
     test: TestDatabase,
 ) {
     let (clock, mut tried) = (Clock::default(), 0);
+    let (mut found, mut longest) = (Found::default(), Duration::ZERO);
     let books = Ledger::start(test.database.clone(), clock.clone());
     for (at, is_before, fault) in points(&test.database) {
         let opened = open_account(test.database.writer(), UTC, 1, clock.now()).await;
@@ -173,6 +175,13 @@ async fn a_command_that_meets_a_failure_anywhere_is_carried_out_once_when_it_is_
         }
         let took = begun.elapsed();
         assert!(took < Limits::SERVING.connection, "{fault:?} at {at} held all off for {took:?}");
+        longest = longest.max(took);
+        let done = entries(&test.database, &account).await;
+        for (number, (key, _)) in (1..).zip(commands()) {
+            let done = done.get(key).map_or(0, |found| times(found, Some(number)));
+            found.note(&format!("{key}, {fault:?} at {at}"), done, true);
+        }
+        found.acknowledged += commands().len();
         let balance = books.balance(&account).await.unwrap();
         assert_eq!(balance, (credits(75), credits(0)), "{fault:?} at {at}");
         ledger.close().await;
@@ -184,12 +193,12 @@ async fn a_command_that_meets_a_failure_anywhere_is_carried_out_once_when_it_is_
     assert!(tried >= 5, "only {tried} writes failed");
     books.verify().await.unwrap();
     books.close().await;
-    println!("{tried} failures");
+    found.report(tried, longest);
 }
 
 async fn a_payment_that_meets_a_failure_anywhere_is_credited_once(shop: Shop) {
     shop.stripe.webhooks(WebhookPolicy::drop_all());
-    let mut tried = 0;
+    let (mut tried, mut found, mut longest) = (0, Found::default(), Duration::ZERO);
     for (at, is_before, fault) in points(&shop.test.database) {
         let fates = AtWrite::new(at, is_before, fault);
         let database = connect(&shop.test, &fates).await;
@@ -209,7 +218,9 @@ async fn a_payment_that_meets_a_failure_anywhere_is_credited_once(shop: Shop) {
                 shop.look(&purchase).await
             );
         }
-        assert_eq!(shop.lots(&purchase).await, 1, "{fault:?} at {at}");
+        longest = longest.max(begun.elapsed());
+        found.note(&format!("{fault:?} at {at}"), shop.lots(&purchase).await, true);
+        found.acknowledged += 1;
         assert_eq!(shop.available(&buyer).await, purchase.credits, "{fault:?} at {at}");
         ledger.close().await;
         if !fates.has_failed() {
@@ -219,13 +230,13 @@ async fn a_payment_that_meets_a_failure_anywhere_is_credited_once(shop: Shop) {
     }
     assert!(tried >= 2, "only {tried} writes failed");
     shop.books_agree().await;
-    println!("{tried} failures");
+    found.report(tried, longest);
 }
 
 async fn a_process_that_ends_at_any_write_has_lost_nothing(test: TestDatabase) {
     let mut served = Served::new(&test).await;
     let worker = Worker::new(&test, &served.address).await;
-    let mut all = Vec::new();
+    let (mut all, mut found) = (Vec::new(), Found::default());
     for (round, (at, when)) in ends().into_iter().enumerate() {
         let stop = Arc::default();
         let ready = served.start_with(&[("FAULT_AT", &format!("{at}:{when}"))]).await;
@@ -235,9 +246,9 @@ async fn a_process_that_ends_at_any_write_has_lost_nothing(test: TestDatabase) {
         }
         stop.store(true, Ordering::SeqCst);
         let log = working.await.unwrap();
-        worker.check(&test, std::slice::from_ref(&log)).await;
+        found = found.and(worker.check(&test, std::slice::from_ref(&log)).await);
         all.push(log);
     }
-    served.start().await;
-    worker.settle(&test, &all).await;
+    let ready = served.start().await;
+    found.and(worker.settle(&test, &all).await).report(all.len(), ready);
 }

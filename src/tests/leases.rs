@@ -11,17 +11,17 @@ use std::{
 
 use chrono::TimeDelta;
 use recharge::{
-    credits::{Credits, PurchaseState},
+    credits::{Credits, Purchase, PurchaseState},
     server::{
         clock::Clock,
         database::Database,
         entity::{job, outbox},
         jobs::{Done, Job, JobError, Jobs, Pace},
         outbox::{Attempt, Channel, keep, lease, settle},
+        payments::Buyer,
     },
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
-use serde_json::json;
 use stripe_simulator::{Fault, WebhookPolicy};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -33,12 +33,11 @@ use crate::{
     jobs::{MINUTE, counting, die_at_work, dying, is_at_work, to_next_minute},
     mail::waiting,
     payments_shop::{SECRET_KEY, SOON, Shop, WEBHOOK_SECRET, session},
-    program::{fails_with, run, text},
+    survival::Found,
 };
 
 on_both_databases!(
     a_message_is_sent_by_another_when_its_sender_is_silent_for_a_lease,
-    reconcile_fails_where_a_person_must_look_at_something,
     the_slot_of_a_process_that_died_is_taken_over_when_its_lease_has_ended,
     a_process_whose_clock_is_ahead_takes_over_nothing_that_lives,
     a_process_that_works_for_long_says_again_and_again_that_it_lives,
@@ -180,38 +179,8 @@ async fn a_message_is_sent_by_another_when_its_sender_is_silent_for_a_lease(app:
     assert!(lease().await.iter().any(|(message, _)| message.id == taken[0].0.id));
 }
 
-async fn reconcile_fails_where_a_person_must_look_at_something(shop: Shop) {
-    let folder = tempfile::tempdir().unwrap();
-    let settings = [
-        format!("--database-url={}", shop.test.url),
-        format!("--stripe-api-base={}", shop.stripe.base_url()),
-        format!("--stripe-secret-key={SECRET_KEY}"),
-        format!("--stripe-webhook-secret={WEBHOOK_SECRET}"),
-        "--log=off".to_owned(),
-        "reconcile".to_owned(),
-    ];
-    let arguments: Vec<_> = settings.iter().map(String::as_str).collect();
-    let reconcile = || tokio::task::block_in_place(|| run(folder.path(), &arguments));
-    shop.stripe.webhooks(WebhookPolicy::drop_all());
-    let buyer = shop.customer().await;
-    let right = shop.order(&buyer).await;
-    shop.pay(&right);
-    let output = reconcile();
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    let wrong = shop.order(&buyer).await;
-    shop.stripe.alter(session(&wrong), json!({"amount_total": 1})).unwrap();
-    shop.pay(&wrong);
-    // Also the second time, when the review is an old one.
-    for _ in 0..2 {
-        let output = reconcile();
-        let said = format!("a person must look at purchases in review: {}", wrong.id);
-        fails_with(&output, &said);
-        assert!(text(&output.stdout).contains("purchases and"), "the report is printed too");
-    }
-    assert_eq!(shop.look(&right).await.state, PurchaseState::Credited);
-}
-
-async fn is_reconciling(shop: &Shop) -> bool {
+/// Whether somebody is reconciling.
+pub async fn is_reconciling(shop: &Shop) -> bool {
     let at_work = job::Entity::find()
         .filter(job::Column::Name.eq("reconcile"))
         .filter(job::Column::FinishedAt.is_null());
@@ -241,8 +210,8 @@ async fn dies_at_reconciling(shop: &Shop) {
 pub fn reconciling(shop: &Shop) -> Job {
     let every = Duration::from_secs(10);
     Job::new("reconcile", every, shop.payments.clone(), |payments, _| async move {
-        payments.reconcile(TimeDelta::seconds(20)).await?;
-        Ok(Done(1))
+        let report = payments.reconcile(TimeDelta::seconds(20)).await?;
+        report.unfinished().map_or(Ok(Done(1)), |left| Err(JobError::new(left)))
     })
 }
 
@@ -261,9 +230,17 @@ async fn a_process_that_is_killed_at_reconciling_delays_a_paid_purchase_by_a_lea
         assert!(paid_at.elapsed() < TAKEN_OVER, "paid, and not credited");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    let waited = paid_at.elapsed();
     ending.cancel();
     healthy.await.unwrap();
-    assert_eq!(shop.lots(&purchase).await, 1);
-    assert_eq!(shop.available(&buyer).await, Credits::from_thousandths(5_000_000));
+    credited_once(&shop, &buyer, &purchase).await.report(1, waited);
+}
+
+/// Holds that the only purchase of a customer is credited, and looks how often.
+pub async fn credited_once(shop: &Shop, buyer: &Buyer, purchase: &Purchase) -> Found {
+    let mut found = Found::of(1, 0);
+    found.note(session(purchase), shop.lots(purchase).await, true);
+    assert_eq!(shop.available(buyer).await, Credits::from_thousandths(5_000_000));
     shop.books_agree().await;
+    found
 }

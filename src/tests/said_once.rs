@@ -1,13 +1,23 @@
 //! An ALERT is logged once for each change, however often a process looks.
 
-use recharge::server::entity::catalogue;
+use std::time::Duration;
+
+use recharge::server::{
+    catalogue::{Catalogues, publish},
+    clock::Clock,
+    entity::catalogue,
+};
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::TestApp,
     beside::Beside,
+    catalogues::version,
     databases::{TestDatabase, on_both_databases},
     logging::Logged,
+    payments_shop::SOON,
 };
 
 on_both_databases!(a_catalogue_that_cannot_be_read_is_said_once_and_again_when_it_changes);
@@ -31,6 +41,36 @@ async fn a_catalogue_that_cannot_be_read_is_said_once_and_again_when_it_changes(
     assert_eq!(looks().await, 1, "{}", logged.text());
     app.home.tamper("UPDATE catalogues SET content = '= 1' WHERE version = 'later'").await;
     assert_eq!(looks().await, 2, "{}", logged.text());
+}
+
+/// On one thread, whose log is heard.
+#[tokio::test]
+async fn a_catalogue_that_a_start_cannot_publish_is_said_once() {
+    let (test, clock) = (TestDatabase::sqlite().await, Clock::default());
+    publish(&test.database, &version("v1", "7"), None, clock.now()).await.unwrap();
+    clock.distrust();
+    let changed = version("v1", "8");
+    let catalogues = Catalogues::open(test.another_process().await, clock.clone(), &changed);
+    let catalogues = catalogues.await.unwrap();
+    let logged = Logged::new();
+    let alerts =
+        || logged.text().matches("ALERT: the catalogue of the start can't be published: ").count();
+    clock.believe();
+    // The second watch begins with a look, as the first one did.
+    for _ in 0..2 {
+        let stop = CancellationToken::new();
+        let (watching, end) = (catalogues.watch(stop.clone()), Instant::now() + SOON);
+        while alerts() == 0 {
+            assert!(Instant::now() < end, "nobody says it");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        stop.cancel();
+        watching.await.unwrap();
+    }
+    assert_eq!(alerts(), 1, "{}", logged.text());
+    assert!(logged.text().contains("\"v1\" is published already with other content"));
+    assert_eq!(catalogues.current().version, "v1");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

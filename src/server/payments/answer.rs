@@ -158,6 +158,18 @@ impl Event {
         text(&event["data"]["object"]["metadata"][RECHARGE]).map(|_| id)
     }
 
+    /// Whether it says itself that somebody has paid. That credits nothing: what counts is read from
+    /// Stripe.
+    #[must_use]
+    pub fn says_paid(&self) -> bool {
+        let Ok(event) = serde_json::from_str::<Value>(&self.body) else { return false };
+        let session = Session::read(&event["data"]["object"]);
+        match self.session() {
+            Some(_) => session.is_some_and(|it| it.saves.is_none() && it.is_paid()),
+            None => self.kind == "payment_intent.succeeded",
+        }
+    }
+
     /// The session that this event says something of.
     #[must_use]
     pub fn session(&self) -> Option<&str> {

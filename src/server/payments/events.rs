@@ -6,13 +6,16 @@
 use std::{collections::HashSet, sync::atomic::Ordering};
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, Order,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, sea_query::Expr,
 };
 use sha2::{Digest, Sha256};
 
 use super::{Away, Fulfilment, Payments, answer::Event, stripe};
 use crate::server::{clock::to_millis, database::Transaction, entity::stripe_event};
+
+/// The end of the outcome of an event whose session is paid and belongs to no purchase here.
+pub(super) const PAID_UNKNOWN: &str = " is paid, unknown";
 
 /// Why an event was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -125,15 +128,27 @@ impl Payments {
         Ok(noted.await?)
     }
 
-    /// Events that were kept but not handled, the oldest first.
-    pub(super) async fn unhandled(&self, at_most: u64) -> Result<Vec<Event>, Away> {
-        let rows = stripe_event::Entity::find()
-            .filter(stripe_event::Column::HandledAt.is_null())
-            .order_by_asc(stripe_event::Column::ReceivedAt)
+    /// Returns events that were kept but not handled, without these. Those that were never tried come
+    /// first, the oldest before the others. Those that have failed follow in any order: one that
+    /// fails again after a long time must not stand before the same others in each run.
+    pub(super) async fn unhandled(
+        &self,
+        without: &[String],
+        at_most: u64,
+    ) -> Result<Vec<Event>, Away> {
+        let rows = select_unhandled(without)
+            .order_by(Expr::cust("outcome <> 'received'"), Order::Asc)
+            .order_by(Expr::cust("CASE outcome WHEN 'received' THEN received_at END"), Order::Asc)
+            .order_by(Expr::cust("RANDOM()"), Order::Asc)
             .limit(at_most)
             .all(self.database.reader())
             .await?;
         Ok(rows.into_iter().map(from_row).collect())
+    }
+
+    /// Counts the events that were kept but not handled, without these.
+    pub(super) async fn count_unhandled(&self, without: &[String]) -> Result<u64, Away> {
+        Ok(select_unhandled(without).count(self.database.reader()).await?)
     }
 
     /// Those of these events that are kept already.
@@ -149,6 +164,12 @@ impl Payments {
     }
 }
 
+fn select_unhandled(without: &[String]) -> Select<stripe_event::Entity> {
+    stripe_event::Entity::find()
+        .filter(stripe_event::Column::HandledAt.is_null())
+        .filter(stripe_event::Column::Id.is_not_in(without))
+}
+
 async fn insert_once(
     transaction: &Transaction,
     row: stripe_event::Model,
@@ -162,7 +183,7 @@ async fn insert_once(
     found.ok_or_else(|| DbErr::RecordNotFound("the event that was just written".to_owned()))
 }
 
-fn from_row(row: stripe_event::Model) -> Event {
+pub(super) fn from_row(row: stripe_event::Model) -> Event {
     Event {
         id: row.id,
         kind: row.kind,

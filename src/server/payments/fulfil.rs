@@ -12,6 +12,7 @@ use super::{
     Away, Payments,
     answer::Session,
     auto_recharge,
+    events::PAID_UNKNOWN,
     judge::{Verdict, judge},
     rows::{self, Row},
 };
@@ -65,7 +66,7 @@ impl fmt::Display for Fulfilment {
             Self::Credited { purchase, .. } => write!(f, "{purchase} was credited before"),
             Self::Unpaid { purchase, state } => write!(f, "{purchase} is {}", state.id()),
             Self::Review { purchase } => write!(f, "{purchase} needs review"),
-            Self::Stranger { session, is_paid: true } => write!(f, "{session} is paid, unknown"),
+            Self::Stranger { session, is_paid: true } => write!(f, "{session}{PAID_UNKNOWN}"),
             Self::Stranger { session, .. } => write!(f, "{session} is no purchase of ours"),
             Self::Saved { is_new: true } => f.write_str("a card was saved"),
             Self::Saved { .. } => f.write_str("no card was saved"),

@@ -25,10 +25,12 @@
 mod answer;
 mod auto_recharge;
 mod cancel;
+mod catch_up;
 mod checkout;
 mod events;
 mod fulfil;
 mod judge;
+mod open_cases;
 mod page;
 mod patience;
 mod reconcile;
@@ -39,9 +41,10 @@ mod stripe;
 mod wish;
 
 use std::{
+    collections::HashSet,
     future::Future,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -71,6 +74,8 @@ pub struct Payments {
     stripe: Option<Stripe>,
     changes: Arc<Notify>,
     counters: Arc<Counters>,
+    /// What a person must look at, as far as this process has warned of it.
+    said: Arc<Mutex<HashSet<String>>>,
     tasks: TaskTracker,
 }
 
@@ -146,6 +151,7 @@ impl Payments {
             stripe,
             changes: Arc::default(),
             counters: Arc::default(),
+            said: Arc::default(),
             tasks: TaskTracker::new(),
         })
     }

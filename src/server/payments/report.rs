@@ -17,7 +17,11 @@ pub struct Report {
     /// Events that had not reached us before.
     pub missed_events: usize,
     /// Purchases and events that could not be dealt with now; the next run goes on.
-    pub postponed: usize,
+    pub postponed: Vec<String>,
+    /// How many purchases and events the run had no time for; the next run goes on.
+    pub left_over: u64,
+    /// Whether it had no time to read all events of Stripe; the next run goes on.
+    pub is_unread: bool,
     /// Purchases that were credited by this run.
     pub credited: Vec<String>,
     /// Purchases that ended unpaid.
@@ -37,26 +41,38 @@ impl Report {
         self.reviews.is_empty() && self.unknown_here.is_empty() && self.unknown_there.is_empty()
     }
 
-    /// Returns in words what a person must look at, of what this run found and of the purchases
-    /// that are in review since earlier. Returns `None` if there is nothing.
+    /// Returns in words what is not in order: what a person must look at, and what was not dealt
+    /// with. That is what this run found, the purchases in review and the paid sessions that credit
+    /// nobody. Returns `None` if there is nothing.
     #[must_use]
-    pub fn open(&self, in_review: &[String]) -> Option<String> {
+    pub fn open(&self, in_review: &[String], unknown_here: &[String]) -> Option<String> {
         let groups = [
             ("purchases in review", in_review),
-            ("paid sessions unknown here", &self.unknown_here),
+            ("paid sessions that credit nobody", unknown_here),
             ("purchases unknown at Stripe", &self.unknown_there),
         ];
         let groups = groups.iter().filter(|(_, ids)| !ids.is_empty());
-        let words: Vec<_> = groups
-            .map(|(what, ids)| {
-                let shown = ids[..ids.len().min(SHOWN)].join(", ");
-                match ids.len().saturating_sub(SHOWN) {
-                    0 => format!("{what}: {shown}"),
-                    more => format!("{what}: {shown} and {more} more"),
-                }
-            })
-            .collect();
-        (!words.is_empty()).then(|| words.join("; "))
+        let groups: Vec<_> = groups.map(|(what, ids)| format!("{what}: {}", some(ids))).collect();
+        let mut words = Vec::new();
+        if !groups.is_empty() {
+            let groups = groups.join("; ");
+            words.push(format!("a person must look at {groups} (docs/operate/alerts.md says how)"));
+        }
+        if !self.postponed.is_empty() {
+            let postponed = some(&self.postponed);
+            words.push(format!("the log says why it failed at {postponed}: run it again"));
+        }
+        words.extend(self.unfinished().map(|left| format!("{left}: run it again")));
+        (!words.is_empty()).then(|| words.join("; and "))
+    }
+
+    /// Returns in words what the run had no time for, or `None` if it came to its end.
+    #[must_use]
+    pub fn unfinished(&self) -> Option<String> {
+        let more = if self.is_unread { ", and for all events of Stripe" } else { "" };
+        (self.left_over > 0 || self.is_unread).then(|| {
+            format!("there was no time for {} purchases and events here{more}", self.left_over)
+        })
     }
 
     pub(super) fn add(&mut self, fulfilment: Fulfilment) {
@@ -81,7 +97,8 @@ impl fmt::Display for Report {
         write!(
             f,
             "{} purchases and {} events checked ({} missed): {} credited, {} ended unpaid, \
-             {} to review, {} sessions unknown here, {} unknown at Stripe",
+             {} to review, {} sessions unknown here, {} unknown at Stripe, {} postponed, \
+             {} left over",
             self.purchases,
             self.events,
             self.missed_events,
@@ -90,6 +107,17 @@ impl fmt::Display for Report {
             self.reviews.len(),
             self.unknown_here.len(),
             self.unknown_there.len(),
+            self.postponed.len(),
+            self.left_over,
         )
+    }
+}
+
+/// Names the first of these.
+fn some(ids: &[String]) -> String {
+    let shown = ids[..ids.len().min(SHOWN)].join(", ");
+    match ids.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
 use super::answer::Session;
@@ -117,29 +117,57 @@ pub(super) async fn lots_of(
     lot::Entity::find().filter(lot::Column::PurchaseId.is_in(ids)).all(connection).await
 }
 
-/// Purchases that wait for news since before this instant, the longest waiting first. Nobody can
-/// pay one that has no session yet: it is due when its end comes before `openable`, the earliest
-/// that Stripe still accepts. So those never stand before what may be paid.
-pub(super) async fn waiting(
-    connection: &impl ConnectionTrait,
-    before: DateTime<Utc>,
-    openable: i64,
-    at_most: u64,
-) -> Result<Vec<Row>, DbErr> {
-    let states = [PurchaseState::Started, PurchaseState::Open, PurchaseState::Processing];
-    purchase::Entity::find()
-        .filter(purchase::Column::State.is_in(states.map(PurchaseState::id)))
-        .filter(purchase::Column::UpdatedAt.lte(to_millis(before)))
-        .filter(
-            purchase::Column::StripeSession
-                .is_not_null()
-                .or(purchase::Column::CheckoutEndsAt.is_null())
-                .or(purchase::Column::CheckoutEndsAt.lt(openable)),
-        )
-        .order_by_asc(purchase::Column::UpdatedAt)
-        .limit(at_most)
-        .all(connection)
-        .await
+/// The line of purchases that wait for news, the longest waiting first. Nobody can pay one that has
+/// no session yet, so it never stands before one that may be paid: it joins the line when Stripe
+/// accepts its end no more.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiting {
+    /// They are without news since before this instant.
+    pub before: DateTime<Utc>,
+    /// The earliest end of a session that Stripe accepts, in milliseconds.
+    pub openable: i64,
+}
+
+impl Waiting {
+    /// Returns the next ones behind this purchase; without one, those at the head of the line.
+    pub async fn behind(
+        self,
+        connection: &impl ConnectionTrait,
+        last: Option<&Row>,
+        at_most: u64,
+    ) -> Result<Vec<Row>, DbErr> {
+        let line = self.select(last).limit(at_most);
+        line.order_by_asc(purchase::Column::UpdatedAt)
+            .order_by_asc(purchase::Column::Id)
+            .all(connection)
+            .await
+    }
+
+    /// Counts those behind this purchase.
+    pub async fn count_behind(
+        self,
+        connection: &impl ConnectionTrait,
+        last: &Row,
+    ) -> Result<u64, DbErr> {
+        self.select(Some(last)).count(connection).await
+    }
+
+    fn select(self, last: Option<&Row>) -> Select<purchase::Entity> {
+        use purchase::Column::{CheckoutEndsAt, Id, State, StripeSession, UpdatedAt};
+        let states = [PurchaseState::Started, PurchaseState::Open, PurchaseState::Processing];
+        let line = purchase::Entity::find()
+            .filter(State.is_in(states.map(PurchaseState::id)))
+            .filter(UpdatedAt.lte(to_millis(self.before)))
+            .filter(
+                StripeSession
+                    .is_not_null()
+                    .or(CheckoutEndsAt.is_null())
+                    .or(CheckoutEndsAt.lt(self.openable)),
+            );
+        let Some(last) = last else { return line };
+        let at_once = UpdatedAt.eq(last.updated_at).and(Id.gt(&last.id));
+        line.filter(UpdatedAt.gt(last.updated_at).or(at_once))
+    }
 }
 
 /// Writes down that a payment failed, where it did: somebody tells its customer. Of what

@@ -13,7 +13,7 @@ use std::{fmt, time::Duration};
 use serde_json::Value;
 use stripe::{Client, ClientBuilder, IdempotencyKey, RequestStrategy, StripeError, StripeRequest};
 use stripe_core::event::ListEvent;
-use stripe_types::RangeQueryTs;
+use stripe_types::{RangeBoundsTs, RangeQueryTs};
 use stripe_webhook::{Webhook, WebhookError};
 
 pub use saved::{NewCharge, NewSetup};
@@ -98,19 +98,21 @@ impl Stripe {
         Ok(Self { client, patience: Patience::new(settings.patience) })
     }
 
-    /// One page of events of these types since an instant, newest first.
+    /// One page of events of these types, newest first, from the first instant to the second, both
+    /// included.
     ///
     /// # Errors
     /// See [`StripeFailure`].
     pub async fn events(
         &self,
         kinds: &[&str],
-        since: i64,
+        (since, until): (i64, Option<i64>),
         after: Option<&str>,
     ) -> Result<EventPage, StripeFailure> {
         let kinds: Vec<String> = kinds.iter().map(|kind| (*kind).to_owned()).collect();
-        let mut request =
-            ListEvent::new().types(kinds).created(RangeQueryTs::gte(since)).limit(PAGE);
+        let created = RangeBoundsTs { gte: Some(since), lte: until, ..RangeBoundsTs::default() };
+        let created = RangeQueryTs::Bounds(created);
+        let mut request = ListEvent::new().types(kinds).created(created).limit(PAGE);
         if let Some(after) = after {
             request = request.starting_after(after);
         }
