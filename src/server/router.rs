@@ -47,8 +47,8 @@ const COMPRESSION: CompressionLevel = CompressionLevel::Precise(4);
 /// What is private is in no cache, also not behind the back button of a shared machine.
 pub const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// What connections are answered for which there is no room: probes learn how the process is, and
-/// everybody else when to come back.
+/// Answers connections for which there is no room: probes learn how the process is, and everybody
+/// else learns when to come back.
 pub fn reserve_router(state: AppState) -> Router {
     Router::new()
         .route("/healthz", get(health::healthz))
@@ -132,7 +132,7 @@ fn people(state: &AppState, headers: &SecurityHeaders) -> Router<AppState> {
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, NO_STORE))
 }
 
-/// Gives an answer up that has not begun by then. What the ledger was given is written nevertheless.
+/// Gives up an answer that has not begun by then. The ledger still writes what it was given.
 fn in_time(deadline: Duration) -> TimeoutLayer {
     TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, deadline)
 }

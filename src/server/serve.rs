@@ -1,10 +1,10 @@
 //! The life of the server: start, serve, end.
 //!
-//! Whatever is wrong at the start is one sentence. The end is asked for by SIGINT or SIGTERM: for
-//! as long as the settings say, the program serves on and is no longer ready, so that a balancer
-//! sends its requests elsewhere; a second signal cuts that short. Then nothing new is accepted,
-//! event streams end, requests are finished, and the ledger writes what it was given and compares
-//! once more what it has acknowledged; all of it in [`GRACE`].
+//! An error at the start is one sentence. SIGINT or SIGTERM ends the program. At first it serves on
+//! for as long as the settings say, but is no longer ready, so that a balancer sends its requests
+//! elsewhere; a second signal cuts that short. Then it accepts nothing new, ends event streams and
+//! finishes requests. The ledger writes what it was given, and compares once more what it has
+//! acknowledged. All of that takes at most [`GRACE`].
 
 use std::{sync::Arc, time::Duration};
 
@@ -59,10 +59,10 @@ const GRACE_FOR_JOBS: Duration = Duration::from_millis(7_500);
 /// How much of it payments may take: what they leave, the reconciler takes up.
 const GRACE_FOR_PAYMENTS: Duration = Duration::from_secs(8);
 
-/// The descriptors that a process has everywhere, where nothing is known of the limit.
+/// The descriptors that every system gives a process, until [`serve`] knows the limit.
 const DESCRIPTORS: u64 = 1_024;
 
-/// What time it is, as the settings have it. Nothing may be written by it before it is compared.
+/// Returns the clock that the settings ask for. It is not trusted until it is compared.
 #[must_use]
 pub fn clock(config: &Config) -> Clock {
     let clock = Clock::ahead_by(config.clock_ahead);
@@ -75,7 +75,7 @@ pub fn clock(config: &Config) -> Clock {
     clock
 }
 
-/// The clock of a command that writes by it, compared with the database.
+/// Returns the clock for a command that writes by it, after a comparison with the database.
 ///
 /// # Errors
 /// If it is off, or can't be compared.
@@ -94,7 +94,7 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     let catalogue = file::load(config.catalogue.as_deref())?;
     // The port first: a second server must not touch the database of the first.
     let listeners =
-        Listeners::open(address).await.map_err(|source| StartError::Listen { address, source })?;
+        Listeners::open(address).map_err(|source| StartError::Listen { address, source })?;
     let seats = Connections::new(connections::raise_limit());
     let database = connect_within(&config, Limits::SERVING).await?;
     refuse_risks(&config, &database).await?;
@@ -150,7 +150,7 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     Ok(())
 }
 
-/// What is behind the connections.
+/// Returns the routers and the limits for connections.
 fn doors(state: AppState) -> Doors {
     Doors {
         idle: state.config.idle,

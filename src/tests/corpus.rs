@@ -44,9 +44,9 @@ pub const VALUES: [&str; 16] = [
     "%20",
 ];
 
-/// The longest address that a request can have is 64 kB.
+/// The longest head that a request can have is 16 kB.
 pub fn long() -> String {
-    "a".repeat(60_000)
+    "a".repeat(16_000)
 }
 
 /// All addresses, with `{…}` for what is different each time.

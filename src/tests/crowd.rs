@@ -4,69 +4,61 @@
 //! The crowd is one thread: on this machine it takes processor time from the server, which it
 //! would not from elsewhere. A neighbour is somebody who does their work meanwhile.
 
+mod clients;
+
 use std::{
-    io::Write,
+    collections::HashMap,
+    io::{Read, Write},
     net::{SocketAddr, TcpStream},
-    sync::atomic::{AtomicBool, AtomicU32, Ordering},
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
-use recharge::server::connections;
+use recharge::server::{
+    clock::Clock,
+    connections::{self, Descriptors},
+    entity::user,
+    identity::{self, NewUser, Role, Sessions},
+    news::MOST,
+};
+use sea_orm::EntityTrait;
 use serde_json::json;
 use tempfile::TempDir;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    time::{sleep, timeout},
+use time::OffsetDateTime;
+use tokio::time::sleep;
+use tower_sessions::{
+    SessionStore,
+    session::{Id, Record},
 };
 
 use crate::{
     api_load::Worker,
     databases::TestDatabase,
     process::{Process, connect},
-    program::{recharge, run_on, text},
+    program::{run_on, text},
 };
+use clients::{Answers, all_clients, is_shed};
 
 const SOON: Duration = Duration::from_secs(20);
 const MOST_MEMORY: u64 = 200 * 1024 * 1024;
 /// How long a neighbour or a probe waits at most, in 99 of 100 requests.
 const NEIGHBOURS_P99: Duration = Duration::from_millis(50);
-/// How long a client does something else between two requests.
-const THINKING: Duration = Duration::from_millis(500);
-/// How long a neighbour does.
+/// How long a neighbour does something else between two requests.
 const PAUSE: Duration = Duration::from_millis(20);
+const STREAMS: &str = "recharge_connections_streams ";
+const SEATS: &str = "recharge_connections_most ";
+const UNFINISHED_HEAD: &str = "GET /healthz HTTP/1.1\r\nHost: recharge.test\r\nX-Slow: ";
 
 struct Crowd {
+    descriptors: u64,
     clients: usize,
     idle: usize,
     slow: usize,
     streams: usize,
+    /// What an idle connection has sent of a head, if not nothing, and what a slow one.
+    unfinished_bytes: [usize; 2],
     time: Duration,
-    is_full: bool,
-}
-
-impl Crowd {
-    fn of_this_run() -> Self {
-        if std::env::var("TEST_CROWD").is_ok_and(|size| size == "full") {
-            let time = Duration::from_secs(30);
-            let (clients, idle, slow, streams) = (2_000, 10_000, 1_000, 2_000);
-            return Self { clients, idle, slow, streams, time, is_full: true };
-        }
-        let time = Duration::from_secs(2);
-        Self { clients: 300, idle: 1_000, slow: 100, streams: 200, time, is_full: false }
-    }
-}
-
-/// Counts of the answers that the clients got.
-#[derive(Debug, Default)]
-struct Answers {
-    good: AtomicU32,
-    shed: AtomicU32,
-    /// Connections that gave way to another one while nothing was asked.
-    gave_way: AtomicU32,
-    /// Connections that were never made, or ended while something was asked: also where one gave
-    /// way at the moment of asking.
-    broken: AtomicU32,
 }
 
 /// The end of the crowd, also where the test fails.
@@ -78,100 +70,81 @@ impl Drop for Over<'_> {
     }
 }
 
-/// A session of somebody who was added to the database.
-fn sign_in(url: &str, process: &Process) -> String {
-    let folder = TempDir::new().unwrap();
-    let mut add = recharge(folder.path());
-    add.args(["user", "add", "--name", "Ada", "--email", "ada@recharge.test"]);
-    add.env("RECHARGE_PASSWORD", "a long password").env("DATABASE_URL", url);
-    let added = add.output().unwrap();
-    assert!(added.status.success(), "{}", text(&added.stderr));
-    let form = "email=ada%40recharge.test&password=a+long+password";
-    let mut connection = process.connect();
-    write!(
-        connection,
-        "POST /sign-in HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\nConnection: close\r\n\
-         Content-Type: application/x-www-form-urlencoded\r\n\r\n{form}",
-        process.address,
-        form.len()
-    )
-    .unwrap();
-    let answer = crate::process::read(&mut connection, SOON).unwrap().text;
-    let cookie = answer.split("set-cookie: ").nth(1).unwrap_or_else(|| panic!("{answer}"));
-    cookie.split(';').next().unwrap().to_owned()
+fn is_full() -> bool {
+    std::env::var("TEST_CROWD").is_ok_and(|size| size == "full")
 }
 
-/// Many connections, as many as come to be.
-fn many(address: SocketAddr, size: usize, says: &str) -> Vec<TcpStream> {
-    let one = |_| {
+/// Cookies of as many sessions as these streams need.
+async fn cookies(test: &TestDatabase, streams: usize) -> Vec<String> {
+    let clock = Clock::default();
+    let new = NewUser {
+        email: "ada@recharge.test".parse().unwrap(),
+        name: "Ada".to_owned(),
+        role: Role::Customer,
+        zone: "UTC".parse().unwrap(),
+        password_hash: String::new(),
+    };
+    identity::add(&test.database, new, clock.now()).await.unwrap();
+    let user = user::Entity::find().one(test.database.reader()).await.unwrap().unwrap();
+    let sessions = Sessions::new(test.database.clone(), clock);
+    let data = HashMap::from([("user".to_owned(), user.id.into())]);
+    let mut cookies = Vec::new();
+    for _ in 0..streams.div_ceil(MOST) {
+        let (id, data) = (Id::default(), data.clone());
+        let mut session = Record { id, data, expiry_date: OffsetDateTime::UNIX_EPOCH };
+        sessions.create(&mut session).await.unwrap();
+        cookies.push(format!("session={}", session.id));
+    }
+    cookies
+}
+
+/// A connection for each of these beginnings of a request, as many as come to be.
+fn many(address: SocketAddr, says: impl Iterator<Item = String>) -> Vec<TcpStream> {
+    let one = |says: String| {
         let mut connection = connect(address).ok()?;
-        connection.write_all(says.as_bytes()).ok()?;
+        // A server that has read enough may have ended the connection by now.
+        connection.write_all(says.as_bytes()).ok();
         Some(connection)
     };
-    (0..size).filter_map(one).collect()
+    says.filter_map(one).collect()
 }
 
-/// The clients, in one thread, until it is over.
-fn all_clients(address: SocketAddr, size: usize, is_over: &AtomicBool, answers: &Answers) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let one = async || {
-        while !is_over.load(Ordering::Relaxed) {
-            client(address, is_over, answers).await;
-            sleep(THINKING).await;
-        }
-    };
-    runtime.block_on(futures::future::join_all((0..size).map(|_| one())));
+/// Unfinished heads with this many bytes after the first lines, or nothing at all.
+fn unfinished(count: usize, bytes: usize) -> impl Iterator<Item = String> {
+    let head = if bytes > 0 { UNFINISHED_HEAD } else { "" };
+    std::iter::repeat_n(format!("{head}{}", "x".repeat(bytes)), count)
 }
 
-/// Asks over one connection for as long as it lasts. What is not answered well is answered with 503
-/// or 429 and says when to come back.
-async fn client(address: SocketAddr, is_over: &AtomicBool, answers: &Answers) {
-    let connecting = timeout(SOON, tokio::net::TcpStream::connect(address)).await;
-    let Ok(Ok(mut connection)) = connecting else {
-        answers.broken.fetch_add(1, Ordering::Relaxed);
-        return;
-    };
-    while let Ok(Some(head)) = timeout(SOON, ask(&mut connection, "/api/docs")).await {
-        if head.starts_with("http/1.1 200 ") {
-            answers.good.fetch_add(1, Ordering::Relaxed);
-        } else {
-            assert!(
-                head.starts_with("http/1.1 503 ") || head.starts_with("http/1.1 429 "),
-                "{head}"
-            );
-            assert!(head.contains("\r\nretry-after: "), "{head}");
-            answers.shed.fetch_add(1, Ordering::Relaxed);
-            return;
+/// Reads the answers to requests for streams. Returns how many were opened, and how many connections
+/// ended without an answer; the others were told when to come back.
+fn opened(streams: Vec<TcpStream>) -> (usize, usize) {
+    let (mut opened, mut broken) = (0, 0);
+    for mut stream in streams {
+        stream.set_read_timeout(Some(SOON)).unwrap();
+        let (mut head, mut byte) = (Vec::new(), [0]);
+        while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|read| read > 0) {
+            head.push(byte[0].to_ascii_lowercase());
         }
-        if is_over.load(Ordering::Relaxed) {
-            return;
-        }
-        // Nothing comes while nothing is asked, but the end.
-        if timeout(THINKING, connection.readable()).await.is_ok() {
-            answers.gave_way.fetch_add(1, Ordering::Relaxed);
-            return;
+        let head = String::from_utf8(head).unwrap();
+        match head.starts_with("http/1.1 200 ") {
+            true => opened += 1,
+            false if head.is_empty() => broken += 1,
+            false => is_shed(&head),
         }
     }
-    answers.broken.fetch_add(1, Ordering::Relaxed);
+    (opened, broken)
 }
 
-/// Asks, and reads head and body; `None` if the connection has ended.
-async fn ask(connection: &mut tokio::net::TcpStream, path: &str) -> Option<String> {
-    let head = format!("GET {path} HTTP/1.1\r\nHost: recharge.test\r\n\r\n");
-    connection.write_all(head.as_bytes()).await.ok()?;
-    let mut bytes = Vec::new();
+/// Reads a figure from the metrics, as soon as there is a connection for it.
+fn figure(process: &Process, name: &str) -> usize {
+    let begun = Instant::now();
     loop {
-        let text = String::from_utf8_lossy(&bytes);
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let head = head.to_ascii_lowercase();
-            let length = head.split("content-length: ").nth(1)?.split("\r\n").next()?;
-            if body.len() >= length.parse().ok()? {
-                return Some(head + "\r\n");
-            }
+        let metrics = process.get("/metrics", SOON).unwrap();
+        let line = metrics.text.lines().find_map(|line| line.strip_prefix(name));
+        if let Some(figure) = line {
+            return figure.trim().parse().unwrap();
         }
-        if connection.read_buf(&mut bytes).await.ok()? == 0 {
-            return None;
-        }
+        assert!(metrics.status == 503 && begun.elapsed() < SOON, "{}", metrics.text);
     }
 }
 
@@ -204,59 +177,87 @@ fn probes(process: &Process, time: Duration) -> Vec<Duration> {
 
 #[test]
 fn a_crowd_is_served_or_told_when_to_come_back() {
-    connections::raise_limit();
-    let crowd = Crowd::of_this_run();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let (test, folder) = (runtime.block_on(TestDatabase::sqlite()), TempDir::new().unwrap());
-    let settings = [("RUST_LOG", "info,tower_http=warn"), ("DATABASE_URL", test.url.as_str())];
-    let process = Process::start(folder.path(), 1_024, &settings);
-    let cookie = sign_in(&test.url, &process);
-    let (address, time) = (process.address, crowd.time);
-    let worker = runtime.block_on(Worker::new(&test, &address.to_string()));
-    let stream = format!(
-        "GET /settings/events HTTP/1.1\r\nHost: {address}\r\nAccept: text/event-stream\r\n\
-         Cookie: {cookie}\r\n\r\n"
-    );
-    let streams = many(address, crowd.streams, &stream);
-    let idle = many(address, crowd.idle, "");
-    let slow = many(address, crowd.slow, "GET /healthz HTTP/1.1\r\nX-Slow: ");
-    let (is_over, answers) = (AtomicBool::new(false), Answers::default());
-    let (probed, charged) = thread::scope(|scope| {
-        let _over = Over(&is_over);
-        scope.spawn(|| all_clients(address, crowd.clients, &is_over, &answers));
-        let probed = scope.spawn(|| probes(&process, time));
-        let charged = runtime.block_on(neighbour(&worker, time));
-        (probed.join().unwrap(), charged)
-    });
-    drop((streams, idle, slow));
-    crowd.judges(process.memory(), &answers, probed, charged);
-    assert_eq!(process.get("/readyz", SOON).unwrap().status, 200);
-    assert!(!process.said().contains("ERROR"), "{}", process.said());
-    let verified = run_on(&test.url, &["verify"]);
-    assert!(verified.status.success(), "{}", text(&verified.stderr));
+    let time = Duration::from_secs(if is_full() { 30 } else { 2 });
+    let (clients, idle, slow, streams) =
+        if is_full() { (2_000, 10_000, 1_000, 2_000) } else { (300, 1_000, 100, 200) };
+    let unfinished_bytes = [0, 1];
+    let descriptors = 1_024;
+    Crowd { descriptors, clients, idle, slow, streams, unfinished_bytes, time }.comes();
+}
+
+/// Each seat is taken by a stream, or a client, or a head that is as long as one may be.
+#[test]
+fn a_crowd_with_long_heads_fills_all_seats_and_not_the_memory() {
+    if !is_full() {
+        return;
+    }
+    let descriptors = Descriptors::of_this_process();
+    assert!(descriptors.are_enough(), "{descriptors:?} are too few for this proof");
+    let descriptors = descriptors.hard.unwrap_or(65_536).min(65_536);
+    let (clients, idle, slow, streams) = (2_000, 10_000, 1_000, 2_000);
+    let (unfinished_bytes, time) = ([16_000, 60_000], Duration::from_secs(30));
+    Crowd { descriptors, clients, idle, slow, streams, unfinished_bytes, time }.comes();
 }
 
 impl Crowd {
-    fn judges(
-        &self,
-        memory: u64,
-        answers: &Answers,
-        probed: Vec<Duration>,
-        charged: Vec<Duration>,
-    ) {
-        let (probes, charges, mib) = (p99(probed), p99(charged), memory / 1024 / 1024);
-        println!("{answers:?}, {mib} MiB, p99 of probes {probes:?}, of charges {charges:?}");
-        let [good, broken] = [&answers.good, &answers.broken].map(|it| it.load(Ordering::Relaxed));
-        assert!(good > 100, "{good} were answered");
-        // A client must expect that a connection at rest ends at the moment of asking (RFC 9112, 9.5).
-        assert!(broken <= good / 20, "{broken} were not answered");
-        if self.is_full {
-            assert!(memory <= MOST_MEMORY, "{mib} MiB");
-            assert!(
-                probes <= NEIGHBOURS_P99 && charges <= NEIGHBOURS_P99,
-                "{probes:?}, {charges:?}"
-            );
+    fn comes(self) {
+        connections::raise_limit();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (test, folder) = (runtime.block_on(TestDatabase::sqlite()), TempDir::new().unwrap());
+        let cookies = runtime.block_on(cookies(&test, self.streams));
+        let settings = [("RUST_LOG", "info,tower_http=warn"), ("DATABASE_URL", test.url.as_str())];
+        let process = Process::start(folder.path(), self.descriptors, &settings);
+        let (address, time) = (process.address, self.time);
+        let worker = runtime.block_on(Worker::new(&test, &address.to_string()));
+        let stream = |number: usize| {
+            let cookie = &cookies[number / MOST];
+            format!("GET /settings/events HTTP/1.1\r\nHost: {address}\r\nCookie: {cookie}\r\n\r\n")
+        };
+        let idle = many(address, unfinished(self.idle, self.unfinished_bytes[0]));
+        let slow = many(address, unfinished(self.slow, self.unfinished_bytes[1]));
+        let streams = many(address, (0..self.streams).map(stream));
+        let begun = Instant::now();
+        while figure(&process, STREAMS) < self.streams.min(figure(&process, SEATS) / 2) {
+            assert!(begun.elapsed() < SOON, "{} streams are open", figure(&process, STREAMS));
         }
+        let (is_over, answers) = (AtomicBool::new(false), Answers::default());
+        let (probed, charged, figures) = thread::scope(|scope| {
+            let _over = Over(&is_over);
+            scope.spawn(|| all_clients(address, self.clients, &is_over, &answers));
+            let probed = scope.spawn(|| probes(&process, time));
+            let charged = runtime.block_on(neighbour(&worker, time));
+            let figures = [STREAMS, SEATS].map(|name| figure(&process, name));
+            (probed.join().unwrap(), charged, figures)
+        });
+        let [open, seats] = figures;
+        let (opened, unanswered) = opened(streams);
+        println!("{seats} seats, {open} streams open, {opened} opened, {unanswered} unanswered");
+        // Half of the seats are for streams, and no stream that is open gives way.
+        let expected = self.streams.min(seats / 2);
+        assert!(open == expected && opened >= expected, "{open} streams are open");
+        assert_eq!(unanswered, 0, "streams were not answered");
+        drop((idle, slow));
+        judge(process.peak_memory(), &answers, probed, charged);
+        assert_eq!(process.get("/readyz", SOON).unwrap().status, 200);
+        assert!(!process.said().contains("ERROR"), "{}", process.said());
+        let verified = run_on(&test.url, &["verify"]);
+        assert!(verified.status.success(), "{}", text(&verified.stderr));
+    }
+}
+
+fn judge(memory: u64, answers: &Answers, probed: Vec<Duration>, charged: Vec<Duration>) {
+    let (probes, charges, mib) = (p99(probed), p99(charged), memory / 1024 / 1024);
+    println!("{answers:?}, {mib} MiB, p99 of probes {probes:?}, of charges {charges:?}");
+    let read = [&answers.good, &answers.broken, &answers.unconnected];
+    let [good, broken, unconnected] = read.map(|it| it.load(Ordering::Relaxed));
+    assert!(good > 100, "{good} were answered");
+    // The server answers what has arrived before a connection gives way. What is sent in the very
+    // moment of the end is lost, as everywhere (RFC 9112, 9.5), and clients send it again. Of 2,000
+    // clients on 400 seats it met 2 of 59,005 requests, and 29 of 22,811 beside other work.
+    assert!(broken + unconnected <= good / 200, "{broken} + {unconnected} were not answered");
+    if is_full() {
+        assert!(memory <= MOST_MEMORY, "{mib} MiB");
+        assert!(probes <= NEIGHBOURS_P99 && charges <= NEIGHBOURS_P99, "{probes:?}, {charges:?}");
     }
 }
 

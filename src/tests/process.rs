@@ -32,9 +32,14 @@ pub struct Reply {
 
 impl Process {
     /// Starts one that may have this many descriptors, and waits until it serves.
-    pub fn start(folder: &Path, descriptors: u32, settings: &[(&str, &str)]) -> Self {
+    pub fn start(folder: &Path, descriptors: u64, settings: &[(&str, &str)]) -> Self {
+        Self::start_after(folder, &format!("ulimit -n {descriptors}"), settings)
+    }
+
+    /// Starts one after this command of the shell, which sets its limits.
+    pub fn start_after(folder: &Path, limits: &str, settings: &[(&str, &str)]) -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let script = format!("ulimit -n {descriptors}; exec \"$0\" --site-addr={address}");
+        let script = format!("{limits} && exec \"$0\" --site-addr={address}");
         Self::spawn(folder, &script, Stdio::null(), address, settings)
     }
 
@@ -89,10 +94,10 @@ impl Process {
         assert!(self.child.wait().unwrap().success(), "{}", self.said());
     }
 
-    /// The memory that it occupies, in bytes.
-    pub fn memory(&self) -> u64 {
+    /// The most memory that it has occupied so far, in bytes.
+    pub fn peak_memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1_024
     }
 
@@ -123,6 +128,20 @@ pub fn get(address: SocketAddr, path: &str, patience: Duration) -> io::Result<Re
     let head = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     connection.write_all(head.as_bytes())?;
     read(&mut connection, patience)
+}
+
+/// Sends these bytes over a connection of its own, and returns all that comes back until the server
+/// ends it. A server that has read enough may reset it, also while something is sent.
+pub fn exchange(address: SocketAddr, bytes: &[u8], patience: Duration) -> String {
+    let mut connection = connect(address).unwrap();
+    connection.set_read_timeout(Some(patience)).unwrap();
+    connection.write_all(bytes).ok();
+    let mut answer = Vec::new();
+    if let Err(error) = connection.read_to_end(&mut answer) {
+        let is_reset = error.kind() == io::ErrorKind::ConnectionReset;
+        assert!(is_reset, "{error} after {:?}", String::from_utf8_lossy(&answer));
+    }
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 /// Reads an answer to its end, which is that of the connection.

@@ -6,10 +6,15 @@ use std::{convert::Infallible, net::SocketAddr, time::Duration};
 use axum::{
     Router,
     body::{Body, Bytes},
+    http::StatusCode,
     response::{IntoResponse, Sse, sse::Event},
     routing::{get, post},
 };
-use futures::{Stream, StreamExt, future::join_all, stream};
+use futures::{
+    Stream, StreamExt,
+    future::{join_all, select_all},
+    stream,
+};
 use recharge::server::connections::{Connections, Doors, Listeners, Patience, serve};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -35,6 +40,9 @@ const ROOM_BYTES: u32 = 4 * 1024;
 const CHUNK_BYTES: usize = 16 * 1024;
 const LONG_CHUNKS: usize = 160;
 const EVENTS: usize = 30;
+const BODY: &[u8] = &[b'x'; 1_000_000];
+/// So many bodies are too many.
+const COUNT: usize = 20;
 
 /// A server at an address of its own.
 struct Served {
@@ -45,18 +53,22 @@ struct Served {
 
 impl Served {
     async fn start(patience: Patience) -> Self {
+        Self::start_with(patience, 0).await
+    }
+
+    async fn start_with(patience: Patience, descriptors: u64) -> Self {
         let main = Router::new()
             .route("/read", post(async |body: Bytes| body.len().to_string()))
             .route("/ignore", post(async || "ignored"))
             .route("/endless", get(async || chunks(usize::MAX)))
             .route("/long", get(async || chunks(LONG_CHUNKS)))
             .route("/events", get(async || Sse::new(events())));
-        let listeners = Listeners::open("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let listeners = Listeners::open("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listeners.addresses()[0];
-        let (connections, shutdown) = (Connections::new(0), CancellationToken::new());
+        let (connections, shutdown) = (Connections::new(descriptors), CancellationToken::new());
         let doors = Doors {
             main,
-            reserve: Router::new(),
+            reserve: Router::new().fallback(async || StatusCode::SERVICE_UNAVAILABLE),
             idle: Duration::from_millis(500),
             patience,
             draining: CancellationToken::new(),
@@ -137,6 +149,36 @@ async fn a_body_that_comes_one_byte_at_a_time_is_not_waited_for() {
             served.is_empty(path).await;
         }
     }
+}
+
+/// 16 MB are for all bodies. Each of these is 1 MB, and its last byte is still to come.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bodies_that_are_too_much_together_are_sent_away_and_the_others_read() {
+    let served = Served::start_with(Patience { body: AT_LAST, ..SHORT }, 1_024).await;
+    let head = post_head("/read", &format!("content-length: {}", BODY.len() + 1));
+    let begin = async |_| {
+        let mut connection = served.begin(served.address, &head).await;
+        // It may be sent away already.
+        connection.write_all(BODY).await.ok();
+        connection
+    };
+    let mut bodies = join_all((0..COUNT).map(begin)).await;
+    let full = select_all(bodies.iter().map(|it| Box::pin(it.readable())));
+    timeout(AT_LAST, full).await.expect("one is sent away").0.unwrap();
+    let finish = async |connection: &mut TcpStream| {
+        connection.write_all(b"x").await.ok();
+        let mut answer = [0; 12];
+        timeout(AT_LAST, connection.read_exact(&mut answer)).await.unwrap().unwrap();
+        String::from_utf8_lossy(&answer[9..]).into_owned()
+    };
+    let answers = join_all(bodies.iter_mut().map(finish)).await;
+    let count = |status: &str| answers.iter().filter(|answer| *answer == status).count();
+    assert!(count("200") >= 15 && count("503") > 0, "{answers:?}");
+    assert_eq!(count("200") + count("503"), COUNT, "{answers:?}");
+    assert_eq!(served.connections.sent_away(), count("503") as u64);
+    // What is answered holds nothing any more.
+    let mut next = begin(0).await;
+    assert_eq!(finish(&mut next).await, "200");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

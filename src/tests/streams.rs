@@ -35,7 +35,7 @@ struct Served {
 
 impl Served {
     async fn start(app: &TestApp) -> Self {
-        let listeners = Listeners::open("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let listeners = Listeners::open("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = format!("http://{}", listeners.addresses()[0]);
         let (connections, shutdown) = (Connections::new(0), CancellationToken::new());
         let doors = Doors {

@@ -4,13 +4,13 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 
 use super::{LOBBY, RESERVE};
 
-/// More are not needed: a table of descriptors costs memory.
+/// The highest limit that a server sets: a table of more descriptors would only cost memory.
 const ENOUGH: u64 = 65_536;
-/// Kept for the rest of the program: 22 connections to the database with three files each on
-/// SQLite, mail, webhooks, Stripe, logs and files for browsers.
+/// Kept for the rest of the program: 25 connections to PostgreSQL, or 13 to SQLite with three files
+/// each, and mail, webhooks, Stripe, logs and files for browsers.
 const KEPT: u64 = 160;
-/// More connections would need more memory than a small machine has.
-const MOST_SEATS: u64 = 10_000;
+/// More connections would need more memory than a small machine has: the sum is in [`super::memory`].
+const MOST_SEATS: u64 = 4_000;
 const FEWEST_SEATS: u64 = 16;
 
 /// The limits of descriptors, and what they are enough for.
@@ -85,7 +85,7 @@ pub fn seats(descriptors: u64) -> usize {
     usize::try_from(rest.clamp(FEWEST_SEATS, MOST_SEATS)).unwrap_or(RESERVE)
 }
 
-/// Returns how many descriptors are not for the seats of the main room.
+/// Returns how many descriptors the seats of the main room leave free.
 fn kept() -> u64 {
     KEPT + u64::try_from(RESERVE + LOBBY).unwrap_or(0)
 }
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn there_are_fewer_seats_than_descriptors() {
         assert_eq!(seats(1_024), 800);
-        assert_eq!(seats(65_536), 10_000);
+        assert_eq!(seats(65_536), 4_000);
         assert_eq!(seats(64), 16);
     }
 
@@ -107,7 +107,7 @@ mod tests {
         assert_eq!(limits(1_024, 1_024).seats(), 800);
         assert!(!limits(1_024, 1_024).are_enough() && !limits(1_024, 1_024).are_too_few());
         assert!(limits(1_024, 1_048_576).are_enough());
-        assert!(limits(1_024, 10_224).are_enough() && !limits(1_024, 10_223).are_enough());
+        assert!(limits(1_024, 4_224).are_enough() && !limits(1_024, 4_223).are_enough());
         assert!(limits(100, 239).are_too_few() && !limits(100, 240).are_too_few());
         assert!(Descriptors { soft: None, hard: None }.are_enough());
     }

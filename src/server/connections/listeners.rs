@@ -1,13 +1,17 @@
 //! The sockets on which clients arrive.
 //!
 //! A supervisor that keeps the socket open (systemd's socket activation) hands it over as a file
-//! descriptor. Then a restart refuses nobody: who comes between two processes waits in the
+//! descriptor. Then a restart refuses nobody: clients that come between two processes wait in the
 //! socket's queue.
 
 use std::{io, net::SocketAddr};
 
 use listenfd::ListenFd;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
+
+/// Connections that the system keeps until they are accepted: as many as in the unit of systemd.
+/// When more arrive at once, their clients try again after a second.
+const BACKLOG: u32 = 4_096;
 
 /// The sockets on which clients arrive.
 #[derive(Debug)]
@@ -22,7 +26,7 @@ impl Listeners {
     ///
     /// # Errors
     /// If the address is taken, or what was handed over is no listening socket.
-    pub async fn open(address: SocketAddr) -> io::Result<Self> {
+    pub fn open(address: SocketAddr) -> io::Result<Self> {
         let mut handed_over = ListenFd::from_env();
         let mut all = Vec::new();
         for index in 0..handed_over.len() {
@@ -33,7 +37,7 @@ impl Listeners {
         }
         let is_handed_over = !all.is_empty();
         if !is_handed_over {
-            all.push(TcpListener::bind(address).await?);
+            all.push(listen(address)?);
         }
         Ok(Self { all, is_handed_over })
     }
@@ -53,4 +57,12 @@ impl Listeners {
     pub(super) fn into_all(self) -> Vec<TcpListener> {
         self.all
     }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A port is free again as soon as its process has ended.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }

@@ -5,18 +5,22 @@
 //! [`Listeners`] are the sockets, opened here or handed over by the supervisor. [`serve`] accepts
 //! from them, and each connection finds a seat in a [`Room`]: the main room, with every route, or
 //! the reserve, which knows only the probes and sends everybody else away. [`visit`] is the life
-//! of one connection, [`patience`] how long it may keep us waiting.
+//! of one connection, [`patience`] limits how long it may keep us waiting, and [`memory`] how much
+//! all of them may make us hold.
 //!
 //! # What must hold
 //! - A connection keeps its seat for as long as it has a descriptor, and there are fewer seats
 //!   than descriptors.
-//! - Where all seats are taken, a connection without a request gives its seat to the new one. A
-//!   request that has begun is finished.
+//! - If all seats are taken, a connection without a request gives its seat to the new one. A
+//!   request that has arrived is answered.
+//! - If there is no memory for a request, it is sent away with 503.
 //! - `/healthz` and `/readyz` answer while every seat of the main room is taken by requests.
 
 mod descriptors;
 mod listeners;
+mod memory;
 mod patience;
+mod receiving;
 mod room;
 mod socket;
 mod visit;
@@ -41,25 +45,26 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use descriptors::{Descriptors, raise_limit};
 pub use listeners::Listeners;
+use memory::{Memory, REQUESTS_BYTES};
 pub use patience::Patience;
 use room::{Room, Seat};
 use visit::Visit;
 
 /// Connections that are answered when the main room is full: probes, and those that are sent away.
 const RESERVE: usize = 32;
-/// How long a probe may take to say what it asks: a probe of a machine is one packet.
+/// How long a probe may take to send its request: that is one packet.
 const RESERVE_PATIENCE: Duration = Duration::from_secs(2);
-/// Connections that are accepted and look for a seat.
+/// The most accepted connections that look for a seat at the same time.
 const LOBBY: usize = 32;
 /// How long a new connection waits for the seat of one that gives way.
 const CHANGE_OF_SEATS: Duration = Duration::from_millis(500);
-/// How long nothing is accepted after the system refused to.
+/// How long nothing is accepted after the system has refused to accept a connection.
 const PAUSE: Duration = Duration::from_millis(50);
-/// Sent without reading the request where even the reserve is full.
+/// The answer if even the reserve is full. It is sent without reading the request.
 const SENT_AWAY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\n\
     content-length: 0\r\nconnection: close\r\n\r\n";
 
-/// How many connections there are. Clones share the counts.
+/// Counts the connections. Clones share the counts.
 #[derive(Clone, Debug)]
 pub struct Connections(Arc<Counts>);
 
@@ -70,10 +75,11 @@ struct Counts {
     lobby: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     most_streams: usize,
+    memory: Memory,
     sent_away: AtomicU64,
 }
 
-/// What connections are served with.
+/// The routers and the limits that connections are served with.
 #[derive(Clone, Debug)]
 pub struct Doors {
     /// Answers everything.
@@ -84,14 +90,14 @@ pub struct Doors {
     pub idle: Duration,
     /// How slow a client may be.
     pub patience: Patience,
-    /// Cancelled when another process is about to take over: each answer then ends its connection.
+    /// Cancelled when the process is to end soon: each answer then ends its connection.
     pub draining: CancellationToken,
     /// Cancelled when nothing more is accepted.
     pub shutdown: CancellationToken,
 }
 
 impl Connections {
-    /// Seats for as many connections as this many descriptors allow.
+    /// Makes as many seats as this many descriptors allow.
     #[must_use]
     pub fn new(descriptors: u64) -> Self {
         let seats = descriptors::seats(descriptors);
@@ -102,35 +108,36 @@ impl Connections {
             lobby: Arc::new(Semaphore::new(LOBBY)),
             streams: Arc::new(Semaphore::new(most_streams)),
             most_streams,
+            memory: Memory::new(REQUESTS_BYTES),
             sent_away: AtomicU64::new(0),
         }))
     }
 
-    /// How many there may be at once, without the reserve.
+    /// Returns how many connections there may be at once, without the reserve.
     #[must_use]
     pub fn most(&self) -> usize {
         self.0.main.seats()
     }
 
-    /// How many there are now, without the reserve.
+    /// Returns how many there are now, without the reserve.
     #[must_use]
     pub fn open(&self) -> usize {
         self.0.main.taken()
     }
 
-    /// How many of them are streams of events.
+    /// Returns how many of them are streams of events.
     #[must_use]
     pub fn streams(&self) -> usize {
         self.0.most_streams - self.0.streams.available_permits()
     }
 
-    /// How many gave their seat to a new one.
+    /// Returns how many gave their seat to a new one.
     #[must_use]
     pub fn gave_way(&self) -> u64 {
         self.0.main.gave_way()
     }
 
-    /// How many found no seat.
+    /// Returns how many found no seat, or no memory for their request.
     #[must_use]
     pub fn sent_away(&self) -> u64 {
         self.0.sent_away.load(Ordering::Relaxed)
@@ -171,11 +178,11 @@ async fn accept(
     doors: Doors,
     visits: TaskTracker,
 ) {
-    // It closes never: the loop ends with the shutdown.
+    // The semaphore is never closed: the loop ends with the shutdown.
     while let Ok(lobby) = Arc::clone(&connections.0.lobby).acquire_owned().await {
         let accepted = tokio::select! {
-            // Connections that are not accepted yet wait for the next process, where the
-            // supervisor keeps the socket.
+            // If a supervisor keeps the socket, connections that are not accepted yet wait for the
+            // next process.
             biased;
             () = doors.shutdown.cancelled() => return,
             accepted = listener.accept() => accepted,
@@ -209,24 +216,24 @@ async fn admit(
 ) -> Option<Visit> {
     socket::prepare(stream);
     let Some((seat, is_main)) = connections.seat().await else {
-        // The rest of its request is not read: some clients see a reset.
-        stream.try_write(SENT_AWAY).ok();
+        socket::answer_unread(stream, SENT_AWAY);
         return None;
     };
     Some(Visit {
-        router: if is_main { doors.main } else { doors.reserve },
+        router: if is_main { doors.main } else { doors.reserve.clone() },
+        reserve: doors.reserve,
         address,
         idle: if is_main { doors.idle } else { RESERVE_PATIENCE },
         patience: doors.patience,
         keeps_alive: is_main,
-        streams: Arc::clone(&connections.0.streams),
+        connections,
         seat,
         draining: doors.draining,
         shutdown: doors.shutdown,
     })
 }
 
-/// Whether only this one client has gone away again.
+/// Returns whether the error means only that one client has gone away again.
 const fn is_of_one_connection(kind: ErrorKind) -> bool {
     matches!(
         kind,

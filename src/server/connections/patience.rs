@@ -2,35 +2,34 @@
 
 use std::{
     io,
+    os::fd::AsFd,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use axum::{BoxError, body::HttpBody};
-use hyper::body::{Bytes, Frame, Incoming, SizeHint};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    time::{Instant, Sleep, sleep, sleep_until},
+    time::{Sleep, sleep},
 };
 
-use super::room::Seat;
+use super::{room::Seat, socket};
 
-/// How slow a client may be. Doors that know better are stricter.
+/// Limits how slow a client may be. Some routes have stricter limits of their own.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
     /// How long a body may take, from the head of its request to the last byte.
     pub body: Duration,
-    /// How long a client may take for so many bytes of an answer, while we wait for it.
+    /// How long a client may take for `answer_bytes` of an answer, while we wait for it.
     pub answer: Duration,
-    /// So many bytes.
+    /// The bytes that a client must take within `answer`.
     pub answer_bytes: usize,
 }
 
 impl Patience {
-    /// That of a server. The longest form is 64 kB: it fits on a line of 66 kbit/s. An answer may
-    /// go at 4.4 kbit/s, which no line is that a browser works on.
+    /// The limits of a server. The longest form has 64 kB: a line of 66 kbit/s is fast enough for
+    /// it. An answer needs 4.4 kbit/s: on a slower line no browser works.
     pub const SERVING: Self = Self {
         body: Duration::from_secs(8),
         answer: Duration::from_secs(30),
@@ -38,8 +37,8 @@ impl Patience {
     };
 }
 
-/// A stream that ends when the client takes an answer more slowly than we have patience. Nothing
-/// counts while there is nothing that the client would have to take, as in a stream of events.
+/// A stream that ends if the client takes an answer too slowly. Time doesn't count while there is
+/// nothing for the client to take, as in a stream of events.
 #[derive(Debug)]
 pub struct Sending<S = TcpStream> {
     stream: S,
@@ -81,13 +80,19 @@ impl<S> Sending<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Sending<S> {
+impl<S: AsyncRead + AsFd + Unpin> AsyncRead for Sending<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        // A connection that gives way ends after this read. The runtime learns some milliseconds
+        // late of what has arrived, and a request that has arrived is answered.
+        if read.is_pending() && self.seat.gives_way() {
+            return socket::read_arrived(&self.stream, buffer);
+        }
+        read
     }
 }
 
@@ -115,54 +120,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Sending<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // It comes after the last byte of what there was to send.
+        // A flush comes after the last byte that there was to send.
         self.slow = None;
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-}
-
-/// A request's body that fails when it is not whole in time.
-#[derive(Debug)]
-pub struct Receiving {
-    body: Incoming,
-    until: Instant,
-    late: Option<Pin<Box<Sleep>>>,
-}
-
-impl Receiving {
-    pub fn new(body: Incoming, patience: Patience) -> Self {
-        Self { body, until: Instant::now() + patience.body, late: None }
-    }
-}
-
-impl HttpBody for Receiving {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
-            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
-        }
-        let until = self.until;
-        let late = self.late.get_or_insert_with(|| Box::pin(sleep_until(until)));
-        ready!(late.as_mut().poll(context));
-        let late = io::Error::new(io::ErrorKind::TimedOut, "the body did not come in time");
-        Poll::Ready(Some(Err(late.into())))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

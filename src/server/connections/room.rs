@@ -36,14 +36,14 @@ struct Waiting {
     by_arrival: BTreeMap<u64, CancellationToken>,
 }
 
-/// The seat of one connection. Its clones are one seat; the last one frees it.
+/// The seat of one connection. Clones share it, and dropping the last one frees it.
 #[derive(Clone, Debug)]
 pub struct Seat(Arc<Taken>);
 
 #[derive(Debug)]
 struct Taken {
     idle: Arc<Idle>,
-    /// Where it waits in [`Idle`]; `None` while it has a request.
+    /// Its number in [`Idle`]; `None` while it has a request.
     number: Mutex<Option<u64>>,
     give_way: CancellationToken,
     has_unsent: AtomicBool,
@@ -73,7 +73,7 @@ impl Room {
     }
 
     /// Returns a free seat, or that of the connection that has waited longest without a request.
-    /// Returns `None` if all connections have one, or the seat isn't free within `patience`.
+    /// Returns `None` if every connection has a request, or the seat isn't free within `patience`.
     pub async fn seat(&self, patience: Duration) -> Option<Seat> {
         let permits = || Arc::clone(&self.permits);
         let permit = match permits().try_acquire_owned() {
@@ -108,10 +108,14 @@ impl Idle {
 }
 
 impl Seat {
-    /// Marks the connection as busy until the returned value is dropped.
+    /// Marks the connection as busy until the returned value is dropped. If it was to give way, the
+    /// next one goes in its stead: this one's seat is free only when its request is answered.
     pub fn begin_request(&self) -> Busy {
         if let Some(number) = lock(&self.0.number).take() {
             lock(&self.0.idle.waiting).by_arrival.remove(&number);
+        }
+        if self.gives_way() {
+            self.0.idle.ask_one_to_go();
         }
         Busy(self.clone())
     }
@@ -119,6 +123,11 @@ impl Seat {
     /// Waits until the seat is wanted for another connection.
     pub async fn is_wanted(&self) {
         self.0.give_way.cancelled().await;
+    }
+
+    /// Returns whether the seat is wanted for another connection.
+    pub fn gives_way(&self) -> bool {
+        self.0.give_way.is_cancelled()
     }
 
     /// Returns whether the connection has a request, or an answer that is not sent yet.
@@ -135,7 +144,9 @@ impl Seat {
         let mut waiting = lock(&self.0.idle.waiting);
         let number = waiting.next;
         waiting.next += 1;
-        waiting.by_arrival.insert(number, self.0.give_way.clone());
+        if !self.gives_way() {
+            waiting.by_arrival.insert(number, self.0.give_way.clone());
+        }
         drop(waiting);
         *lock(&self.0.number) = Some(number);
     }

@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    future::ready,
     net::SocketAddr,
     pin::{Pin, pin},
     sync::Arc,
@@ -14,8 +15,8 @@ use axum::{
     body::{Body, Bytes, HttpBody},
     extract::ConnectInfo,
     http::{
-        HeaderValue, Request, Response, StatusCode,
-        header::{CONNECTION, CONTENT_TYPE},
+        HeaderValue, Request, Response, StatusCode, Uri, Version,
+        header::{CONNECTION, CONTENT_TYPE, HOST},
     },
 };
 use hyper::{
@@ -26,21 +27,22 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::TcpStream,
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::OwnedSemaphorePermit,
     time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::{
-    patience::{Patience, Receiving, Sending},
+    Connections,
+    memory::LARGEST_HEAD_BYTES,
+    patience::{Patience, Sending},
+    receiving::Receiving,
     room::{Busy, Seat},
 };
 use crate::server::words;
 
-/// The longest head of a request. It is also what a connection may make us remember.
-const LARGEST_HEAD_BYTES: usize = 64 * 1024;
-/// After this a connection takes no new request: longer than the longest stream of events.
+/// How long a connection takes new requests: longer than the longest stream of events.
 const LONGEST: Duration = Duration::from_secs(35 * 60);
 /// How long its last request may take after that.
 const LAST_WORDS: Duration = Duration::from_secs(60);
@@ -51,12 +53,14 @@ const ON_ITS_WAY: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub struct Visit {
     pub router: Router,
+    /// Answers requests for which there is no memory.
+    pub reserve: Router,
     pub address: SocketAddr,
     pub idle: Duration,
     pub patience: Patience,
     pub keeps_alive: bool,
-    /// Seats for streams of events, which last.
-    pub streams: Arc<Semaphore>,
+    /// Seats for streams of events, which last, and memory for requests.
+    pub connections: Connections,
     pub seat: Seat,
     pub draining: CancellationToken,
     pub shutdown: CancellationToken,
@@ -78,7 +82,7 @@ impl Visit {
         let mut connection = pin!(builder.serve_connection(sending, service));
         let mut patience = ON_ITS_WAY;
         let is_ending = tokio::select! {
-            // It has ended, whether well or not: its client knows.
+            // The connection has ended, well or not: its client knows.
             _ = &mut connection => return,
             () = seat.is_wanted() => {
                 patience = Duration::ZERO;
@@ -87,9 +91,15 @@ impl Visit {
             () = shutdown.cancelled() => true,
             () = sleep(LONGEST) => false,
         };
-        // The client has connected to this process: the next one wouldn't answer it.
+        // A request that is on its way comes to this process: the next one couldn't answer it.
         if is_ending && timeout(ON_ITS_WAY, &mut connection).await.is_ok() {
             return;
+        }
+        // Now a connection that gives way reads what has arrived meanwhile.
+        tokio::select! {
+            biased;
+            _ = &mut connection => return,
+            () = ready(()) => {}
         }
         connection.as_mut().graceful_shutdown();
         let until = Instant::now() + LAST_WORDS;
@@ -106,21 +116,49 @@ impl Visit {
         request: Request<Incoming>,
     ) -> Result<Response<Answering>, Infallible> {
         let busy = self.seat.begin_request();
-        let mut request = request.map(|body| Body::new(Receiving::new(body, self.patience)));
-        request.extensions_mut().insert(ConnectInfo(self.address));
-        let Ok(mut response) = self.router.clone().oneshot(request).await;
+        let mut response = self.response(request).await;
         let mut lasting = None;
         if is_stream(&response) {
-            match Arc::clone(&self.streams).try_acquire_owned() {
+            match Arc::clone(&self.connections.0.streams).try_acquire_owned() {
                 Ok(permit) => lasting = Some(permit),
                 Err(_) => response = words::page(StatusCode::SERVICE_UNAVAILABLE),
             }
         }
-        if self.draining.is_cancelled() {
+        if self.draining.is_cancelled() || self.seat.gives_way() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         Ok(response.map(|body| Answering { body, _busy: busy, _lasting: lasting }))
     }
+
+    async fn response(&self, request: Request<Incoming>) -> Response<Body> {
+        if !names_its_host(&request) {
+            return words::page(StatusCode::BAD_REQUEST);
+        }
+        let uri = request.uri().clone();
+        let Some(share) = self.connections.0.memory.share(&request) else {
+            return self.send_away(uri).await;
+        };
+        let share = Arc::new(share);
+        let receiving = |body| Receiving::new(body, self.patience, Arc::clone(&share));
+        let mut request = request.map(|body| Body::new(receiving(body)));
+        request.extensions_mut().insert(ConnectInfo(self.address));
+        let Ok(response) = self.router.clone().oneshot(request).await;
+        if share.is_refused() { self.send_away(uri).await } else { response }
+    }
+
+    /// Answers a request for which there is no memory.
+    async fn send_away(&self, uri: Uri) -> Response<Body> {
+        self.connections.count_sent_away();
+        let mut request = Request::new(Body::empty());
+        *request.uri_mut() = uri;
+        let Ok(response) = self.reserve.clone().oneshot(request).await;
+        response
+    }
+}
+
+/// Returns whether a request says for which host it is, once: HTTP/1.1 demands it (RFC 9112, 3.2).
+fn names_its_host<B>(request: &Request<B>) -> bool {
+    request.version() < Version::HTTP_11 || request.headers().get_all(HOST).iter().count() == 1
 }
 
 fn is_stream(response: &Response<Body>) -> bool {
@@ -128,7 +166,7 @@ fn is_stream(response: &Response<Body>) -> bool {
     content_type.is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
 }
 
-/// An answer's body. Its connection is busy until it is written.
+/// An answer's body. The connection is busy until the body is written.
 #[derive(Debug)]
 struct Answering {
     body: Body,
@@ -153,5 +191,61 @@ impl HttpBody for Answering {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use axum::routing::get;
+    use tokio::{io::AsyncReadExt, net::TcpListener, task::yield_now};
+
+    use super::*;
+
+    /// How long anything may take that must happen at all, on a busy machine.
+    const AT_LAST: Duration = Duration::from_secs(20);
+
+    fn visit(connections: &Connections, seat: Seat) -> Visit {
+        Visit {
+            router: Router::new().route("/", get(async || "answered")),
+            reserve: Router::new(),
+            address: SocketAddr::from(([127, 0, 0, 1], 1)),
+            idle: AT_LAST,
+            patience: Patience::SERVING,
+            keeps_alive: true,
+            connections: connections.clone(),
+            seat,
+            draining: CancellationToken::new(),
+            shutdown: CancellationToken::new(),
+        }
+    }
+
+    /// The runtime has one thread, which doesn't ask the system between the request and the wish
+    /// for its seat.
+    #[tokio::test]
+    async fn a_request_that_has_arrived_is_answered_before_its_connection_gives_way() {
+        let connections = Connections::new(0);
+        let seat = async || connections.0.main.seat(AT_LAST).await.unwrap();
+        let mut busy = Vec::new();
+        for _ in 1..connections.most() {
+            busy.push(seat().await.begin_request());
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut client = std::net::TcpStream::connect(address).unwrap();
+        let (ours, _) = listener.accept().await.unwrap();
+        tokio::spawn(visit(&connections, seat().await).run(ours));
+        for _ in 0..100 {
+            yield_now().await;
+        }
+        client.write_all(b"GET / HTTP/1.1\r\nHost: recharge.test\r\n\r\n").unwrap();
+        let new = seat().await;
+        client.set_nonblocking(true).unwrap();
+        let (mut client, mut answer) = (TcpStream::from_std(client).unwrap(), String::new());
+        timeout(AT_LAST, client.read_to_string(&mut answer)).await.unwrap().unwrap();
+        assert!(answer.ends_with("\r\n\r\nanswered"), "{answer:?}");
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{answer:?}");
+        drop((new, busy));
     }
 }

@@ -1,4 +1,4 @@
-//! Holds the limits of descriptors against the connections that a server accepts.
+//! Compares the limits of descriptors with the connections that a server accepts.
 
 use super::Finding;
 use crate::server::connections::Descriptors;
@@ -7,7 +7,7 @@ const SUBJECT: &str = "descriptors";
 const REMEDY: &str = "Raise the hard limit to 65536: LimitNOFILE in the unit of systemd, ulimit -n in \
                       a shell, --ulimit nofile for a container.";
 
-/// Holds the limits of this process against what a server needs.
+/// Compares the limits of this process with what a server needs.
 pub(super) fn examine() -> Finding {
     judge(Descriptors::of_this_process())
 }
@@ -40,12 +40,12 @@ mod tests {
     #[test]
     fn the_limits_are_judged_by_the_connections_that_they_are_enough_for() {
         for (soft, hard, verdict, words) in [
-            (1_024, 65_536, Verdict::Good, "enough for 10000 connections"),
+            (1_024, 65_536, Verdict::Good, "enough for 4000 connections"),
             (
                 1_024,
                 1_024,
                 Verdict::Doubtful,
-                "enough for 800 connections of clients; all take 10224",
+                "enough for 800 connections of clients; all take 4224",
             ),
             (100, 200, Verdict::Bad, "too few"),
         ] {

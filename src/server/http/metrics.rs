@@ -131,7 +131,7 @@ fn edge(figures: &mut Figures, state: &AppState) {
     figures.one("recharge_connections_streams", gauge, help, counts.streams());
     let help = "Connections without a request that gave way to new ones.";
     figures.one("recharge_connections_gave_way_total", counter, help, counts.gave_way());
-    let help = "Connections that were sent away because all others had requests.";
+    let help = "Connections without a seat and requests without memory, sent away.";
     figures.one("recharge_connections_sent_away_total", counter, help, counts.sent_away());
     let help = "Seconds since the oldest batch was taken that is not written.";
     let age = state.ledger.age_of_batch().unwrap_or_default().as_secs_f64();
