@@ -46,7 +46,7 @@ use address::Address;
 use session::Purpose;
 use settings::{make_missing_file, opening};
 
-pub use backup::{BackupError, restore_file, set_aside};
+pub use backup::{BackupError, copy_backup, put_copy_in_place, set_aside};
 pub use durability::risk_of_place;
 pub use errors::{
     code, is_broken, is_conflict, is_locked, is_outage, is_overtaken, is_silent, is_taken,
@@ -61,6 +61,7 @@ pub use line::Line;
 pub use migrate::MigrateError;
 pub use pool::Pool;
 pub use session_lock::{LockName, SessionLock};
+pub use settings::unwritable;
 pub use transaction::Transaction;
 
 /// How often a work that lost a conflict is run again.
@@ -165,10 +166,26 @@ impl Database {
         }
     }
 
-    /// For single statements that write.
+    /// Returns the connections for single statements that write, or read what was just written:
+    /// - what people and programs sign in with: sessions, links and API keys;
+    /// - quotes, and removing them and answered requests when they have expired;
+    /// - the claims of jobs, and of messages in the outbox and what became of these;
+    /// - webhook endpoints, their attempts, notices that were read, and cards that are gone;
+    /// - published catalogues, marks, and the demo data;
+    /// - the trial writes of `doctor`, and finding out what a batch of the ledger waits for.
     #[must_use]
     pub const fn writer(&self) -> &Pool {
         &self.writers
+    }
+
+    /// Closes all connections that are not lent, and waits until they are closed. None is opened
+    /// again.
+    ///
+    /// # Errors
+    /// If one of them can't be closed.
+    pub async fn close(&self) -> Result<(), DbErr> {
+        self.readers.end().await?;
+        self.writers.end().await
     }
 
     /// Calls back with every statement that reads, for tests that count them.
@@ -220,7 +237,11 @@ async fn in_own_task<T: Send + 'static>(
         let (mut attempt, begun) = (1, Instant::now());
         loop {
             // On the heap: a task is copied several times before it runs, with all that it may hold.
-            match Box::pin(run(&pool, purpose, &work)).await {
+            let outcome = Box::pin(run(&pool, purpose, &work)).await;
+            if let Err(error) = &outcome {
+                pool.forget_stale(error);
+            }
+            match outcome {
                 Err(error)
                     if is_conflict(&error)
                         && attempt < ATTEMPTS

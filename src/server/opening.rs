@@ -2,7 +2,7 @@
 
 use super::{
     config::Config,
-    database::{Database, Inspected, Limits},
+    database::{Database, Inspected, Limits, MigrateError, unwritable},
     schema,
     secret::Secret,
     start_error::StartError,
@@ -24,9 +24,10 @@ pub(super) async fn connect_within(
 ) -> Result<Database, StartError> {
     let url = config.database_url.reveal();
     let direct = config.database_direct_url.as_ref().map(Secret::reveal);
-    Database::connect_with(url, direct, limits)
-        .await
-        .map_err(|source| StartError::Database { place: place_of(url), source })
+    Database::connect_with(url, direct, limits).await.map_err(|source| {
+        let other = || StartError::Database { place: place_of(url), source };
+        not_writable(url).unwrap_or_else(other)
+    })
 }
 
 /// Opens the database that the settings name and leaves it as it is, with the limits of a server.
@@ -56,24 +57,50 @@ pub(super) async fn refuse_risks(config: &Config, database: &Database) -> Result
 /// Brings the tables up to date, and checks that they still carry this release.
 ///
 /// # Errors
-/// Where a statement fails, or a newer release needs a newer program.
+/// If a statement fails, or the tables need a newer release.
 pub async fn migrate(config: &Config, database: &Database) -> Result<(), StartError> {
+    if let Some(refusal) = not_writable(config.database_url.reveal()) {
+        return Err(refusal);
+    }
+    are_up_to_date(config, database, database.migrate().await).await
+}
+
+/// Brings the tables of a copy up to date, and checks that they still carry this release.
+///
+/// # Errors
+/// If a statement fails, or the tables need a newer release.
+pub(super) async fn migrate_copy(config: &Config, database: &Database) -> Result<(), StartError> {
+    are_up_to_date(config, database, database.migrate_copy().await).await
+}
+
+async fn are_up_to_date(
+    config: &Config,
+    database: &Database,
+    migrated: Result<(), MigrateError>,
+) -> Result<(), StartError> {
     let place = || place_of(config.database_url.reveal());
-    database.migrate().await.map_err(|source| StartError::Migration { place: place(), source })?;
+    migrated.map_err(|source| StartError::Migration { place: place(), source })?;
     let carries = schema::carries_this_release(database).await;
     carries.map_err(|source| StartError::Schema { place: place(), source })
+}
+
+/// Returns the error of a SQLite file that this user can't write to. Returns `None` if it can be
+/// written to, or the database is PostgreSQL.
+fn not_writable(database_url: &str) -> Option<StartError> {
+    let (path, source) = unwritable(&Database::file_of(database_url)?)?;
+    Some(StartError::Unwritable { path, source })
 }
 
 /// Checks that this release can work with the tables, and leaves them as they are.
 ///
 /// # Errors
-/// Where they are older or newer than this release.
+/// If they are older or newer than this release.
 pub async fn check_schema(config: &Config, database: &Database) -> Result<(), StartError> {
     let place = place_of(config.database_url.reveal());
     schema::fits(database).await.map_err(|source| StartError::Schema { place, source })
 }
 
-/// A database as it may be shown: without user, password and options.
+/// Returns the address of a database as it may be shown: without user, password and options.
 fn place_of(database_url: &str) -> String {
     match url::Url::parse(database_url) {
         Ok(url) if url.has_host() && !url.scheme().starts_with("sqlite") => {

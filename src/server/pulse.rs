@@ -1,12 +1,11 @@
-//! Whether the ledger can be written to, found out by writing.
+//! Finds out by writing whether the ledger can be written to.
 //!
-//! A database that is full, can only be read, or has gone silent still answers reads. So a
-//! transaction goes the way of every other write: it carries out a batch without rows, and writes a
-//! row of its own and removes it. Every trial has another row, so that no process waits for a row
-//! that the trial of another process has locked. The batches of the ledger are watched, too: one
-//! that takes longer than [`PATIENCE`] holds up its accounts, and one that was refused speaks against
-//! sending more for [`REFUSED`]. (On a full disk of PostgreSQL the small write may still fit into its
-//! page.)
+//! A database that is full, can only be read, or has gone silent still answers reads. So a trial
+//! goes the way of every other write: it sends a batch without rows, writes a row of its own, and
+//! removes it. Every trial has another row, so that no process waits for a row that the trial of
+//! another process has locked. The pulse watches the batches of the ledger, too: a batch that takes
+//! longer than [`PATIENCE`] holds up its accounts, and a refused one counts as trouble for
+//! [`REFUSED`]. (On a full disk of PostgreSQL the small write may still fit into its page.)
 
 use std::{sync::Arc, time::Duration};
 
@@ -30,19 +29,19 @@ use super::{
 
 /// How long a write may take, and how old a batch may become.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long a batch that was refused counts. Without requests no other batch comes that would be
-/// taken.
+/// How long a refused batch counts. It doesn't count until the database takes another one: without
+/// requests there is none.
 const REFUSED: Duration = Duration::from_secs(5);
 /// How long a write that succeeded proves that another would.
 const PROVEN: Duration = Duration::from_secs(2);
 /// How often this process tries without being asked.
 const BEAT: Duration = Duration::from_secs(5);
-/// How the names of the marks begin that are written.
+/// How the names of the written marks begin.
 const MARK: &str = "pulse";
-/// What is said of a lock.
+/// The sentence about a lock.
 const LOCKED: &str = "The ledger waits for a lock that somebody else holds.";
 
-/// Whether the ledger can be written to. Clones share what they find out.
+/// Finds out whether the ledger can be written to. Clones share the result.
 #[derive(Clone, Debug)]
 pub struct Pulse(Arc<Inner>);
 
@@ -58,14 +57,14 @@ struct Inner {
 /// The latest write.
 #[derive(Debug, Default)]
 struct Last {
-    /// When it was found out what became of it, and what speaks against writing.
+    /// When its result was known, and the sentence if it failed.
     found: Option<(Instant, Option<&'static str>)>,
-    /// Has not ended yet. It is never cut off: that would harm its connection.
+    /// The write, if it has not ended yet. It is never cut off: that would harm its connection.
     running: Option<JoinHandle<Result<(), DbErr>>>,
 }
 
 impl Pulse {
-    /// Reports to `readiness` what it finds out.
+    /// Makes a pulse that reports its results to `readiness`.
     #[must_use]
     pub fn new(database: Database, clock: Clock, ledger: Ledger, readiness: Readiness) -> Self {
         Self(Arc::new(Inner { database, clock, ledger, readiness, last: Mutex::default() }))
@@ -104,15 +103,17 @@ impl Pulse {
             let (database, now) = (self.0.database.clone(), self.0.clock.now());
             tokio::spawn(async move { try_to_write(&database, now).await })
         });
-        let problem = match timeout(PATIENCE, &mut writing).await {
-            Ok(Ok(Ok(()))) => None,
-            Ok(Ok(Err(error))) => {
+        let written = timeout(PATIENCE, &mut writing).await;
+        let written =
+            written.map(|done| done.unwrap_or_else(|error| Err(DbErr::Custom(error.to_string()))));
+        let problem = match written {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => {
                 if !self.0.readiness.has(Trouble::Writing) {
                     tracing::error!(%error, "a mark could not be written");
                 }
                 Some(sentence(&error))
             }
-            Ok(Err(_)) => Some("The database could not be asked to write."),
             Err(_) => {
                 last.running = Some(writing);
                 Some("The database has not taken a write for 2 seconds.")
@@ -122,7 +123,7 @@ impl Pulse {
         problem
     }
 
-    /// Checks every few seconds, so that there is an alert also where nobody asks for readiness.
+    /// Checks every few seconds, so that there is an alert even if nobody asks for readiness.
     pub fn watch(self, shutdown: CancellationToken) -> JoinHandle<()> {
         tokio::spawn(async move {
             let mut beats = interval(BEAT);
@@ -151,8 +152,8 @@ async fn try_to_write(database: &Database, now: DateTime<Utc>) -> Result<(), DbE
     written.await
 }
 
-/// Says for the operator why nothing can be written. What the database said is in the log only:
-/// everybody may ask for readiness.
+/// Returns a sentence for the operator that says why nothing can be written. Only the log has the
+/// database's error: everybody may read the readiness.
 pub(super) fn sentence(error: &DbErr) -> &'static str {
     match code(error).as_deref() {
         Some("25006" | "8" | "264" | "520" | "776" | "1032" | "1288" | "1544") => {

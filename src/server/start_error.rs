@@ -1,6 +1,6 @@
 //! Why the program can't start.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use sea_orm::DbErr;
 
@@ -25,6 +25,14 @@ pub enum StartError {
         place: String,
         /// What it said.
         source: DbErr,
+    },
+    /// A SQLite file or its folder can only be read.
+    #[error("DATABASE_URL: {} can't be written to: {source}.", .path.display())]
+    Unwritable {
+        /// The file or the folder.
+        path: PathBuf,
+        /// The answer of the system.
+        source: std::io::Error,
     },
     /// The tables can't be brought up to date.
     #[error("The tables of {place} can't be brought up to date: {source}.")]

@@ -1,6 +1,7 @@
 //! What was acknowledged before a backup began is in it, and comes back with it.
 
 use std::{
+    collections::BTreeSet,
     fs,
     os::unix::fs::PermissionsExt,
     path::Path,
@@ -22,7 +23,7 @@ use crate::{
     api_load::Worker,
     commands::grant,
     databases::TestDatabase,
-    program::{fails_with, run_on, text},
+    program::{fails_with, recharge, run_on, text},
 };
 
 /// How many backups or copies are taken under load.
@@ -192,17 +193,26 @@ async fn nothing_is_restored_over_a_database_or_from_what_is_no_sound_backup() {
     fails_with(&restore(&path, folder.path()), "restored.db-wal exists already");
 }
 
+/// Even if the process is killed, no server may find what was not verified.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_older_backup_is_brought_up_to_date_when_it_is_restored() {
+async fn an_older_backup_is_brought_up_to_date_before_it_is_put_in_place() {
     let (test, folder) = (TestDatabase::sqlite().await, TempDir::new().unwrap());
     test.tamper("ALTER TABLE platform_requests RENAME TO webhook_requests").await;
     let last = "DELETE FROM seaql_migrations WHERE version LIKE '%_000019_platform_requests'";
     test.tamper(last).await;
     let path = folder.path().join("backup.db");
     assert!(backup(&test.url, &path).status.success());
+    let url = format!("sqlite://{}/restored.db", folder.path().display());
+    let mut killed = recharge(folder.path());
+    killed.args(["--database-url", &url, "--log", "off", "restore"]).arg(&path);
+    let killed = killed.env("RECHARGE_ABORT_AT_STATEMENT", "1").output().unwrap();
+    assert_eq!(killed.status.code(), None, "{}", text(&killed.stderr));
+    assert!(!folder.path().join("restored.db").exists());
+
     let restored = restore(&path, folder.path());
     assert!(restored.status.success(), "{}", text(&restored.stderr));
-    let url = format!("sqlite://{}/restored.db", folder.path().display());
+    let files = fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name());
+    assert_eq!(files.collect::<BTreeSet<_>>(), ["backup.db", "restored.db"].map(Into::into).into());
     let database = Database::connect(&url).await.unwrap();
     assert!(database.pending_migrations().await.unwrap().is_empty());
 }

@@ -26,6 +26,7 @@ use crate::{
     commands::{credits, grant_valid, spend},
     databases::{TestDatabase, on_both_databases},
     expiry::{expired, hold},
+    logging::Logged,
     payments_shop::Shop,
     program::{fails_with, run, text},
 };
@@ -76,7 +77,16 @@ async fn after_a_step_of_the_clock_nothing_expires_and_commands_wait_until_it_is
         // The first who asks for the time notices, long before anybody compares.
         assert!((clock.now() - before).abs() < TimeDelta::seconds(5));
         assert_eq!(app.state.ledger.advance(&account).await, Err(LedgerError::Unavailable));
+        let logged = Logged::new();
         watch.compare().await;
+        let alert = match (app.database.is_sqlite(), step > TimeDelta::zero()) {
+            (true, _) => ["has stepped by ", " s: set it right"],
+            (false, true) => ["is ", " s ahead of the database's: "],
+            (false, false) => ["is ", " s behind the database's: "],
+        };
+        let [begin, end] = alert;
+        let (said, begin) = (logged.text(), format!("ALERT: The clock of this machine {begin}"));
+        assert!(said.contains(&begin) && said.contains(end), "{said}");
         ready(503).await;
         let key = step.to_string();
         let refused = app.state.ledger.execute(&account, &key, spend(1)).await.unwrap_err();

@@ -117,6 +117,11 @@ async fn whatever_is_asked_while_the_database_says_nothing_is_answered_in_time(t
     assert_eq!(metrics.status(), StatusCode::OK);
     let metrics = to_bytes(metrics.into_body(), 1_000_000).await.unwrap();
     assert!(String::from_utf8_lossy(&metrics).contains("\nrecharge_database_up 0\n"));
+    let (.., ready) = answer_to((Method::GET, "/readyz".to_owned())).await;
+    assert_eq!(ready.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let said = to_bytes(ready.into_body(), 1_000).await.unwrap();
+    let away = "The database has not taken a write for 2 seconds.\nThe database is away.\n";
+    assert_eq!(String::from_utf8_lossy(&said), away);
     let answers = join_all(asked.map(answer_to)).await;
     let of = |method: &Method, path: &str| {
         let found = answers.iter().find(|(m, p, _)| (m, p.as_str()) == (method, path));

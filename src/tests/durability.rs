@@ -1,6 +1,9 @@
 //! A database that was told not to flush: what a connection can set it sets, and what it can't is
 //! refused in production.
 
+use std::time::{Duration, Instant};
+
+use migration::MIGRATIONS;
 use recharge::server::{clock::Clock, database::Database, ledger::Ledger};
 use sea_orm::{ConnectionTrait, Statement};
 use tempfile::TempDir;
@@ -11,6 +14,9 @@ use crate::{
     databases::TestDatabase,
     program::{fails_with, run},
 };
+
+/// How often the database is stopped.
+const STOPS: usize = 2;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_database_that_commits_without_flushing_loses_nothing_acknowledged() {
@@ -35,13 +41,15 @@ async fn a_database_that_commits_without_flushing_loses_nothing_acknowledged() {
     }
     let ledger = Ledger::start(database, Clock::default());
     let charges = Charges::begin(ledger, &test.database).await;
-    for _ in 0..2 {
+    let mut longest = Duration::ZERO;
+    for _ in 0..STOPS {
         charges.until_acknowledged(10 * CALLERS).await;
         cluster.stop_at_once();
         cluster.start();
+        longest = longest.max(charges.until_acknowledged(1).await);
     }
     charges.until_acknowledged(CALLERS).await;
-    charges.end(&test.database).await;
+    charges.end(&test.database).await.report(STOPS, longest);
 }
 
 /// The cluster that the tests share doesn't flush: it lives for one run.
@@ -53,6 +61,35 @@ async fn in_production_a_database_that_does_not_flush_is_refused() {
     let url = format!("--database-url={}", test.url);
     let output = run(folder.path(), &[&port, &url, "--environment=PROD", "--log=off"]);
     fails_with(&output, "fsync = off");
+}
+
+/// A page that was half written when the machine stopped can't be repaired then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_database_that_flushes_and_does_not_write_whole_pages_is_refused_in_production() {
+    let cluster = Cluster::start_new();
+    let database = Database::connect(&cluster.url()).await.unwrap();
+    assert_eq!(database.risks().await.unwrap(), Vec::<String>::new());
+    for sql in ["ALTER SYSTEM SET full_page_writes = off", "SELECT pg_reload_conf()"] {
+        database.writer().execute_unprepared(sql).await.unwrap();
+    }
+    let begun = Instant::now();
+    let risks = loop {
+        let risks = database.risks().await.unwrap();
+        if !risks.is_empty() {
+            break risks;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "it is not noticed");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    assert!(risks.len() == 1 && risks[0].contains("full_page_writes = off"), "{risks:?}");
+
+    let folder = TempDir::new().unwrap();
+    let port = format!("--site-addr=127.0.0.1:{}", crate::program::free_port());
+    let url = format!("--database-url={}", cluster.url());
+    let output = run(folder.path(), &[&port, &url, "--environment=PROD", "--log=off"]);
+    fails_with(&output, "full_page_writes = off");
+    // Nothing was changed before it was refused.
+    assert_eq!(database.pending_migrations().await.unwrap().len(), MIGRATIONS.len());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+    atomic::{AtomicBool, Ordering},
 };
 
 use tokio::{
@@ -31,13 +31,27 @@ pub enum Fault {
     LosesAnswers,
 }
 
+/// A connection that was cut.
+pub struct Cut {
+    pub fault: Fault,
+    /// What the program has asked there and got no answer to. Nothing if the connection was idle.
+    asked: Vec<u8>,
+}
+
+impl Cut {
+    /// Returns whether the program waits for the answer to something that has these bytes in it.
+    pub fn met(&self, bytes: &[u8]) -> bool {
+        self.asked.windows(bytes.len()).any(|part| part == bytes)
+    }
+}
+
 /// The network. It ends with the test's runtime.
 pub struct Proxy {
     port: u16,
     links: Arc<Mutex<Vec<watch::Sender<Fault>>>>,
     /// Those that a fault has met: it lasts as long as they are told so.
     struck: Mutex<Vec<watch::Sender<Fault>>>,
-    cuts: Arc<AtomicUsize>,
+    cuts: Arc<Mutex<Vec<Cut>>>,
     is_silent: Arc<AtomicBool>,
 }
 
@@ -48,8 +62,8 @@ impl Proxy {
         let target = (url.host_str().unwrap().to_owned(), url.port().unwrap_or(5432));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (links, cuts) = (Arc::<Mutex<Vec<_>>>::default(), Arc::<AtomicUsize>::default());
-        let (known, counted) = (Arc::clone(&links), Arc::clone(&cuts));
+        let (links, cuts) = (Arc::<Mutex<Vec<_>>>::default(), Arc::<Mutex<Vec<_>>>::default());
+        let (known, noted) = (Arc::clone(&links), Arc::clone(&cuts));
         let is_silent = Arc::<AtomicBool>::default();
         let silences = Arc::clone(&is_silent);
         tokio::spawn(async move {
@@ -63,7 +77,7 @@ impl Proxy {
                     known.push(sender);
                     receiver
                 };
-                link(program, database, receiver, Arc::clone(&counted));
+                link(program, database, receiver, Arc::clone(&noted));
             }
         });
         Self { port, links, struck: Mutex::default(), cuts, is_silent }
@@ -77,13 +91,13 @@ impl Proxy {
         url.to_string()
     }
 
-    /// Lets this happen to all connections of this moment.
-    pub fn strike(&self, fault: Fault) {
+    /// Lets this happen to all connections of this moment, and returns how many there are.
+    pub fn strike(&self, fault: Fault) -> usize {
         let links: Vec<_> = self.links.lock().unwrap().drain(..).collect();
-        for link in &links {
-            link.send(fault).ok();
-        }
+        // Of a connection that has ended nobody hears any more.
+        let struck = links.iter().filter(|link| link.send(fault).is_ok()).count();
         self.struck.lock().unwrap().extend(links);
+        struck
     }
 
     /// Lets nothing arrive any more, on new connections neither.
@@ -92,9 +106,14 @@ impl Proxy {
         self.strike(Fault::Silence);
     }
 
-    /// How many connections were cut.
-    pub fn cuts(&self) -> usize {
-        self.cuts.load(Ordering::SeqCst)
+    /// Lets new connections pass again. Those that are silent stay so.
+    pub fn let_new_ones_pass(&self) {
+        self.is_silent.store(false, Ordering::SeqCst);
+    }
+
+    /// Returns the connections that were cut since it was asked last.
+    pub fn take_cuts(&self) -> Vec<Cut> {
+        std::mem::take(&mut self.cuts.lock().unwrap())
     }
 }
 
@@ -102,32 +121,39 @@ fn link(
     program: TcpStream,
     database: TcpStream,
     fault: watch::Receiver<Fault>,
-    cuts: Arc<AtomicUsize>,
+    cuts: Arc<Mutex<Vec<Cut>>>,
 ) {
     program.set_nodelay(true).ok();
     database.set_nodelay(true).ok();
     let (from_program, to_program) = program.into_split();
     let (from_database, to_database) = database.into_split();
-    tokio::spawn(carry(from_program, to_database, fault.clone(), true));
+    let asked = Arc::<Mutex<Vec<u8>>>::default();
+    let (asking, faults) = (Arc::clone(&asked), fault.clone());
     tokio::spawn(async move {
-        if carry(from_database, to_program, fault, false).await {
-            cuts.fetch_add(1, Ordering::SeqCst);
+        carry(from_program, to_database, faults, true, &asking).await;
+    });
+    tokio::spawn(async move {
+        if let Some(fault) = carry(from_database, to_program, fault, false, &asked).await {
+            let asked = std::mem::take(&mut *asked.lock().unwrap());
+            cuts.lock().unwrap().push(Cut { fault, asked });
         }
     });
 }
 
-/// Carries bytes one way; says whether a fault has ended it.
+/// Carries bytes one way, and keeps what was asked and not answered yet. Returns the fault that has
+/// cut the connection, or `None` if an end of it has gone.
 async fn carry(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     mut fault: watch::Receiver<Fault>,
     is_request: bool,
-) -> bool {
+    asked: &Mutex<Vec<u8>>,
+) -> Option<Fault> {
     let mut bytes = vec![0; 64 * 1024];
     loop {
         let now = *fault.borrow_and_update();
         match (now, is_request) {
-            (Fault::Cut, _) => return true,
+            (Fault::Cut, _) => return Some(now),
             // Both ends stay open, and nothing is read.
             (Fault::Silence, _) | (Fault::LosesRequests, true) | (Fault::LosesAnswers, false) => {
                 std::future::pending().await
@@ -136,18 +162,19 @@ async fn carry(
         }
         tokio::select! {
             changed = fault.changed() => {
-                if changed.is_err() {
-                    return false;
-                }
+                changed.ok()?;
             }
             read = from.read(&mut bytes) => {
-                let Ok(count @ 1..) = read else { return false };
+                let Ok(count @ 1..) = read else { return None };
                 if *fault.borrow() == Fault::CutAnswer && !is_request {
-                    return true;
+                    return Some(Fault::CutAnswer);
                 }
-                if to.write_all(&bytes[..count]).await.is_err() {
-                    return false;
+                if is_request {
+                    asked.lock().unwrap().extend(&bytes[..count]);
+                } else {
+                    asked.lock().unwrap().clear();
                 }
+                to.write_all(&bytes[..count]).await.ok()?;
             }
         }
     }

@@ -1,9 +1,11 @@
-//! A disk that can only be read from one moment on, as after an error of its file system: every
+//! A disk that can only be read. From one moment on, as after an error of its file system: every
 //! command is refused, and work goes on when the disk can be written to again. libfiu lets the
 //! writes of the program fail; a mount can't be made read-only while a file of it is open.
+//! Or from the start: the program says so and ends.
 
 use std::{
-    fs::{File, OpenOptions},
+    collections::BTreeMap,
+    fs::{self, File, OpenOptions},
     io::{BufRead, BufReader, Write},
     process::Child,
     sync::{
@@ -17,8 +19,11 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::{
-    api_load::Worker, databases::TestDatabase, failing_disks::on_a_disk_that_can_fail,
-    program::free_port,
+    api_load::Worker,
+    databases::TestDatabase,
+    disks::SmallDisk,
+    failing_disks::on_a_disk_that_can_fail,
+    program::{fails_with, free_port, run_on, text},
 };
 
 /// Callers at the same time.
@@ -107,7 +112,9 @@ async fn on_a_disk_that_can_only_be_read_all_is_refused_until_it_can_be_written_
     assert!(worker.entries(&test).await.keys().all(|key| !key.starts_with("read-only")));
 
     disk.may_be_written(true);
+    let back = Instant::now();
     disk.becomes(200).await;
+    let recovered = back.elapsed();
     worker.has_done(50).await;
     stop.store(true, Ordering::SeqCst);
     let mut logs = Vec::new();
@@ -115,6 +122,36 @@ async fn on_a_disk_that_can_only_be_read_all_is_refused_until_it_can_be_written_
         logs.push(worker.await.unwrap());
     }
     assert!(logs.iter().any(|log| !log.unknown.is_empty()), "no command met the disk");
-    worker.check(&test, &logs).await;
-    worker.settle(&test, &logs).await;
+    let found = worker.check(&test, &logs).await;
+    found.and(worker.settle(&test, &logs).await).report(1, recovered);
+}
+
+#[test]
+fn in_a_folder_that_can_only_be_read_the_program_says_so_and_changes_nothing() {
+    let disk = SmallDisk::of_megabytes(16);
+    let url = format!("sqlite://{}/recharge.db", disk.0.path().display());
+    let serve = ["--site-addr", &format!("127.0.0.1:{}", free_port()), "--log", "off"];
+    let files = || {
+        let files = fs::read_dir(disk.0.path()).unwrap().map(|file| {
+            let file = file.unwrap();
+            (file.file_name(), file.metadata().unwrap().len())
+        });
+        files.collect::<BTreeMap<_, _>>()
+    };
+
+    disk.may_be_written(false);
+    for command in [&serve[..], &["migrate"]] {
+        fails_with(&run_on(&url, command), "can't be written to");
+    }
+    assert!(files().is_empty());
+
+    disk.may_be_written(true);
+    let migrated = run_on(&url, &["migrate"]);
+    assert!(migrated.status.success(), "{}", text(&migrated.stderr));
+    let before = files();
+    disk.may_be_written(false);
+    for command in [&serve[..], &["migrate"]] {
+        fails_with(&run_on(&url, command), "can't be written to");
+    }
+    assert_eq!(files(), before);
 }

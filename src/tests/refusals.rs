@@ -12,6 +12,7 @@ use crate::{
     app::TestApp,
     commands::spend,
     databases::{Given, TestDatabase},
+    logging::Logged,
 };
 
 /// As PostgreSQL calls a full disk, and a statement that took too long.
@@ -50,8 +51,11 @@ async fn a_batch_that_is_refused_is_told_at_once_and_seen_in_readiness() {
         let refused = timeout(LONGEST, refused).await.expect("nobody answers");
         assert!(matches!(refused, Err(LedgerError::Unavailable)), "{code}: {refused:?}");
         assert!(tries(&app.home).await <= 2, "{code}: {} tries", tries(&app.home).await);
+        let logged = Logged::new();
         app.state.pulse.check().await;
         assert!(app.state.readiness.has(Trouble::Writing), "{code}");
+        let alert = "ALERT: The database has refused what the ledger wrote.";
+        assert_eq!(logged.text().matches(alert).count(), 1, "{code}: {}", logged.text());
 
         let mend = "DROP TRIGGER refuse ON entries";
         writer.execute_unprepared(mend).await.unwrap();

@@ -13,6 +13,8 @@ use recharge::{
         clock::Clock,
         database::Database,
         ledger::{Ledger, LedgerError, open_account},
+        pulse::Pulse,
+        readiness::{Readiness, Trouble},
     },
 };
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
@@ -21,16 +23,21 @@ use crate::{
     commands::{credits, grant, spend},
     databases::TestDatabase,
     proxy::{Fault, Proxy},
+    survival::{Found, entries},
 };
 
 /// What everybody waits for at most.
 const LONGEST: Duration = Duration::from_secs(6);
+/// How long the answer may take whether a process is ready.
+const ANSWERED: Duration = Duration::from_secs(3);
 
 /// A ledger behind a network, with accounts of 1,000 credits.
 struct Given {
     test: TestDatabase,
     proxy: Proxy,
     ledger: Ledger,
+    pulse: Pulse,
+    readiness: Readiness,
     accounts: Vec<AccountId>,
 }
 
@@ -40,14 +47,16 @@ impl Given {
         let proxy = Proxy::before(&test.url).await;
         let database = Database::connect(&proxy.url(&test.url)).await.unwrap();
         let clock = Clock::default();
-        let ledger = Ledger::start(database, clock.clone());
+        let ledger = Ledger::start(database.clone(), clock.clone());
+        let readiness = Readiness::default();
+        let pulse = Pulse::new(database, clock.clone(), ledger.clone(), readiness.clone());
         let mut accounts = Vec::new();
         for _ in 0..count {
             let account = open_account(test.database.writer(), UTC, 1, clock.now()).await.unwrap();
             ledger.execute(&account, "grant", grant(1_000)).await.unwrap();
             accounts.push(account);
         }
-        Self { test, proxy, ledger, accounts }
+        Self { test, proxy, ledger, pulse, readiness, accounts }
     }
 
     async fn charge(&self, account: &AccountId, key: &str) -> Result<(), LedgerError> {
@@ -62,6 +71,34 @@ impl Given {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         begun.elapsed()
+    }
+
+    /// Asks again and again whether it is ready, as a balancer does, until it is or isn't. Returns
+    /// how long that took.
+    async fn until_ready(&self, is_ready: bool) -> Duration {
+        let begun = Instant::now();
+        loop {
+            let asked = Instant::now();
+            self.pulse.check().await;
+            assert!(asked.elapsed() < ANSWERED, "it was answered after {:?}", asked.elapsed());
+            if self.readiness.has(Trouble::Writing) != is_ready {
+                return begun.elapsed();
+            }
+            assert!(begun.elapsed() < 2 * LONGEST, "{:?}", self.readiness.all());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Holds that each account was charged once, and that the books add up.
+    async fn has_charged_once(&self) -> Found {
+        let mut found = Found::of(self.accounts.len(), 0);
+        for account in &self.accounts {
+            let entries = entries(&self.test.database, account).await;
+            let done = entries.get("charge").map_or(0, Vec::len);
+            found.note(&format!("the charge of {account}"), done, true);
+        }
+        self.ledger.verify().await.unwrap();
+        found
     }
 }
 
@@ -83,22 +120,38 @@ async fn connections_that_lose_the_answers_stop_nobody_for_longer_than_six_secon
 /// All go on over new connections, and each charge is made once, whatever became of its answer.
 async fn stop_nobody_for_longer_than_six_seconds(fault: Fault) {
     let given = Given::with_accounts(8).await;
-    given.proxy.strike(fault);
+    let struck = given.proxy.strike(fault);
     let begun = Instant::now();
     let charges = given.accounts.iter().map(|account| given.until_charged(account, "charge"));
     let reads = given.accounts.iter().map(|account| async {
         while given.ledger.balance(account).await.is_err() {}
         begun.elapsed()
     });
-    let (charged, read) =
-        tokio::join!(futures::future::join_all(charges), futures::future::join_all(reads),);
-    for wait in charged.into_iter().chain(read) {
-        assert!(wait < LONGEST, "somebody waited for {wait:?}");
+    let (charged, read, ready) = tokio::join!(
+        futures::future::join_all(charges),
+        futures::future::join_all(reads),
+        given.until_ready(true),
+    );
+    for wait in charged.iter().chain(&read).chain([&ready]) {
+        assert!(*wait < LONGEST, "somebody waited for {wait:?}");
     }
+    let longest = charged.into_iter().max().unwrap_or_default();
+    given.has_charged_once().await.report(struck, longest);
     for account in &given.accounts {
         assert_eq!(given.ledger.balance(account).await.unwrap(), (credits(999), Credits::ZERO));
     }
-    given.ledger.verify().await.unwrap();
+}
+
+/// The database says nothing at all, on new connections neither.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_process_whose_database_is_silent_is_not_ready_until_it_speaks_again() {
+    let given = Given::with_accounts(1).await;
+    given.proxy.silence_for_good();
+    let wait = given.until_ready(false).await;
+    assert!(wait < ANSWERED, "it was ready for {wait:?}");
+    given.proxy.let_new_ones_pass();
+    let wait = given.until_ready(true).await;
+    assert!(wait < LONGEST, "it was not ready for {wait:?}");
 }
 
 /// A connection of somebody else that holds the lock of an account, and its process at the server.
@@ -167,12 +220,14 @@ async fn when_the_processes_that_write_are_stopped_others_take_over() {
     }
     let begun = Instant::now();
     let charges = given.accounts.iter().map(|account| given.until_charged(account, "charge"));
-    for wait in futures::future::join_all(charges).await {
-        assert!(wait < LONGEST, "somebody waited for {wait:?}");
+    let waits = futures::future::join_all(charges).await;
+    for wait in &waits {
+        assert!(*wait < LONGEST, "somebody waited for {wait:?}");
     }
     assert!(begun.elapsed() > Duration::from_secs(1), "nobody noticed that all were stopped");
     for pid in &pids {
         signal("CONT", *pid);
     }
-    given.ledger.verify().await.unwrap();
+    let longest = waits.into_iter().max().unwrap_or_default();
+    given.has_charged_once().await.report(pids.len(), longest);
 }

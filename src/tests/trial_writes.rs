@@ -13,7 +13,7 @@ use recharge::{
     credits::{Command, HoldTime, Note, Operation, Source, Validity},
     server::{
         clock::Clock,
-        database::{Database, Fate, Fates, Faults, Limits},
+        database::{Database, Fate, Fates, Fault, Faults, Limits},
         ledger::{Ledger, open_account},
         pulse::Pulse,
         readiness::{Readiness, Trouble},
@@ -25,12 +25,14 @@ use uuid::Uuid;
 use crate::{
     commands::{credits, spend},
     databases::{TestDatabase, on_both_databases},
+    logging::Logged,
 };
 
 on_both_databases!(
     every_table_that_a_batch_writes_to_is_tried,
     many_probes_are_one_write,
     a_trial_leaves_nothing_behind,
+    after_a_trial_that_failed_it_is_not_ready_until_one_succeeds,
 );
 
 /// How long a trial counts.
@@ -45,19 +47,33 @@ struct Process {
 }
 
 #[derive(Default)]
-struct Statements(Mutex<Vec<String>>);
+struct Statements {
+    sent: Mutex<Vec<String>>,
+    /// What happens to each mark that is written.
+    fault: Mutex<Option<Fault>>,
+}
 
 impl Fates for Statements {
     fn decide(&self, _: u64, statement: &str) -> BoxFuture<'static, Fate> {
-        self.0.lock().unwrap().push(statement.to_owned());
-        Box::pin(std::future::ready(Fate::default()))
+        self.sent.lock().unwrap().push(statement.to_owned());
+        let before = self.fault.lock().unwrap().filter(|_| is_mark(statement));
+        Box::pin(std::future::ready(Fate { before, ..Fate::default() }))
     }
 }
 
 impl Statements {
     fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap())
+        std::mem::take(&mut self.sent.lock().unwrap())
     }
+
+    fn fail_marks(&self, fault: Option<Fault>) {
+        *self.fault.lock().unwrap() = fault;
+    }
+}
+
+/// Whether a statement writes a mark.
+fn is_mark(statement: &str) -> bool {
+    statement.starts_with("INSERT INTO") && statement.contains("marks")
 }
 
 impl Process {
@@ -158,11 +174,7 @@ async fn where_a_table_of_the_ledger_is_somebody_elses_it_is_not_ready() {
 
 async fn many_probes_are_one_write(test: TestDatabase) {
     let process = Process::on(&test.url).await;
-    let marked = || {
-        let statements = process.statements.take();
-        let is_mark = |it: &&String| it.starts_with("INSERT INTO") && it.contains("marks");
-        statements.iter().filter(is_mark).count()
-    };
+    let marked = || process.statements.take().iter().filter(|statement| is_mark(statement)).count();
     let begun = Instant::now();
     futures::future::join_all((0..50).map(|_| process.pulse.check())).await;
     process.pulse.check().await;
@@ -188,6 +200,22 @@ async fn a_trial_leaves_nothing_behind(test: TestDatabase) {
         Process::on(&test.url).await.pulse.check().await;
     }
     assert_eq!(rows().await, before);
+}
+
+/// Its connection breaks, or this process itself fails.
+async fn after_a_trial_that_failed_it_is_not_ready_until_one_succeeds(test: TestDatabase) {
+    const ALERT: &str = "ALERT: The database does not take writes.";
+    for fault in [Fault::Breaks, Fault::Panics] {
+        let (process, logged) = (Process::on(&test.url).await, Logged::new());
+        process.statements.fail_marks(Some(fault));
+        process.pulse.check().await;
+        process.pulse.check().await;
+        assert!(process.readiness.has(Trouble::Writing), "{fault:?}");
+        assert_eq!(logged.text().matches(ALERT).count(), 1, "{fault:?}: {}", logged.text());
+        process.statements.fail_marks(None);
+        process.pulse.check().await;
+        assert!(!process.readiness.has(Trouble::Writing), "{fault:?}");
+    }
 }
 
 /// Whoever calls itself so takes long over each mark, and holds meanwhile what it has locked.

@@ -27,14 +27,38 @@ const UNDO_LAST: [&str; 2] = [
     "DELETE FROM seaql_migrations WHERE version = 'm20261122_000019_platform_requests'",
 ];
 
-/// Two processes want to change a table that somebody reads.
+/// What undoes two migrations, of which the first one changes one table and refers to another.
+const UNDO_TWO_TABLES: [&str; 5] = [
+    "DROP TABLE discarded_cards, auto_recharge_claims, auto_recharges",
+    "DROP INDEX purchases_by_payment",
+    "ALTER TABLE purchases DROP COLUMN kind",
+    "DELETE FROM seaql_migrations WHERE version = 'm20261122_000013_auto_recharge'",
+    "DELETE FROM seaql_migrations WHERE version = 'm20261122_000017_recharge_target'",
+];
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn others_go_on_while_a_change_waits_for_its_table() {
+    let reads = "SELECT COUNT(*) FROM webhook_requests";
+    others_go_on_while_a_change_waits(&UNDO_LAST, reads, reads).await;
+}
+
+/// It has the first table already, and gives it back while it waits for the second one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn others_go_on_while_a_change_of_one_table_waits_for_another() {
+    let writes = "LOCK TABLE accounts IN ROW EXCLUSIVE MODE";
+    let reads = "SELECT COUNT(*) FROM purchases";
+    others_go_on_while_a_change_waits(&UNDO_TWO_TABLES, writes, reads).await;
+}
+
+/// Two processes want to make the changes that were undone. Somebody keeps a lock that is in their
+/// way, and others read.
+async fn others_go_on_while_a_change_waits(undo: &[&str], lock: &str, reads: &str) {
     let test = TestDatabase::postgres().await;
-    for undo in UNDO_LAST {
+    for undo in undo {
         test.tamper(undo).await;
     }
-    let reader = somebody(&test.url, &["BEGIN", "SELECT COUNT(*) FROM webhook_requests"]).await;
+    let undone = test.database.pending_migrations().await.unwrap();
+    let somebody = somebody(&test.url, &["BEGIN", lock]).await;
     let mut migrating = Vec::new();
     for _ in 0..2 {
         let database = test.another_process().await;
@@ -43,12 +67,11 @@ async fn others_go_on_while_a_change_waits_for_its_table() {
     until_a_table_is_waited_for(&test).await;
 
     let other = test.another_process().await;
-    let sql = "SELECT COUNT(*) FROM webhook_requests";
-    let sql = Statement::from_string(other.reader().get_database_backend(), sql);
+    let reads = Statement::from_string(other.reader().get_database_backend(), reads);
     let (begun, mut longest, mut soon) = (Instant::now(), Duration::ZERO, 0);
     while soon < 30 {
         let asked = Instant::now();
-        other.reader().query_one_raw(sql.clone()).await.expect("it waits for too long");
+        other.reader().query_one_raw(reads.clone()).await.expect("it waits for too long");
         let wait = asked.elapsed();
         longest = longest.max(wait);
         soon += usize::from(wait < Duration::from_millis(300));
@@ -56,9 +79,9 @@ async fn others_go_on_while_a_change_waits_for_its_table() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(longest < Duration::from_secs(2), "somebody waited for {longest:?}");
-    assert_eq!(test.database.pending_migrations().await.unwrap(), [LAST]);
+    assert_eq!(test.database.pending_migrations().await.unwrap(), undone);
 
-    reader.execute_unprepared("ROLLBACK").await.unwrap();
+    somebody.execute_unprepared("ROLLBACK").await.unwrap();
     for migrated in migrating {
         migrated.await.unwrap().unwrap();
     }

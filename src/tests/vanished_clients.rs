@@ -25,6 +25,13 @@ const SET: [(&str, &str); 5] = [
     ("client_connection_check_interval", "2s"),
 ];
 
+/// How long a session works, waits for a lock, and keeps a transaction open: less than we wait.
+const LIMITED: [(&str, &str); 3] = [
+    ("statement_timeout", "4500ms"),
+    ("lock_timeout", "2s"),
+    ("idle_in_transaction_session_timeout", "5s"),
+];
+
 /// Returns the first column of the only row.
 async fn one(connection: &impl ConnectionTrait, sql: &str) -> String {
     let sql = Statement::from_string(connection.get_database_backend(), sql);
@@ -32,16 +39,16 @@ async fn one(connection: &impl ConnectionTrait, sql: &str) -> String {
     row.try_get_by_index(0).unwrap()
 }
 
-async fn shown(connection: &impl ConnectionTrait) -> Vec<(&'static str, String)> {
-    let mut shown = Vec::new();
-    for (name, _) in SET {
-        shown.push((name, one(connection, &format!("SELECT current_setting('{name}')")).await));
+/// Holds that a session has these settings.
+async fn has(connection: &impl ConnectionTrait, settings: &[(&str, &str)]) {
+    for (name, value) in settings {
+        let shown = one(connection, &format!("SELECT current_setting('{name}')")).await;
+        assert_eq!(&shown, value, "{name}");
     }
-    shown
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn every_session_says_how_its_end_is_noticed() {
+async fn every_session_says_how_its_end_is_noticed_and_how_long_it_works_and_waits() {
     let test = TestDatabase::postgres().await;
     // A role that may do next to nothing may do this.
     let (role, admin) = (format!("plain_{}", Uuid::new_v4().simple()), test.database.writer());
@@ -49,11 +56,11 @@ async fn every_session_says_how_its_end_is_noticed() {
     let mut url = url::Url::parse(&test.url).unwrap();
     url.set_username(&role).unwrap();
     let database = Database::connect(url.as_str()).await.unwrap();
-    let set = SET.map(|(name, value)| (name, value.to_owned()));
-    assert_eq!(shown(database.writer()).await, set);
-    assert_eq!(shown(database.finder()).await, set);
-    assert_eq!(shown(database.reader()).await, set);
-    assert_eq!(shown(&database.line().await.unwrap()).await, set);
+    let set = [&SET[..], &LIMITED].concat();
+    for pool in [database.writer(), database.finder(), database.reader()] {
+        has(pool, &set).await;
+    }
+    has(&database.line().await.unwrap(), &set).await;
     drop(database);
     admin.execute_unprepared(&format!("DROP ROLE {role}")).await.unwrap();
 
@@ -61,8 +68,11 @@ async fn every_session_says_how_its_end_is_noticed() {
     url.set_username("postgres").unwrap();
     url.set_query(Some("pool_mode=transaction"));
     let pooled = Database::connect(url.as_str()).await.unwrap();
-    let timeout = one(pooled.writer(), "SELECT current_setting('tcp_user_timeout')").await;
-    assert_eq!(timeout, "0");
+    for pool in [pooled.writer(), pooled.finder(), pooled.reader()] {
+        has(pool, &LIMITED).await;
+        has(pool, &[("tcp_user_timeout", "0")]).await;
+    }
+    has(&pooled.line().await.unwrap(), &LIMITED).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

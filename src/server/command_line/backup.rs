@@ -1,11 +1,13 @@
 //! Backups, for operators: `recharge backup PATH` and `recharge restore PATH`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::verify::{VerifyFailed, verify_rows};
 use crate::server::{
     config::Config,
-    database::{BackupError, Database, restore_file, set_aside},
+    database::{BackupError, Database, copy_backup, put_copy_in_place, set_aside},
+    opening,
+    secret::Secret,
     serve::{self, StartError},
 };
 
@@ -13,7 +15,7 @@ use crate::server::{
 pub(super) enum BackupCommand {
     /// Copy the database into a new file while others write to it (SQLite)
     Backup(BackUp),
-    /// Put a backup in the place of a database that doesn't exist yet, and verify it (SQLite)
+    /// Verify a backup, and put it in the place of a database that doesn't exist yet (SQLite)
     Restore(Restore),
 }
 
@@ -25,7 +27,7 @@ pub(super) struct BackUp {
 
 #[derive(clap::Args)]
 pub(super) struct Restore {
-    /// The backup; a log beside it (PATH-wal) is taken up
+    /// The backup; a log beside it (PATH-wal) is restored with it
     path: PathBuf,
 }
 
@@ -42,7 +44,7 @@ pub enum BackupCommandError {
     #[error("Nothing was restored: {0}.")]
     NotRestored(BackupError),
     /// Something in the backup doesn't add up.
-    #[error("What was restored is now {path}, where no server uses it: {source}")]
+    #[error("The restored database is now {path}, where no server uses it: {source}")]
     NotVerified {
         /// The restored database.
         path: String,
@@ -51,7 +53,7 @@ pub enum BackupCommandError {
     },
 }
 
-/// Does it, and tells what is to be printed.
+/// Runs the command, and returns the text to print.
 pub(super) async fn run(
     config: &Config,
     command: BackupCommand,
@@ -68,7 +70,7 @@ async fn back_up(config: &Config, asked: BackUp) -> Result<String, BackupCommand
     let file = Database::file_of(config.database_url.reveal());
     let file = file.ok_or_else(|| refused(BackupError::Postgres))?;
     if !file.exists() {
-        // Connecting would make it.
+        // Connecting would create it.
         return Err(refused(BackupError::Missing(file)));
     }
     let database = serve::connect(config).await?;
@@ -76,27 +78,36 @@ async fn back_up(config: &Config, asked: BackUp) -> Result<String, BackupCommand
     Ok(format!("{} has all that was committed before the backup began.", asked.path.display()))
 }
 
-/// Puts a backup in place, brings its tables up to date, verifies it, and says so. A server must
-/// not find it in place if it doesn't add up.
+/// Copies a backup, brings the tables of the copy up to date and verifies it, and puts it in place.
+/// Moves it aside if it doesn't add up: no server may find it, even if this process is killed.
 async fn restore(config: &Config, asked: Restore) -> Result<String, BackupCommandError> {
     let refused = BackupCommandError::NotRestored;
     let file = Database::file_of(config.database_url.reveal());
     let file = file.ok_or_else(|| refused(BackupError::Postgres))?;
-    restore_file(&asked.path, &file).await.map_err(refused)?;
-    match verify_restored(config).await {
+    let copy = copy_backup(&asked.path, &file).await.map_err(refused)?;
+    match verify_copy(config, &copy).await {
         Ok(verified) => {
+            put_copy_in_place(&copy, &file).await.map_err(refused)?;
             let (path, backup) = (file.display(), asked.path.display());
             Ok(format!("{path} was restored from {backup}: {verified}"))
         }
         Err(source) => {
-            let path = set_aside(&file).map_err(refused)?.display().to_string();
+            let path = set_aside(&copy, &file).map_err(refused)?.display().to_string();
             Err(BackupCommandError::NotVerified { path, source: source.into() })
         }
     }
 }
 
-async fn verify_restored(config: &Config) -> Result<String, VerifyFailed> {
-    let database = serve::connect(config).await?;
-    serve::migrate(config, &database).await?;
-    verify_rows(config, database).await
+async fn verify_copy(config: &Config, copy: &Path) -> Result<String, VerifyFailed> {
+    let url = Secret::new(&format!("sqlite://{}", copy.display()));
+    let config = Config { database_url: url, ..config.clone() };
+    let database = serve::connect(&config).await?;
+    let verified = async {
+        opening::migrate_copy(&config, &database).await?;
+        verify_rows(&config, database.clone()).await
+    };
+    let verified = verified.await;
+    // A connection that is not closed is noticed when the copy is put in place.
+    database.close().await.ok();
+    verified
 }

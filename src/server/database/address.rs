@@ -1,8 +1,8 @@
 //! The address of a database, as the operator writes it.
 //!
 //! `sqlite://PATH`, or `postgres://USER:PASSWORD@HOST[:PORT][,HOST[:PORT]…]/NAME?OPTION=…`. With
-//! several hosts the one that can be written to is used. `pool_mode=transaction` says that a pooler
-//! stands between, which gives each transaction another connection.
+//! several hosts, connections go to the one that takes writes. `pool_mode=transaction` says that a
+//! pooler stands between and gives each transaction another connection.
 
 use std::path::PathBuf;
 
@@ -14,15 +14,38 @@ use url::Url;
 
 use super::Database;
 
-/// The option that says which kind of pooler stands between.
+/// The option that says how a pooler in between lends its connections.
 const POOL_MODE: &str = "pool_mode";
+/// The options that the driver knows, beside `options[NAME]`. It logs others with their value, which
+/// may be a password whose option is misspelt.
+const OF_DRIVER: [&str; 19] = [
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+    POOL_MODE,
+];
 
 /// Where a database is.
 #[derive(Clone, Debug)]
 pub(super) enum Address {
     /// A file.
     Sqlite(PathBuf),
-    /// A server, or several of which one can be written to.
+    /// A server, or several of which one takes writes.
     Postgres {
         /// In the order of the address; never empty.
         hosts: Vec<PgConnectOptions>,
@@ -32,7 +55,7 @@ pub(super) enum Address {
 }
 
 impl Address {
-    /// Reads an address. No error shows a part of it: it may hold a password.
+    /// Parses an address. No error shows any part of it, because it may hold a password.
     pub fn parse(text: &str) -> Result<Self, DbErr> {
         if let Some(path) = text.strip_prefix("sqlite:") {
             let path = path.trim_start_matches("//").split('?').next().unwrap_or_default();
@@ -49,7 +72,7 @@ impl Address {
         matches!(self, Self::Postgres { is_pooled: true, .. })
     }
 
-    /// Returns the address as it may be shown: without user, password and options.
+    /// Returns the address for messages: without user, password and options.
     pub fn shown(&self) -> String {
         match self {
             Self::Sqlite(path) => path.display().to_string(),
@@ -59,8 +82,8 @@ impl Address {
 }
 
 impl Database {
-    /// Returns the name of the PostgreSQL database that a URL names, which is the user's name if
-    /// the URL has none. Returns `None` for another database.
+    /// Returns the name of the database in a PostgreSQL URL, or the user's name if the URL names no
+    /// database. Returns `None` for other URLs.
     #[must_use]
     pub fn name_of(url: &str) -> Option<String> {
         let Ok(Address::Postgres { hosts, .. }) = Address::parse(url) else { return None };
@@ -69,7 +92,7 @@ impl Database {
     }
 }
 
-/// Names hosts as they may be shown: without user, password and options.
+/// Returns the hosts for messages: without user, password and options.
 pub(super) fn named(hosts: &[PgConnectOptions]) -> String {
     let name = |host: &PgConnectOptions| match host.get_socket() {
         Some(socket) => socket.display().to_string(),
@@ -95,27 +118,33 @@ fn postgres(text: &str) -> Result<Address, DbErr> {
         }
         let url = Url::parse(&format!("{scheme}://{who}{host}{tail}"))
             .map_err(|error| wrong(&format!("the URL can't be read: {error}")))?;
-        let (url, mode) = without_pool_mode(url);
+        let (url, mode) = for_the_driver(url);
         is_pooled = match mode.as_deref() {
             None | Some("session") => false,
             Some("transaction") => true,
             Some(_) => return Err(wrong("pool_mode must be session or transaction")),
         };
         let host: PgConnectOptions =
-            url.as_str().parse().map_err(|_| wrong("an option of the URL is not known"))?;
-        // Poolers don't know this setting, and nothing here is a float.
+            url.as_str().parse().map_err(|_| wrong("a part of the URL has no valid value"))?;
+        // Poolers refuse `extra_float_digits`, and we store no floats.
         options.push(host.extra_float_digits(None).disable_statement_logging());
     }
     Ok(Address::Postgres { hosts: options, is_pooled })
 }
 
-/// Takes the one option out that is ours and not the driver's.
-fn without_pool_mode(mut url: Url) -> (Url, Option<String>) {
-    let pairs: Vec<_> = url.query_pairs().into_owned().collect();
-    let mode = pairs.iter().find(|(name, _)| name == POOL_MODE).map(|(_, value)| value.clone());
-    if mode.is_some() {
-        let others = pairs.iter().filter(|(name, _)| name != POOL_MODE);
-        url.query_pairs_mut().clear().extend_pairs(others);
+/// Removes the options that the driver doesn't know. Returns the value of the one that is ours.
+fn for_the_driver(mut url: Url) -> (Url, Option<String>) {
+    let is_known = |name: &str| OF_DRIVER.contains(&name) || name.starts_with("options[");
+    let pairs = url.query_pairs().into_owned();
+    let (known, unknown): (Vec<_>, Vec<_>) = pairs.partition(|(name, _)| is_known(name));
+    if !unknown.is_empty() {
+        let count = unknown.len();
+        tracing::warn!(count, "options of the database's URL are unknown and have no effect");
+    }
+    let mode = known.iter().find(|(name, _)| name == POOL_MODE).map(|(_, value)| value.clone());
+    if mode.is_some() || !unknown.is_empty() {
+        let of_driver = known.iter().filter(|(name, _)| name != POOL_MODE);
+        url.query_pairs_mut().clear().extend_pairs(of_driver);
     }
     (url, mode)
 }
@@ -190,7 +219,7 @@ mod tests {
     const PIECES: [&str; 15] =
         ["@", ":", "/", ",", "?", "#", "%", "%00", "&", "=", "[", "é", " ", "\0", "99999"];
 
-    /// A good address with up to four pieces put into it, whose password is `canary`.
+    /// A good address, whose password is `canary`, with up to four pieces inserted.
     fn spoiled() -> impl Strategy<Value = String> {
         let piece = proptest::sample::select(&PIECES[..]);
         let pieces = vec((any::<Index>(), piece), 0..5);

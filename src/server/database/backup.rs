@@ -1,13 +1,13 @@
-//! Copies a SQLite database while processes write to it, and puts a copy in place.
+//! Copies a SQLite database while processes write to it, and restores such a copy.
 //!
 //! PostgreSQL has its own tools for that, which know more than a client can: `pg_dump` and the
 //! archive of its log.
 
 use std::{
     ffi::OsString,
-    fs::{self, File, OpenOptions, Permissions},
+    fs::{self, File, OpenOptions, Permissions, TryLockError},
     io,
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -19,9 +19,9 @@ use sea_orm::{
     },
 };
 
-use super::{Database, address::Address, code};
+use super::{Database, address::Address, code, session::failed};
 
-/// SQLite's codes of a full disk, and of a statement that was ended because it took too long.
+/// SQLite's codes for a full disk, and for a statement that we ended because it took too long.
 const FULL: &str = "13";
 const INTERRUPTED: &str = "9";
 
@@ -40,6 +40,9 @@ pub enum BackupError {
     /// A file is in the way.
     #[error("{} exists already: move it aside first", .0.display())]
     Exists(PathBuf),
+    /// Another process writes the same backup.
+    #[error("another process is writing {}", .0.display())]
+    Busy(PathBuf),
     /// A file can't be read or written.
     #[error("{}: {source}", .path.display())]
     File {
@@ -51,18 +54,21 @@ pub enum BackupError {
     /// The disk is full.
     #[error("there is no room for {}", .0.display())]
     NoRoom(PathBuf),
-    /// The copy isn't complete when it has to be.
+    /// The copy was not complete by its deadline.
     #[error("it was not complete after {0:?}")]
     Slow(Duration),
     /// The database can't be read or the copy can't be written.
     #[error("{0}")]
     Database(DbErr),
+    /// A copy that is complete is still open.
+    #[error("{} is in use", .0.display())]
+    InUse(PathBuf),
     /// The copy is damaged.
     #[error("{} is damaged: {finding}", .path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What SQLite says of it.
+        /// SQLite's description of the damage.
         finding: String,
     },
 }
@@ -77,8 +83,8 @@ impl Database {
         }
     }
 
-    /// Copies the database into a new file while others write to it. The copy holds all that was
-    /// committed before this was called. It appears under its name when it is complete and on disk.
+    /// Copies the database into a new file while others write to it. The copy holds everything that
+    /// was committed before the call. The file gets its name once it is complete and on disk.
     ///
     /// # Errors
     /// Fails on PostgreSQL, if the file exists, or if it can't be written.
@@ -90,14 +96,7 @@ impl Database {
             return Err(BackupError::Exists(path.to_owned()));
         }
         let part = with_addition(path, ".part");
-        remove(&part)?;
-        // SQLite fills a file that is empty. Only its owner may read it: it has secrets.
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&part)
-            .map_err(at(&part))?;
+        let _lock = lock_part(&part)?;
         let made = self.copy_into(&part).await.map_err(|error| match code(&error).as_deref() {
             Some(FULL) => BackupError::NoRoom(path.to_owned()),
             Some(INTERRUPTED) => BackupError::Slow(self.writers.limits().whole),
@@ -117,12 +116,33 @@ impl Database {
     }
 }
 
-/// Copies a backup to the path of a database that doesn't exist or is empty. The file appears
-/// there after SQLite has found it sound; a log that stands beside the backup is taken up.
+/// Makes an incomplete file, or empties one that its writer has left. SQLite accepts an empty file.
+/// Only its owner may read the file, because it has secrets.
+fn lock_part(part: &Path) -> Result<File, BackupError> {
+    let mut options = OpenOptions::new();
+    let options = options.write(true).create(true).truncate(false).mode(0o600);
+    let file = options.open(part).map_err(at(part))?;
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => BackupError::Busy(part.to_owned()),
+        TryLockError::Error(error) => at(part)(error),
+    })?;
+    // Its writer may have finished, and removed the name, before we had the lock.
+    let inode = |found: fs::Metadata| (found.dev(), found.ino());
+    let locked = file.metadata().map(inode).map_err(at(part))?;
+    if fs::metadata(part).map(inode).ok() != Some(locked) {
+        return Err(BackupError::Busy(part.to_owned()));
+    }
+    file.set_len(0).map_err(at(part))?;
+    Ok(file)
+}
+
+/// Copies a backup beside the path of a database that doesn't exist or is empty, and returns the
+/// path of the copy, which no server uses. SQLite has found it sound. It includes a log that stands
+/// beside the backup.
 ///
 /// # Errors
 /// Fails if the database exists, or the backup can't be read or is damaged.
-pub async fn restore_file(backup: &Path, database: &Path) -> Result<(), BackupError> {
+pub async fn copy_backup(backup: &Path, database: &Path) -> Result<PathBuf, BackupError> {
     for side in ["", "-wal", "-journal"] {
         let path = with_addition(database, side);
         if fs::metadata(&path).is_ok_and(|found| found.len() > 0) {
@@ -137,28 +157,45 @@ pub async fn restore_file(backup: &Path, database: &Path) -> Result<(), BackupEr
         remove(&with_addition(&part, side))?;
     }
     fs::copy(backup, &part).map_err(at(backup))?;
-    // Whoever may read the backup: only its owner may read a database.
+    // Only its owner may read a database, whoever may read the backup.
     fs::set_permissions(&part, Permissions::from_mode(0o600)).map_err(at(&part))?;
     let log = with_addition(backup, "-wal");
     if log.exists() {
         fs::copy(&log, with_addition(&part, "-wal")).map_err(at(&log))?;
     }
     check(&part, backup).await?;
+    Ok(part)
+}
+
+/// Gives the copy of a backup the name of its database. Nobody has it open any more.
+///
+/// # Errors
+/// Fails if somebody has, if the database exists meanwhile, or if the copy can't be renamed.
+pub async fn put_copy_in_place(copy: &Path, database: &Path) -> Result<(), BackupError> {
+    let failed = |error| BackupError::Database(failed(error));
+    let mut connection = open(copy).await.map_err(failed)?;
+    let is_complete = merge_log(&mut connection).await.map_err(failed)?;
+    connection.close().await.map_err(failed)?;
+    if !is_complete {
+        return Err(BackupError::InUse(copy.to_owned()));
+    }
     for side in ["", "-wal", "-shm", "-journal"] {
         remove(&with_addition(database, side))?;
     }
-    put_in_place(&part, database)
+    put_in_place(copy, database)?;
+    // What kept others away while its tables were changed.
+    remove(&with_addition(copy, ".migration-lock"))
 }
 
-/// Renames a database, so that no server uses it, and returns its new path. A database that was set
-/// aside before is replaced.
+/// Gives the copy of a backup a name that no server uses, and returns its new path. Replaces a copy
+/// that was set aside before.
 ///
 /// # Errors
 /// Fails if it can't be renamed.
-pub fn set_aside(database: &Path) -> Result<PathBuf, BackupError> {
+pub fn set_aside(copy: &Path, database: &Path) -> Result<PathBuf, BackupError> {
     let aside = with_addition(database, ".refused");
     for side in ["", "-wal", "-shm"] {
-        let (from, to) = (with_addition(database, side), with_addition(&aside, side));
+        let (from, to) = (with_addition(copy, side), with_addition(&aside, side));
         remove(&to)?;
         match fs::rename(&from, &to) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&from)(error)),
@@ -168,7 +205,7 @@ pub fn set_aside(database: &Path) -> Result<PathBuf, BackupError> {
     Ok(aside)
 }
 
-/// Takes up the log of a SQLite file and has SQLite look at every page.
+/// Merges the log of a SQLite file into it, and lets SQLite check every page.
 async fn check(file: &Path, named: &Path) -> Result<(), BackupError> {
     // SQLite's findings have several lines.
     let damaged = |finding: &str| BackupError::Damaged {
@@ -176,10 +213,8 @@ async fn check(file: &Path, named: &Path) -> Result<(), BackupError> {
         finding: finding.lines().collect::<Vec<_>>().join(" "),
     };
     let failed = |error: sea_orm::sqlx::Error| damaged(&error.to_string());
-    let options = SqliteConnectOptions::new().filename(file);
-    let mut connection = SqliteConnection::connect_with(&options).await.map_err(failed)?;
-    let checkpoint = raw_sql(AssertSqlSafe("PRAGMA wal_checkpoint(TRUNCATE)".to_owned()));
-    checkpoint.execute(&mut connection).await.map_err(failed)?;
+    let mut connection = open(file).await.map_err(failed)?;
+    merge_log(&mut connection).await.map_err(failed)?;
     let integrity = raw_sql(AssertSqlSafe("PRAGMA integrity_check(1)".to_owned()));
     let found = integrity.fetch_one(&mut connection).await.map_err(failed)?;
     let finding: String = found.try_get(0).map_err(failed)?;
@@ -187,7 +222,19 @@ async fn check(file: &Path, named: &Path) -> Result<(), BackupError> {
     if finding == "ok" { Ok(()) } else { Err(damaged(&finding)) }
 }
 
-/// Gives a complete file its name, if nobody has taken the name meanwhile, and has it on disk.
+async fn open(file: &Path) -> Result<SqliteConnection, sea_orm::sqlx::Error> {
+    let options = SqliteConnectOptions::new().filename(file);
+    SqliteConnection::connect_with(&options).await
+}
+
+/// Merges the log of a SQLite file into it. Returns false if somebody has the file open.
+async fn merge_log(connection: &mut SqliteConnection) -> Result<bool, sea_orm::sqlx::Error> {
+    let checkpoint = raw_sql(AssertSqlSafe("PRAGMA wal_checkpoint(TRUNCATE)".to_owned()));
+    let is_busy: i64 = checkpoint.fetch_one(connection).await?.try_get(0)?;
+    Ok(is_busy == 0)
+}
+
+/// Flushes a complete file to disk and gives it its name. Fails if the name is taken meanwhile.
 fn put_in_place(part: &Path, path: &Path) -> Result<(), BackupError> {
     File::open(part).and_then(|file| file.sync_all()).map_err(at(part))?;
     fs::hard_link(part, path).map_err(at(path))?;
@@ -218,7 +265,7 @@ fn with_addition(path: &Path, addition: &str) -> PathBuf {
     name.into()
 }
 
-/// Writes a path as a text of SQL.
+/// Returns a path as a string literal of SQL.
 fn quoted(path: &Path) -> String {
     format!("'{}'", path.to_string_lossy().replace('\'', "''"))
 }

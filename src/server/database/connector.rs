@@ -1,4 +1,4 @@
-//! Opens connections, and says which of those that were used may be used again.
+//! Opens connections, and decides which used ones may be lent again.
 
 use std::{
     io, slice,
@@ -25,26 +25,26 @@ use super::{
     errors::{SILENCE, is_silent},
     faults::Faults,
     limits::Limits,
-    session::Session,
+    session::{Place, Session},
 };
 
-/// A connection that rested for this long is asked whether it still lives.
+/// Ping a connection before it is lent if it has been idle for this long.
 const RESTED: Duration = Duration::from_secs(1);
-/// How long that answer may take.
+/// How long the answer to that ping may take.
 const PONG: Duration = Duration::from_secs(1);
-/// How old a connection may become: plans and memory of a session don't grow for ever.
+/// How old a connection may become. This bounds the plans and the memory of its session.
 const OLDEST: Duration = Duration::from_mins(30);
 /// How long one of several hosts may take to let us in.
 const HOST: Duration = Duration::from_secs(2);
-/// How long a host is waited for before the next one is tried beside it.
+/// How long to wait for a host before trying the next one beside it.
 const HEAD_START: Duration = Duration::from_millis(300);
 
 /// How connections are opened.
 #[derive(Debug)]
 pub(super) enum Opening {
     /// A file.
-    Sqlite(Box<SqliteConnectOptions>),
-    /// One of several hosts: the one that can be written to.
+    Sqlite(Box<SqliteConnectOptions>, Arc<Place>),
+    /// One of several hosts: the one that takes writes.
     Postgres {
         /// The hosts, in the order in which they are tried.
         hosts: Vec<PgConnectOptions>,
@@ -62,7 +62,7 @@ pub(super) struct Connector {
     pub limits: Limits,
     /// The host that was writable last.
     host: AtomicUsize,
-    /// When a resting connection was last found silent: those that rested then are silent, too.
+    /// When an idle connection last gave no answer: those that were idle then are silent, too.
     silent_at: Mutex<Option<Instant>>,
     faults: Faults,
 }
@@ -75,13 +75,16 @@ impl Connector {
 
     /// Returns whether it opens SQLite.
     pub const fn is_sqlite(&self) -> bool {
-        matches!(self.opening, Opening::Sqlite(_))
+        matches!(self.opening, Opening::Sqlite(..))
     }
 
     async fn open(&self) -> Result<Session, Error> {
         match &self.opening {
-            Opening::Sqlite(options) => {
-                Session::sqlite(options.connect().await?, self.limits.statement).await
+            Opening::Sqlite(options, place) => {
+                place.check()?;
+                let raw = options.connect().await?;
+                place.remember()?;
+                Session::sqlite(raw, self.limits.statement, Arc::clone(place)).await
             }
             Opening::Postgres { hosts, settings, is_pooled } => {
                 let mut raw = self.writable(hosts).await?;
@@ -94,32 +97,32 @@ impl Connector {
         }
     }
 
-    /// Names what it opens as it may be shown: without user, password and options.
+    /// Returns what it opens, for messages: without user, password and options.
     pub fn shown(&self) -> String {
         match &self.opening {
-            Opening::Sqlite(options) => options.get_filename().display().to_string(),
+            Opening::Sqlite(options, _) => options.get_filename().display().to_string(),
             Opening::Postgres { hosts, .. } => named(hosts),
         }
     }
 
-    /// Connects to the host that can be written to, beginning with the last that could.
+    /// Connects to the host that takes writes, and tries the last such host first.
     async fn writable(&self, hosts: &[PgConnectOptions]) -> Result<PgConnection, Error> {
         let (raw, index) = writable(hosts, self.host.load(Ordering::Relaxed)).await?;
         self.host.store(index, Ordering::Relaxed);
         Ok(raw)
     }
 
-    /// Returns whether another connection was found silent since this one was used. Asking each of
-    /// them would take as long as a failover may.
+    /// Returns whether another connection failed to answer a ping since this one was last used. To
+    /// ping each of them would take as long as a whole failover may take.
     fn is_suspect(&self, session: &Session) -> bool {
         let silent_at = *self.silent_at.lock().unwrap_or_else(PoisonError::into_inner);
         silent_at.is_some_and(|at| session.last_used < at)
     }
 }
 
-/// Connects to a host that can be written to, and says which it was. It begins with this one. If
-/// there is no answer soon, the others are tried beside it: a machine that is gone doesn't say so. A
-/// single host is taken as it is: reading from a standby is better than nothing.
+/// Connects to a host that takes writes, and returns its index. Begins with `first`. If there is no
+/// answer soon, tries the others beside it, because a machine that is gone doesn't say so. Takes a
+/// single host even if it is a standby: reading is better than nothing.
 pub(super) async fn writable(
     hosts: &[PgConnectOptions],
     first: usize,

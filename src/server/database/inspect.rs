@@ -1,9 +1,10 @@
-//! Opens a database for somebody who only looks, and leaves it as it is.
+//! Opens a database for inspection, and leaves it as it is.
 //!
-//! A server that connects to SQLite makes a missing file and switches its journal to WAL. Here a
-//! single connection opens the file that is there. It may write, so that it can be tried whether
-//! others could; closing it would move the log that a killed process has left into the file. So
-//! where there is a log, another connection stays open until then that can't write.
+//! A server that connects to SQLite makes a missing file and switches its journal to WAL. An
+//! inspection opens only an existing file, with a single connection that may write, so that it can
+//! try whether writes work. If this were the last connection, closing it would move a log that a
+//! killed process has left into the file. So if there is a log, a read-only connection stays open
+//! until the writing one is closed.
 
 use std::{
     path::{Path, PathBuf},
@@ -17,8 +18,13 @@ use sea_orm::{
 };
 
 use super::{
-    Database, Limits, MigrateError, Pool, address::Address, connector::Opening,
-    errors::lacks_table, faults::Faults, session::failed, settings::existing_sqlite,
+    Database, Limits, MigrateError, Pool,
+    address::Address,
+    connector::Opening,
+    errors::lacks_table,
+    faults::Faults,
+    session::{Place, failed},
+    settings::existing_sqlite,
 };
 
 /// Reads the first page of a SQLite file.
@@ -27,7 +33,7 @@ const FIRST_PAGE: &str = "SELECT COUNT(*) FROM sqlite_master";
 /// A database that stays as it is.
 #[derive(Debug)]
 pub struct Inspected {
-    /// For questions.
+    /// The open database.
     pub database: Database,
     /// Keeps the log of a SQLite file in its place.
     keeps_log: Option<SqliteConnection>,
@@ -45,7 +51,7 @@ pub struct Changes {
 }
 
 impl Inspected {
-    /// Opens what is there.
+    /// Opens an existing database.
     ///
     /// # Errors
     /// If a URL is of neither kind, the file is missing, or the database can't be reached.
@@ -56,7 +62,8 @@ impl Inspected {
             return Ok(Self { database, keeps_log: None });
         };
         let keeps_log = if log_of(path).exists() { Some(reader_of(path).await?) } else { None };
-        let opening = Opening::Sqlite(Box::new(existing_sqlite(path, true)));
+        let place = Arc::new(Place::new(path.clone()));
+        let opening = Opening::Sqlite(Box::new(existing_sqlite(path, true)), place);
         let writers = Pool::new(opening, limits, 1, false, &Faults::default())?;
         let readers = writers.for_reading();
         let first_page = Statement::from_string(readers.backend(), FIRST_PAGE);
@@ -66,7 +73,7 @@ impl Inspected {
         Ok(Self { database, keeps_log })
     }
 
-    /// Closes a SQLite file, so that nothing is left beside it.
+    /// Closes a SQLite file, and leaves no new files beside it.
     ///
     /// # Errors
     /// If the file can't be closed.
@@ -103,10 +110,10 @@ impl Database {
         Ok(Changes { is_empty, pending, newer })
     }
 
-    /// Finds out whether migrations have a connection on PostgreSQL, past a pooler if there is one.
+    /// Checks that migrations can connect to PostgreSQL, past a pooler if there is one.
     ///
     /// # Errors
-    /// If the way past the pooler is not known or leads nowhere.
+    /// If the address past the pooler is unknown or can't be reached.
     pub async fn ping_directly(&self) -> Result<(), MigrateError> {
         if self.direct.is_pooled() {
             return Err(MigrateError::Pooled);

@@ -1,5 +1,5 @@
-//! A connection to PostgreSQL for a task that writes all the time: nobody else waits for it, and
-//! it isn't lent again after each statement.
+//! A connection to PostgreSQL that one task keeps because it writes all the time. The pool doesn't
+//! lend it to others between statements.
 
 use sea_orm::{DbBackend, DbErr};
 use tokio::sync::Mutex;
@@ -7,26 +7,30 @@ use tokio::sync::Mutex;
 use super::{
     Database,
     ask::{Ask, Told, connection_by_asking},
+    pool::Pool,
     session::{Purpose, Session},
 };
 
-/// A connection of one's own. Each statement is a transaction of its own, but for those between
-/// [`Line::begin`] and [`Line::commit`].
+/// A connection that only one task uses. Each statement is a transaction of its own, except those
+/// between [`Line::begin`] and [`Line::commit`].
 #[derive(Debug)]
 pub struct Line {
     session: Mutex<Session>,
+    /// The connections among which the next one is found if this one is lost.
+    pool: Pool,
 }
 
 impl Database {
-    /// Returns a connection of one's own, which the pool doesn't count.
+    /// Takes a connection out of the pool, which no longer counts it.
     ///
     /// # Errors
     /// If the database can't be reached.
     pub async fn line(&self) -> Result<Line, DbErr> {
-        Ok(Line { session: Mutex::new(self.writers.take().await?) })
+        let pool = self.writers.clone();
+        Ok(Line { session: Mutex::new(pool.take().await?), pool })
     }
 
-    /// Returns once a synchronous standby, if there is one, has all that can be read now.
+    /// Waits until a synchronous standby, if there is one, has everything that can be read now.
     ///
     /// # Errors
     /// If the standby doesn't have it in time, or the database can't be reached.
@@ -36,8 +40,8 @@ impl Database {
 }
 
 impl Line {
-    /// Returns whether it can be used again: after silence, a broken connection, or an error of
-    /// COMMIT or ROLLBACK it can't.
+    /// Returns whether the connection can be used again. It can't after silence, after a break, or
+    /// after an error of COMMIT or ROLLBACK.
     pub async fn is_sound(&self) -> bool {
         self.session.lock().await.is_sound()
     }
@@ -50,7 +54,7 @@ impl Line {
         self.session.lock().await.begin(Purpose::Write).await
     }
 
-    /// Ends a transaction, and says whether it was kept.
+    /// Commits the transaction.
     ///
     /// # Errors
     /// If the database can't be reached or refuses.
@@ -58,7 +62,7 @@ impl Line {
         self.session.lock().await.commit().await
     }
 
-    /// Ends a transaction as if it had never begun.
+    /// Rolls the transaction back.
     ///
     /// # Errors
     /// If the database can't be reached.
@@ -66,7 +70,7 @@ impl Line {
         self.session.lock().await.roll_back().await
     }
 
-    /// Returns once a synchronous standby, if there is one, has all that can be read now.
+    /// Waits until a synchronous standby, if there is one, has everything that can be read now.
     ///
     /// # Errors
     /// If the standby doesn't have it in time, or the database can't be reached.
@@ -74,13 +78,17 @@ impl Line {
         self.session.lock().await.await_standby().await
     }
 
-    #[expect(clippy::unused_self, reason = "as every connection says it")]
+    #[expect(clippy::unused_self, reason = "the macro calls it on every type")]
     const fn backend(&self) -> DbBackend {
         DbBackend::Postgres
     }
 
     async fn ask(&self, ask: Ask) -> Result<Told, DbErr> {
-        self.session.lock().await.ask(ask).await
+        let told = self.session.lock().await.ask(ask).await;
+        if let Err(error) = &told {
+            self.pool.forget_stale(error);
+        }
+        told
     }
 }
 

@@ -25,8 +25,8 @@ use super::{
     own_connection::OwnConnection,
 };
 
-/// How long a process pauses before it tries again what another one held up. It holds nobody up
-/// itself meanwhile.
+/// How long a process pauses before it retries what another one held up. It blocks nobody
+/// meanwhile.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Why the tables are not up to date, in words for the operator.
@@ -75,12 +75,24 @@ pub enum MigrateError {
 }
 
 impl Database {
-    /// Brings the tables up to date; of several processes one at a time. A SQLite file that has
-    /// older tables is backed up first.
+    /// Brings the tables up to date, one process at a time. Backs up a SQLite file first if it has
+    /// older tables.
     ///
     /// # Errors
     /// Fails if a statement fails, or another process migrates for over a minute.
     pub async fn migrate(&self) -> Result<(), MigrateError> {
+        self.migrate_after(true).await
+    }
+
+    /// Brings the tables of a copy up to date: the original is the backup.
+    ///
+    /// # Errors
+    /// Fails if a statement fails, or another process migrates for over a minute.
+    pub async fn migrate_copy(&self) -> Result<(), MigrateError> {
+        self.migrate_after(false).await
+    }
+
+    async fn migrate_after(&self, backs_up: bool) -> Result<(), MigrateError> {
         if self.direct.is_pooled() {
             return Err(MigrateError::Pooled);
         }
@@ -95,18 +107,40 @@ impl Database {
         };
         let applied = applied(&mut connection).await?;
         let pending = pending(&applied);
+        let mut backup = None;
         if let (Some(last), false) = (applied.last(), pending.is_empty()) {
-            if let Some(file) = &file {
-                let backup = backup_name(file, last);
-                self.back_up(&backup).await?;
-                tracing::info!(path = %backup.display(), "made a backup before the tables change");
+            if let (Some(file), true) = (&file, backs_up) {
+                let path = backup_name(file, last);
+                self.back_up(&path).await?;
+                tracing::info!(path = %path.display(), "made a backup before the tables change");
+                backup = Some(path);
             }
             tracing::info!(changes = pending.len(), "changing the tables");
         }
         for migration in pending {
-            connection = self.apply_patiently(connection, migration).await?;
+            match self.apply_patiently(connection, migration).await {
+                Ok(next) => connection = next,
+                Err(error) => {
+                    if let Some(backup) = backup {
+                        self.remove_if_unchanged(&backup, &applied).await;
+                    }
+                    return Err(error);
+                }
+            }
         }
         Ok(connection.close().await?)
+    }
+
+    /// Removes the backup of a database that still has only these migrations. A supervisor may
+    /// start a program that fails again and again, and each start makes a backup.
+    async fn remove_if_unchanged(&self, backup: &Path, before: &[String]) {
+        let Ok(mut connection) = self.own_connection().await else { return };
+        if applied(&mut connection).await.is_ok_and(|now| now == before)
+            && std::fs::remove_file(backup).is_ok()
+        {
+            tracing::info!(path = %backup.display(), "removed the backup: nothing was changed");
+        }
+        connection.close().await.ok();
     }
 
     /// Returns the names of the migrations that the database doesn't have yet.
@@ -120,8 +154,8 @@ impl Database {
         Ok(pending(&applied).into_iter().map(|migration| migration.name).collect())
     }
 
-    /// Applies one migration, again and again while another process is in the way. A connection on
-    /// which something failed is not used again.
+    /// Applies one migration, and retries for a minute while another process is in the way. Each
+    /// retry has a new connection.
     async fn apply_patiently(
         &self,
         mut connection: OwnConnection,
@@ -169,7 +203,7 @@ async fn lock_beside(database: &Path) -> Result<File, MigrateError> {
     }
 }
 
-/// Names the backup before a change: with the date and the last migration that it has.
+/// Returns the path of the backup before a change: it has the date and the last migration.
 fn backup_name(database: &Path, last: &str) -> PathBuf {
     let at = Utc::now().format("%Y%m%dT%H%M%S%3fZ");
     beside(database, &format!("backup-{at}-{last}"))
@@ -183,7 +217,7 @@ fn beside(database: &Path, addition: &str) -> PathBuf {
     database.with_file_name(name)
 }
 
-/// Whether an attempt failed only because another process uses what it needs.
+/// Returns whether an attempt failed only because another process uses what it needs.
 fn is_in_the_way(error: &DbErr) -> bool {
     is_conflict(error) || is_locked(error)
 }

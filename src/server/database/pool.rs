@@ -15,18 +15,18 @@ use super::{
     errors::{SILENCE, is_broken, is_stale_plan},
     faults::Faults,
     limits::Limits,
-    session::{Purpose, Session},
+    session::{Purpose, Session, silent},
     transaction::Transaction,
 };
 
-/// Hears of every statement.
+/// A callback that gets every prepared statement.
 pub(super) type Listener = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Connections for single statements. Clones share them.
 #[derive(Clone)]
 pub struct Pool {
     sessions: Sessions<Connector>,
-    /// Whether what is asked can be asked again when its connection breaks.
+    /// True if its statements only read, and can run again when their connection breaks.
     only_reads: bool,
     pub(super) listener: Option<Listener>,
 }
@@ -38,7 +38,7 @@ impl fmt::Debug for Pool {
 }
 
 impl Pool {
-    /// Opens nothing yet.
+    /// Returns a pool that has opened no connection yet.
     pub(super) fn new(
         opening: Opening,
         limits: Limits,
@@ -56,7 +56,7 @@ impl Pool {
         Ok(Self { sessions, only_reads, listener: None })
     }
 
-    /// The same connections, for statements that only read.
+    /// Returns the same connections, for statements that only read.
     pub(super) fn for_reading(&self) -> Self {
         Self { only_reads: true, ..self.clone() }
     }
@@ -75,6 +75,16 @@ impl Pool {
         self.sessions.close();
     }
 
+    /// Closes all connections that are not lent, waits until they are closed, and opens none again.
+    pub(super) async fn end(&self) -> Result<(), DbErr> {
+        let (idle, limit) = (self.sessions.retain(|_, _| false).removed, self.limits().whole);
+        self.close();
+        for session in idle {
+            timeout(limit, session.close()).await.map_err(|_| silent(limit))??;
+        }
+        Ok(())
+    }
+
     /// Takes a connection out of the pool for good; the pool may open another one.
     pub(super) async fn take(&self) -> Result<Session, DbErr> {
         let mut lent = self.lend().await?;
@@ -91,7 +101,7 @@ impl Pool {
         let begun = lent.session()?.begin(purpose).await;
         match begun {
             Err(error) if lent.was_used() && is_broken(&error) => {
-                // Given back first: SQLite has one connection that writes.
+                // Give it back first: SQLite has only one connection that writes.
                 drop(lent);
                 self.forget_idle();
                 lent = self.lend().await?;
@@ -115,8 +125,8 @@ impl Pool {
     }
 
     async fn lend(&self) -> Result<Lent, DbErr> {
-        // The pool asks one resting connection after another whether it lives. If all are silent, that
-        // must not take many times as long as one wait, whose end has its own cause to tell.
+        // The pool pings one idle connection after another. If all are silent, that must not take
+        // many times as long as one wait. The extra tenth lets a single wait end first and say why.
         let patience = self.limits().connection.mul_f32(1.1);
         let Ok(lent) = timeout(patience, self.sessions.get()).await else {
             self.forget_idle();
@@ -144,7 +154,15 @@ impl Pool {
         DbErr::Conn(RuntimeErr::Internal(words))
     }
 
-    /// Closes the connections that nobody uses: one was found broken or of another time.
+    /// Closes the idle connections if this error says that the plan of a connection was stale: the
+    /// others have prepared the same statements before the same change of a table.
+    pub(super) fn forget_stale(&self, error: &DbErr) {
+        if is_stale_plan(error) {
+            self.forget_idle();
+        }
+    }
+
+    /// Closes the idle connections, after one was silent, broken, or had a stale plan.
     fn forget_idle(&self) {
         self.sessions.retain(|_, _| false);
     }
@@ -155,7 +173,7 @@ impl Pool {
         }
         let mut lent = self.lend().await?;
         if matches!(ask, Ask::Plain(_)) {
-            // Nobody knows what it leaves behind, such as a transaction: nobody gets it after us.
+            // It may leave something behind, such as a transaction: nobody else gets the connection.
             lent.is_for_us_alone = true;
             return lent.session()?.ask(ask).await;
         }
@@ -179,12 +197,12 @@ const fn closed(why: ConnAcquireErr) -> DbErr {
 
 connection_by_asking!(Pool);
 
-/// A lent connection. It goes back when it is dropped; one that is doubtful, or in a transaction
-/// that nobody ended, is closed.
+/// A lent connection. Dropping it gives it back to the pool, or closes it if it is doubtful or
+/// still in a transaction.
 #[derive(Debug)]
 pub(super) struct Lent {
     session: Option<Object<Connector>>,
-    /// Whether it is closed in any case.
+    /// True if it must be closed in any case.
     is_for_us_alone: bool,
 }
 

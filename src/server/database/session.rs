@@ -8,11 +8,15 @@
 //!   and turns the second BEGIN into a SAVEPOINT; after a COMMIT that failed, its "commits" would
 //!   be releases of savepoints inside a transaction that nobody commits. Our BEGIN inside an open
 //!   transaction fails.
-//! - A COMMIT counts when SQLite has committed exactly once since the BEGIN. If it hasn't, the
-//!   process ends: rather dead than wrong.
-//! - A commit that PostgreSQL answered with a warning may be on no standby: another one must be
-//!   answered without a warning before the first counts (`standby`).
+//! - On SQLite a COMMIT counts only if exactly one commit has happened since the BEGIN. Otherwise
+//!   the process ends: rather dead than wrong.
+//! - On SQLite a statement outside our transactions counts only if SQLite has committed the rows
+//!   that it changed. If a transaction was left open, the connection is closed, which undoes them.
+//! - On SQLite a commit counts only if the file is still where it was opened (`place`).
+//! - A commit that PostgreSQL answered with a warning may be missing on the standby. It counts only
+//!   after another commit that PostgreSQL answered without a warning (`standby`).
 
+mod place;
 mod raw;
 mod standby;
 
@@ -35,6 +39,7 @@ use super::{
     errors,
     faults::Faults,
 };
+pub(super) use place::Place;
 use raw::Raw;
 
 /// What a transaction is for.
@@ -52,8 +57,9 @@ pub(super) enum Purpose {
 pub(super) struct Session {
     raw: Raw,
     deadline: Duration,
-    /// Behind a pooler that gives each transaction another connection: what is set at the start of
-    /// each transaction. Statements keep no names there, and each is a transaction of its own.
+    /// The settings that each transaction begins with behind a pooler that gives each transaction
+    /// another connection. Prepared statements have no names there, and each statement is a
+    /// transaction of its own.
     prologue: Option<Arc<str>>,
     is_doubtful: bool,
     is_in_transaction: bool,
@@ -61,26 +67,40 @@ pub(super) struct Session {
     /// Whether a statement of the open transaction has failed on PostgreSQL, which then answers
     /// COMMIT with a rollback and no error.
     has_failed: bool,
-    /// Whether PostgreSQL has warned of something that nobody has made up for.
+    /// Whether PostgreSQL has sent a warning that no later commit has made up for (`standby`).
     is_warned: bool,
-    /// How often SQLite has committed, and how often when the open transaction began.
+    /// How often SQLite has committed: until now, and until the open transaction began.
     commits: Arc<AtomicU64>,
     commits_before: u64,
+    /// How many rows SQLite has changed, whether or not it has committed them.
+    changes: Arc<AtomicU64>,
+    /// The place of the SQLite file.
+    place: Option<Arc<Place>>,
     pub last_used: Instant,
     faults: Faults,
     number: u64,
 }
 
 impl Session {
-    /// Wraps a connection to SQLite and counts its commits.
-    pub async fn sqlite(mut raw: SqliteConnection, deadline: Duration) -> Result<Self, Error> {
-        let commits = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&commits);
-        raw.lock_handle().await?.set_commit_hook(move || {
-            counted.fetch_add(1, Ordering::SeqCst);
+    /// Wraps a connection to SQLite, and counts its commits and the rows that it changes.
+    pub async fn sqlite(
+        mut raw: SqliteConnection,
+        deadline: Duration,
+        place: Arc<Place>,
+    ) -> Result<Self, Error> {
+        let (commits, changes) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
+        let (committed, changed) = (Arc::clone(&commits), Arc::clone(&changes));
+        let mut handle = raw.lock_handle().await?;
+        handle.set_commit_hook(move || {
+            committed.fetch_add(1, Ordering::SeqCst);
             true
         });
-        Ok(Self { commits, ..Self::new(Raw::Sqlite(Box::new(raw)), deadline) })
+        handle.set_update_hook(move |_| {
+            changed.fetch_add(1, Ordering::SeqCst);
+        });
+        drop(handle);
+        let session = Self::new(Raw::Sqlite(Box::new(raw)), deadline);
+        Ok(Self { commits, changes, place: Some(place), ..session })
     }
 
     /// Wraps a connection to PostgreSQL.
@@ -100,6 +120,8 @@ impl Session {
             is_warned: false,
             commits: Arc::default(),
             commits_before: 0,
+            changes: Arc::default(),
+            place: None,
             last_used: Instant::now(),
             faults: Faults::default(),
             number: 0,
@@ -135,8 +157,7 @@ impl Session {
             return self.ask_as_is(ask).await;
         }
         if self.prologue.is_none() {
-            let told = self.ask_as_is(ask).await?;
-            return self.make_up_for_warning().await.map(|()| told);
+            return self.ask_alone(ask).await;
         }
         self.begin(Purpose::Write).await?;
         match self.ask_as_is(ask).await {
@@ -147,6 +168,24 @@ impl Session {
                 Err(error)
             }
         }
+    }
+
+    /// Asks one question that the database commits by itself. On SQLite, fails if it has changed
+    /// rows and committed nothing.
+    async fn ask_alone(&mut self, ask: Ask) -> Result<Told, DbErr> {
+        let counted = |it: &Self| [&it.changes, &it.commits].map(|it| it.load(Ordering::SeqCst));
+        let [changes, commits] = counted(self);
+        let told = self.ask_as_is(ask).await?;
+        let [changes_now, commits_now] = counted(self);
+        if changes_now != changes && commits_now == commits {
+            self.is_doubtful = true;
+            let reason = "a transaction was left open before this statement: nothing was written";
+            return Err(DbErr::Conn(RuntimeErr::Internal(reason.to_owned())));
+        }
+        if commits_now != commits {
+            self.is_in_its_place()?;
+        }
+        self.make_up_for_warning().await.map(|()| told)
     }
 
     /// Begins a transaction.
@@ -172,8 +211,9 @@ impl Session {
         Ok(())
     }
 
-    /// Commits the open transaction. After an error nobody knows whether it was kept, and the
-    /// session is never used again.
+    /// Commits the open transaction. If one of its statements has failed, rolls it back and returns
+    /// an error. After an error of COMMIT itself nobody knows whether it was kept, and the session
+    /// is never used again.
     pub async fn commit(&mut self) -> Result<(), DbErr> {
         if self.has_failed {
             self.roll_back().await?;
@@ -185,15 +225,19 @@ impl Session {
         if matches!(self.raw, Raw::Sqlite(_)) && self.purpose == Purpose::Write && commits != 1 {
             end_process(commits);
         }
+        if self.purpose == Purpose::Write {
+            self.is_in_its_place()?;
+        }
         self.make_up_for_warning().await
     }
 
-    /// Ends the open transaction as if it had never begun.
+    /// Rolls the open transaction back.
     pub async fn roll_back(&mut self) -> Result<(), DbErr> {
         self.end("ROLLBACK").await
     }
 
-    /// Closes the connection, and returns when it is closed: then SQLite has removed its log.
+    /// Closes the connection. When this returns, SQLite has removed its log, unless another
+    /// connection is open.
     pub async fn close(self) -> Result<(), DbErr> {
         match self.raw {
             Raw::Sqlite(raw) => raw.close().await,
@@ -215,7 +259,7 @@ impl Session {
         if self.is_doubtful {
             return Err(DbErr::Conn(RuntimeErr::Internal("the connection was lost".to_owned())));
         }
-        // If the caller goes away while it waits, this stays.
+        // If the caller goes away while it waits, the session stays doubtful.
         self.is_doubtful = true;
         let sql = if Faults::EXIST { ask.sql().to_owned() } else { String::new() };
         let ask = self.faults.sent(ask);

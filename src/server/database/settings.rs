@@ -1,30 +1,34 @@
-//! What connections are opened with: nothing that we rely on is left to what the database or its
-//! role say.
+//! The settings of our connections. A connection sets everything that we rely on itself, whatever
+//! the database or its role says.
 
 use std::{
     fs::{self, OpenOptions},
     io,
     os::unix::fs::OpenOptionsExt,
-    path::Path,
+    path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
+use rustix::fs::{Access, access};
 use sea_orm::sqlx::{
     ConnectOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
-use super::{address::Address, connector::Opening, limits::Limits};
+use super::{address::Address, connector::Opening, limits::Limits, session::Place};
 
 /// How long SQLite waits for another process that writes. Shorter than a statement may take.
 const BUSY: Duration = Duration::from_secs(4);
-/// SQLite: kB of pages that a connection keeps at most, as a negative number; pages of the log
-/// after which it is moved into the database; statements that a connection keeps prepared.
+/// The most kB of pages that a connection to SQLite caches, as a negative number.
 const SQLITE_CACHE: &str = "-16000";
+/// SQLite moves its log into the database when the log has this many pages.
 const SQLITE_CHECKPOINT: &str = "8000";
+/// The number of statements that a connection to SQLite keeps prepared.
 const SQLITE_STATEMENTS: usize = 256;
-/// What a connection that writes plans with: rows are found by their keys, also in tables that
-/// were empty when the statement was planned; and it is planned once, not for each batch.
+/// The planner settings of connections that write. Their statements find rows by keys, even in
+/// tables that were empty when PostgreSQL planned the statement. PostgreSQL plans each statement
+/// once, not for each batch.
 const PLANS: [(&str, &str); 6] = [
     ("enable_seqscan", "off"),
     ("enable_bitmapscan", "off"),
@@ -35,9 +39,9 @@ const PLANS: [(&str, &str); 6] = [
     // compile such a statement before it runs: 0.1 s for a table of ten rows.
     ("jit", "off"),
 ];
-/// How PostgreSQL notices that our machine is gone, within 14 s: it asks a connection that rests for
-/// 5 s, again every 3 s, and ends it after three questions or 10 s without an answer. A statement
-/// that works or waits ends 2 s after its connection.
+/// How PostgreSQL notices within 14 s that our machine is gone. It probes a connection that has
+/// been idle for 5 s, again every 3 s, and ends it after three probes or 10 s without an answer. A
+/// statement that works or waits ends within 2 s after its connection.
 const NOTICING: [(&str, &str); 5] = [
     ("tcp_keepalives_idle", "5"),
     ("tcp_keepalives_interval", "3"),
@@ -45,15 +49,18 @@ const NOTICING: [(&str, &str); 5] = [
     ("tcp_user_timeout", "10000"),
     (ENDED_CLIENTS, "2000"),
 ];
-/// The one setting of them that PostgreSQL refuses where its system can't tell.
+/// The one of these settings that PostgreSQL refuses on systems that can't notice such an end.
 const ENDED_CLIENTS: &str = "client_connection_check_interval";
-/// How long PostgreSQL keeps a transaction open whose process says nothing more.
+/// How long PostgreSQL keeps a transaction open whose process sends nothing more.
 pub(super) const IDLE_IN_TRANSACTION: &str = "5s";
 
-/// Returns how connections are opened that write, or that only read.
+/// Returns how to open connections that write, or that only read.
 pub(super) fn opening(address: &Address, limits: Limits, writes: bool) -> Opening {
     match address {
-        Address::Sqlite(path) => Opening::Sqlite(Box::new(sqlite_options(path, writes))),
+        Address::Sqlite(path) => {
+            let place = Arc::new(Place::new(path.clone()));
+            Opening::Sqlite(Box::new(sqlite_options(path, writes)), place)
+        }
         Address::Postgres { hosts, is_pooled } => Opening::Postgres {
             hosts: hosts.clone(),
             settings: postgres_settings(limits, writes, *is_pooled).into(),
@@ -74,12 +81,27 @@ pub(super) fn make_missing_file(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Returns the SQLite file or the folder that this user can't write to, with the answer of the
+/// system. Returns `None` if SQLite can write the file, and its log beside it. A folder that is
+/// missing would be made in the nearest one that is there.
+#[must_use]
+pub fn unwritable(file: &Path) -> Option<(PathBuf, io::Error)> {
+    let here = |folder| if folder == Path::new("") { Path::new(".") } else { folder };
+    let folder = file.ancestors().skip(1).map(here).find(|folder| folder.exists());
+    let mut there = [Some(file).filter(|file| file.exists()), folder].into_iter().flatten();
+    let refused = |path: &Path| {
+        let refusal = access(path, Access::WRITE_OK).err()?;
+        Some((path.to_owned(), refusal.into()))
+    };
+    there.find_map(refused)
+}
+
 pub(super) fn sqlite_options(path: &Path, writes: bool) -> SqliteConnectOptions {
     let options = existing_sqlite(path, writes);
     options.create_if_missing(true).journal_mode(SqliteJournalMode::Wal)
 }
 
-/// Returns how a file is opened that is there already, and whose journal stays as it is.
+/// Returns how to open an existing file, whose journal stays as it is.
 pub(super) fn existing_sqlite(path: &Path, writes: bool) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
@@ -101,15 +123,17 @@ fn postgres_settings(limits: Limits, writes: bool, is_pooled: bool) -> String {
         ("statement_timeout", millis(limits.at_server()).to_string()),
         ("lock_timeout", millis(limits.lock).to_string()),
         ("idle_in_transaction_session_timeout", format!("'{IDLE_IN_TRANSACTION}'")),
+        // A cancelled wait for a synchronous standby is only a warning.
+        ("client_min_messages", "warning".to_owned()),
     ];
     if writes {
         settings.extend(PLANS.map(|(name, value)| (name, value.to_owned())));
     }
     let set = |(name, value)| format!("SET {scope}{name} = {value}; ");
     let settings: String = settings.into_iter().map(set).collect();
-    // The connection of a pooler to PostgreSQL is the operator's.
+    // The operator configures the connections of a pooler to PostgreSQL.
     let noticing = if is_pooled { String::new() } else { format!("{}; ", noticing_our_end()) };
-    // A commit that is answered is on disk. Other values than off say where else it must be.
+    // An answered commit must be on disk. Values other than off stay: they say where else it must be.
     format!(
         "{settings}{noticing}SELECT set_config('synchronous_commit', 'on', {is_pooled})
          WHERE current_setting('synchronous_commit') = 'off'"

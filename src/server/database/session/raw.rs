@@ -1,4 +1,4 @@
-//! The driver's connection, and how it is asked.
+//! The driver's connection, and how statements go over it.
 
 use sea_orm::{
     DbErr, QueryResult, Statement,
@@ -21,7 +21,7 @@ pub(super) enum Raw {
 }
 
 impl Raw {
-    /// Asks one question, and notes whether PostgreSQL has warned of something meanwhile.
+    /// Asks one question, and sets `is_warned` if PostgreSQL sends a warning meanwhile.
     pub async fn ask(
         &mut self,
         ask: Ask,

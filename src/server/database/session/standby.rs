@@ -2,11 +2,12 @@
 //!
 //! PostgreSQL answers a commit when the standby has it. Somebody may end that wait: by cancelling
 //! the statement, ending the session, or restarting the server. Then the commit can be read like
-//! any other, and the standby may lack it. After a cancelled wait the commit is even answered; only
-//! a warning says so, which the driver logs and does not hand over. So the log is listened to.
+//! any other, and the standby may lack it. After a cancelled wait PostgreSQL even answers the
+//! commit. Only a warning says that the wait was cancelled, and the driver logs warnings instead of
+//! returning them. So this module listens to the driver's log.
 //!
-//! A standby receives everything in order. So one more commit that waited for the standby, and was
-//! not cancelled, proves that it has all that could be read before.
+//! A standby receives everything in order. So one more commit whose wait nobody cancelled proves
+//! that the standby has everything that could be read before.
 
 use std::{cell::RefCell, pin::pin, sync::LazyLock, task::Poll};
 
@@ -23,21 +24,21 @@ use tracing::{
 use super::{Raw, Session};
 use crate::server::database::ask::Ask;
 
-/// Writes a message into the log of PostgreSQL and nothing else, if a standby is to be waited for.
+/// Writes only a message, into the WAL of PostgreSQL, if commits have to wait for a standby.
 const AWAIT_STANDBY: &str = "SELECT pg_logical_emit_message(true, 'recharge', '')
      WHERE current_setting('synchronous_standby_names', true) <> '' AND NOT pg_is_in_recovery()";
-/// Where the driver logs what PostgreSQL warns of.
+/// The target under which the driver logs PostgreSQL's warnings.
 const NOTICES: &str = "sqlx::postgres::notice";
 
 impl Session {
-    /// Returns once a synchronous standby has all that can be read now, if PostgreSQL has one.
+    /// Waits until a synchronous standby, if there is one, has everything that can be read now.
     pub async fn await_standby(&mut self) -> Result<(), DbErr> {
         self.is_warned = matches!(self.raw, Raw::Postgres(_));
         self.make_up_for_warning().await
     }
 
-    /// Commits once more if PostgreSQL has warned of something. It doesn't matter of what: its
-    /// words depend on its language.
+    /// Commits once more if PostgreSQL has sent a warning. Any warning counts, because the words
+    /// depend on the language of PostgreSQL.
     pub(super) async fn make_up_for_warning(&mut self) -> Result<(), DbErr> {
         if !std::mem::take(&mut self.is_warned) {
             return Ok(());
@@ -61,11 +62,11 @@ impl Session {
 static LISTENER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Listener));
 
 thread_local! {
-    /// What the driver has logged while one of its futures was polled on this thread.
+    /// The warnings that the driver has logged while one of its futures was polled on this thread.
     static HEARD: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Lets the driver work, logs what PostgreSQL warns of, and notes that it has.
+/// Lets the driver work, logs PostgreSQL's warnings, and sets `is_warned` if there are any.
 pub(super) async fn heeding<T>(is_warned: &mut bool, work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     std::future::poll_fn(|context| {
@@ -79,7 +80,7 @@ pub(super) async fn heeding<T>(is_warned: &mut bool, work: impl Future<Output = 
     .await
 }
 
-/// Hears the warnings among what the driver logs, and nothing else.
+/// Receives only PostgreSQL's warnings from the driver's log.
 struct Listener;
 
 fn is_warning(metadata: &Metadata<'_>) -> bool {
@@ -116,7 +117,7 @@ impl Subscriber for Listener {
     fn exit(&self, _: &span::Id) {}
 }
 
-/// Takes the words of a warning.
+/// Collects the text of a warning.
 struct Words;
 
 impl Visit for Words {
