@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# mutants.sh: changes src/credits in every small way and counts how often its own tests notice. It goes on where the
-# last one ended, for MUTANTS_MINUTES (60), and fails if fewer than MUTANTS_SCORE (95) percent were noticed.
-# SHARD=1/8 runs the first eighth alone. Changes that change nothing stand in .cargo/mutants.toml with their reason.
+# mutants.sh: changes src/credits in every small way and counts how often its own tests notice. It continues where the
+# last run ended, for MUTANTS_MINUTES (60), and fails if the tests noticed fewer than MUTANTS_SCORE (95) percent.
+# SHARD=1/8 runs the first eighth alone. .cargo/mutants.toml lists the changes without effect, with their reasons.
 source "$(dirname "$0")/lib.sh"
 
 readonly version=27.1.0
@@ -55,14 +55,14 @@ test_package() {
   (cd "$package" && CARGO_TARGET_DIR="$package/target" cargo test --lib)
 }
 
-# run_shard NUMBER COUNT RESULTS: what a shard finds is kept in RESULTS, unless it was found before.
+# run_shard NUMBER COUNT RESULTS: runs a shard and keeps its results in RESULTS, unless they are there already.
 run_shard() {
   local number="$1" count="$2" results="$3" status=0
   if [[ -e "$results/done" ]]; then return 0; fi
   mkdir -p "$results"
-  # One that was interrupted has left its change behind.
+  # An interrupted run has left its change behind.
   make_package
-  # All tests take 2 seconds. A change that never ends must not take all memory until it is ended.
+  # All tests take 2 seconds. A change that loops forever must not take all memory before the timeout ends it.
   (cd "$package" && ulimit -v 8000000 && CARGO_TARGET_DIR="$package/target" PROPTEST_MAX_SHRINK_ITERS=0 "$program" mutants \
     --config "$root/.cargo/mutants.toml" --in-place --baseline skip --timeout 20 --cargo-test-arg=--lib \
     --sharding round-robin --shard "$((number - 1))/$count" --output "$results") || status=$?
@@ -70,8 +70,8 @@ run_shard() {
   case "$status" in 0 | 2 | 3) touch "$results/done" ;; *) return "$status" ;; esac
 }
 
-# Each change counts once, whatever the shards were.
-count() { cat "$results"/*/mutants.out/"$1".txt 2>/dev/null | sort -u | wc -l; }
+# Each change counts once, even if two shards ran it.
+count() { { cat "$results"/*/mutants.out/"$1".txt 2>/dev/null || true; } | sort -u | wc -l; }
 
 summary() {
   local caught missed unviable late noticed
@@ -88,7 +88,7 @@ summary() {
 [[ -x "$program" ]] || step cargo-mutants "install cargo-mutants $version into .tools" install_program
 make_package
 step credits-alone "test src/credits alone" test_package
-# The results of another state of the sources are no results of this one.
+# Results count only for this state of the sources.
 state="$(find src/credits .cargo/mutants.toml -type f | sort | xargs sha256sum | sha256sum | cut -c 1-12)"
 results="$root/target/mutants/results/$state"
 mkdir -p "$results"

@@ -14,18 +14,18 @@ use sea_orm::{ConnectionTrait, DbErr, Statement};
 
 use super::database::Database;
 
-/// A machine's clock that differs by more than this from what it is compared with is not believed.
+/// A machine's clock is not believed if it is off by more than this.
 pub const TOLERANCE: TimeDelta = TimeDelta::seconds(5);
 
-/// So many readings in a row must show a step before it is taken for one: a thread may be stopped
-/// between the two halves of a reading.
+/// A step counts only if so many readings in a row show it: a thread may be stopped between the two
+/// halves of a reading.
 const READINGS: usize = 3;
 
 /// Tells the time in milliseconds. Clones share it.
 ///
 /// The machine's clock is believed as long as it goes on evenly. After a step of more than
 /// [`TOLERANCE`] the time goes on as before the step, and the clock is not trusted until
-/// [`Clock::believe`] says so: no credits are forfeited because somebody moved the hands.
+/// [`Clock::believe`] is called: no credits are forfeited because somebody moved the hands.
 #[derive(Clone, Debug)]
 pub struct Clock(Arc<Parts>);
 
@@ -33,14 +33,17 @@ pub struct Clock(Arc<Parts>);
 struct Parts {
     /// How far a rehearsal runs ahead of the machine.
     rehearsed: TimeDelta,
-    /// How far a test has moved this clock, in milliseconds.
+    /// How far [`Clock::advance`] has moved this clock, in milliseconds: for tests, and to verify a
+    /// rehearsal.
     moved_ms: AtomicI64,
-    /// How far the machine's clock is taken to be off, in milliseconds; tests set it.
+    /// How far tests let the machine's clock be off, in milliseconds.
     shift_ms: AtomicI64,
     began: Instant,
-    /// The machine's clock at `began`, as it was believed last, in milliseconds.
+    /// The machine's clock at `began`, computed when it was last believed, in milliseconds.
     base_ms: AtomicI64,
     is_off: AtomicBool,
+    /// Whether the machine's clock was ever found right: before that a step may set it right.
+    was_believed: AtomicBool,
 }
 
 impl Default for Clock {
@@ -50,7 +53,7 @@ impl Default for Clock {
 }
 
 impl Clock {
-    /// A clock for a rehearsal: it runs so far ahead of the machine's.
+    /// Makes a clock that runs so far ahead of the machine's, for a rehearsal.
     #[must_use]
     pub fn ahead_by(rehearsed: TimeDelta) -> Self {
         Self(Arc::new(Parts {
@@ -60,6 +63,7 @@ impl Clock {
             began: Instant::now(),
             base_ms: AtomicI64::new(Utc::now().timestamp_millis()),
             is_off: AtomicBool::new(false),
+            was_believed: AtomicBool::new(false),
         }))
     }
 
@@ -88,13 +92,13 @@ impl Clock {
         self.0.rehearsed + TimeDelta::milliseconds(self.0.moved_ms.load(Ordering::SeqCst))
     }
 
-    /// Returns an instant of this clock as those outside a rehearsal count time.
+    /// Returns an instant of this clock in the time outside its rehearsal.
     #[must_use]
     pub fn outside(&self, at: DateTime<Utc>) -> DateTime<Utc> {
         at - self.0.rehearsed
     }
 
-    /// Returns whether what time has done may be written: nothing speaks against this clock.
+    /// Returns whether this clock is trusted, so that what time has done may be written.
     #[must_use]
     pub fn is_trusted(&self) -> bool {
         !self.0.is_off.load(Ordering::Relaxed)
@@ -110,6 +114,13 @@ impl Clock {
         let elapsed = elapsed_ms(self.0.began);
         self.0.base_ms.store(to_millis(self.machine()) - elapsed, Ordering::SeqCst);
         self.0.is_off.store(false, Ordering::Relaxed);
+        self.0.was_believed.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether the machine's clock was found right before.
+    #[must_use]
+    pub fn was_believed(&self) -> bool {
+        self.0.was_believed.load(Ordering::Relaxed)
     }
 
     /// Returns what the machine's clock shows, whether or not it is believed.
@@ -126,13 +137,13 @@ impl Clock {
         TimeDelta::milliseconds(steps.min_by_key(|step| step.abs()).unwrap_or(0))
     }
 
-    /// Takes the machine's clock to be off by so much, for tests.
+    /// Pretends that the machine's clock is off by so much, for tests.
     #[cfg(debug_assertions)]
     pub fn shift_machine(&self, by: TimeDelta) {
         self.0.shift_ms.fetch_add(by.num_milliseconds(), Ordering::SeqCst);
     }
 
-    /// What the machine's clock shows, and what it would show had it gone on evenly.
+    /// Returns what the machine's clock shows, and what it would show if it had gone on evenly.
     fn readings(&self) -> (i64, i64) {
         let machine = Utc::now().timestamp_millis() + self.0.shift_ms.load(Ordering::SeqCst);
         (machine, self.0.base_ms.load(Ordering::SeqCst) + elapsed_ms(self.0.began))
@@ -143,8 +154,8 @@ fn elapsed_ms(since: Instant) -> i64 {
     i64::try_from(since.elapsed().as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Returns the SQL of the database's own time in milliseconds. Leases are judged by it: then it
-/// doesn't matter how far the clocks of two processes differ.
+/// Returns the SQL of the database's own time in milliseconds. Claims of jobs go by it, so that the
+/// clocks of two processes may differ.
 #[must_use]
 pub const fn database_now(is_sqlite: bool) -> &'static str {
     if is_sqlite {

@@ -1,12 +1,12 @@
 //! Compares this machine's clock with others at the start and every ten seconds.
 //!
-//! On PostgreSQL the other clock is the database's. SQLite has the same clock as this process: there
-//! a step is noticed against the time that the machine has run, and a clock that was set back
-//! against the latest sign of life in the table of jobs.
+//! On PostgreSQL the other clock is the database's. SQLite has the same clock as this process:
+//! there the time that the machine has run shows a step, and the latest sign of life in the table
+//! of jobs shows a clock that was set back.
 //!
 //! A clock is trusted from the first comparison that finds it right until one finds it off by more
-//! than [`TOLERANCE`]. While it isn't, the process is not ready: it writes no expiry, lapses no hold,
-//! runs no job, publishes no catalogue, and refuses commands.
+//! than [`TOLERANCE`]. While it isn't trusted, the process is not ready: it writes no expiry,
+//! lapses no hold, runs no job, publishes no catalogue, and refuses commands.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use super::{
 
 /// How often the clocks are compared.
 const EVERY: Duration = Duration::from_secs(10);
-/// How often while the clock is not trusted: to be ready soon after it is right.
+/// How often while the clock is not trusted, so that the process is ready soon after it is right.
 const EVERY_OFF: Duration = Duration::from_secs(1);
 /// How long the comparison of a command may take: a later answer would not tell which clock is right.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -34,13 +34,13 @@ pub struct ClockWatch {
     database: Database,
     clock: Clock,
     readiness: Readiness,
-    /// When the machine started, by its clock as it was believed last, if the machine tells.
+    /// When the machine started, by its last believed clock; `None` if the machine doesn't tell.
     started: Option<DateTime<Utc>>,
     /// Whether a comparison has found the clock right.
     was_right: bool,
 }
 
-/// A comparison whose answer came too late to tell.
+/// The reason if an answer came too late to judge the clock by it.
 const TOO_LATE: &str = "the database took too long to answer";
 
 /// The result of a comparison.
@@ -49,19 +49,19 @@ enum Verdict {
     Right,
     /// In one sentence for the operator.
     Off(String),
-    /// There is none, for this reason.
+    /// The comparison has no result, for this reason.
     Unclear(&'static str),
 }
 
 impl ClockWatch {
-    /// Compares for the first time. If that doesn't find the clock right, it is not trusted.
+    /// Compares for the first time, and trusts the clock only if it is right.
     pub async fn begin(database: Database, clock: Clock, readiness: Readiness) -> Self {
         let mut watch = Self::new(database, clock, readiness, false).await;
         watch.compare().await;
         watch
     }
 
-    /// Goes on with clocks that were just compared.
+    /// Continues with a clock that was just compared.
     pub async fn resume(database: Database, clock: Clock, readiness: Readiness) -> Self {
         let was_right = clock.is_trusted();
         Self::new(database, clock, readiness, was_right).await
@@ -72,7 +72,7 @@ impl ClockWatch {
         Self { database, clock, readiness, started, was_right }
     }
 
-    /// Goes on comparing until the token ends it. Nobody waits for its end: it writes nothing.
+    /// Compares in a task until the token ends it. Nobody waits for the task: it writes nothing.
     pub fn start(mut self, ending: CancellationToken) {
         tokio::spawn(async move {
             let mut compared_at = Instant::now();
@@ -86,8 +86,7 @@ impl ClockWatch {
         });
     }
 
-    /// Compares, and says what it has found to the clock and to those who ask whether this process
-    /// is ready.
+    /// Compares, and passes the result to the clock and to the readiness of this process.
     pub async fn compare(&mut self) {
         match self.verdict().await {
             Verdict::Right => {
@@ -110,7 +109,7 @@ impl ClockWatch {
         } else {
             self.compare_with_database().await
         };
-        // What the database said is for the log: everybody may ask for readiness.
+        // Only the log has the database's error: everybody may read the readiness.
         compared.unwrap_or_else(|error| {
             if !self.readiness.has(Trouble::Clock) {
                 tracing::warn!(%error, "the clocks could not be compared");
@@ -119,7 +118,8 @@ impl ClockWatch {
         })
     }
 
-    /// Lets the last verdict stand. A clock that never had one, or has stepped since, is in trouble.
+    /// Lets the last verdict stand. Reports trouble if there was none, or the clock has stepped
+    /// since.
     fn stand(&self, why: &str) {
         if self.readiness.has(Trouble::Clock) {
             return;
@@ -159,7 +159,8 @@ impl ClockWatch {
 
     async fn compare_with_machine(&self) -> Result<Verdict, DbErr> {
         let step = self.clock.step();
-        if step.abs() > TOLERANCE && !self.has_slept().await {
+        // A clock that was never right may have been set right by its step.
+        if self.clock.was_believed() && step.abs() > TOLERANCE && !self.has_slept().await {
             return Ok(Verdict::Off(format!(
                 "The clock of this machine has stepped by {} s: set it right, or restart the \
                  process if it is right now. Until then nothing expires and commands are refused.",
@@ -179,8 +180,8 @@ impl ClockWatch {
         Ok(Verdict::Right)
     }
 
-    /// Returns whether the machine slept, and its clock went on rightly meanwhile: the time that a
-    /// process measures stands still then.
+    /// Returns whether a step is only a sleep of the machine: the time that a process measures
+    /// stands still then, while the machine's clock goes on.
     async fn has_slept(&self) -> bool {
         let before_and_now = self.started.zip(machine_started(&self.clock).await);
         before_and_now.is_some_and(|(before, now)| (now - before).abs() <= TOLERANCE)
@@ -211,7 +212,7 @@ fn not_compared(why: &str) -> String {
     )
 }
 
-/// Forgets, on SQLite, signs of life of a future that the machine's clock was set back from.
+/// Accepts the clock of a machine with SQLite: moves later signs of life in `jobs` to now.
 ///
 /// # Errors
 /// Database errors.
@@ -242,7 +243,7 @@ pub(super) async fn difference(database: &Database, clock: &Clock) -> Result<Dif
     let (asked, began) = (clock.machine(), Instant::now());
     let theirs = database_time(database).await?;
     let took = TimeDelta::from_std(began.elapsed()).unwrap_or(TimeDelta::MAX);
-    // The database has read its clock at some moment of the question.
+    // The database read its clock at some moment between the question and the answer.
     Ok(Difference { ahead: asked + took / 2 - theirs, doubt: took / 2 })
 }
 
@@ -260,8 +261,8 @@ async fn number(database: &Database, sql: &str) -> Result<Option<i64>, DbErr> {
     row.map_or(Ok(None), |row| row.try_get_by("at"))
 }
 
-/// When the machine started, by its clock. Returns `None` where it doesn't tell how long it has
-/// run, its sleep included.
+/// Returns when the machine started, by its clock. Returns `None` if the machine doesn't tell how
+/// long it has run, its sleep included.
 async fn machine_started(clock: &Clock) -> Option<DateTime<Utc>> {
     let text = tokio::fs::read_to_string("/proc/uptime").await.ok()?;
     let seconds: f64 = text.split_whitespace().next()?.parse().ok()?;

@@ -32,7 +32,9 @@ pub fn start_logging(config: &Config) -> Result<(), ConfigError> {
     let logging = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        // It would say on stderr that stderr can't be written to, and panic.
+        .log_internal_errors(false);
     // Fails only where a test has started logging already.
     let started = if config.is_production() {
         logging.json().flatten_event(true).try_init()
@@ -58,8 +60,8 @@ pub fn observed(router: Router) -> Router {
     router.layer(layers)
 }
 
-/// Logs an answer that should not have been given. 503 is what a database that is away calls for, and
-/// a probe that asks every second would fill the log with it.
+/// Logs a server error, except 503: that is the right answer while the database is away, and a
+/// probe every second would fill the log with it.
 #[expect(clippy::needless_pass_by_value, reason = "the layer passes it so")]
 fn failed(class: ServerErrorsFailureClass, latency: Duration, _: &Span) {
     if !matches!(class, ServerErrorsFailureClass::StatusCode(StatusCode::SERVICE_UNAVAILABLE)) {

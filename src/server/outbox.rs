@@ -1,9 +1,9 @@
 //! What is to be sent out: written with its event, leased by one sender at a time, tried again
 //! with growing pauses, given up in the end.
 //!
-//! A lease is a due time in the future: whoever dies while sending leaves nothing to clean up. It
-//! is short, and its sender renews it: see [`keep`]. It goes by the clocks of processes, which
-//! differ by less than a lease: one whose clock is off sends nothing.
+//! A lease is a due time in the future: a sender that dies leaves nothing to clean up. It is short,
+//! and its sender renews it ([`keep`]). It goes by the clocks of processes. These differ by less
+//! than a lease, because a process whose clock is off sends nothing.
 
 use std::time::Duration;
 
@@ -21,9 +21,9 @@ use super::{
     entity::{columns, event, outbox},
 };
 
-/// How long after its sender was last seen a message is sent by another one.
+/// How long after a sender was last seen another one sends its messages.
 pub const LEASE: TimeDelta = TimeDelta::seconds(20);
-/// How often a sender says that it lives: several times in a lease.
+/// How often a sender renews its leases: several times in a lease.
 const RENEWAL: Duration = Duration::from_secs(5);
 
 /// The ways out.
@@ -147,8 +147,8 @@ async fn take(
     Ok(taken.into_iter().filter_map(with_event).collect())
 }
 
-/// Keeps the lease of these messages until the guard is dropped. What was settled meanwhile, or
-/// taken by somebody else, has another due time and stays as it is.
+/// Renews the lease of these messages until the guard is dropped. A message that was settled
+/// meanwhile, or that another sender has taken, has another due time and stays as it is.
 #[must_use]
 pub fn keep(database: &Database, messages: &[Message]) -> DropGuard {
     let (ended, database) = (CancellationToken::new(), database.clone());
@@ -156,25 +156,28 @@ pub fn keep(database: &Database, messages: &[Message]) -> DropGuard {
     let first = messages.first().map_or(0, |(message, _)| message.due_at);
     let (token, leased_at) = (ended.clone(), Instant::now());
     tokio::spawn(async move {
-        let mut due_at = first;
+        // After a failure nobody knows whether the messages have the new due time or the old one.
+        let mut due_at = vec![first];
         while token.run_until_cancelled(tokio::time::sleep(RENEWAL)).await.is_some() {
             let next = first.saturating_add(millis(leased_at.elapsed()));
-            match renew(&database, &ids, due_at, next).await {
-                Ok(()) => due_at = next,
-                Err(error) => tracing::warn!(%error, "the lease of messages was not renewed"),
+            if let Err(error) = renew(&database, &ids, &due_at, next).await {
+                tracing::warn!(%error, "the lease of messages was not renewed");
+            } else {
+                due_at.clear();
             }
+            due_at.push(next);
         }
     });
     ended.drop_guard()
 }
 
-async fn renew(database: &Database, ids: &[String], from: i64, to: i64) -> Result<(), DbErr> {
+async fn renew(database: &Database, ids: &[String], from: &[i64], to: i64) -> Result<(), DbErr> {
     use outbox::Column;
     let renewed = outbox::Entity::update_many()
         .col_expr(Column::DueAt, Expr::value(to))
         .filter(Column::Id.is_in(ids))
         .filter(Column::State.eq("waiting"))
-        .filter(Column::DueAt.eq(from));
+        .filter(Column::DueAt.is_in(from.iter().copied()));
     renewed.exec(database.writer()).await.map(|_| ())
 }
 

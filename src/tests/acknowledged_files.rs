@@ -21,12 +21,14 @@ use crate::{
     commands::spend,
     databases::{TestDatabase, on_both_databases},
     program,
+    program_serves::Served as Site,
 };
 
 on_both_databases!(
     each_entry_is_remembered_as_one_and_what_is_refused_is_not,
     a_torn_last_line_is_no_alarm,
     the_files_are_bounded,
+    a_file_that_was_being_rotated_is_read_at_the_next_start,
     a_file_that_can_not_be_written_fails_no_command,
     processes_write_files_of_their_own_and_the_next_start_reads_all,
     killed_under_load_a_process_leaves_a_file_that_agrees_with_the_database,
@@ -102,6 +104,24 @@ async fn the_files_are_bounded(test: TestDatabase) {
     forget(&test, &account, 41).await;
     let next = Process::start_at(&test, place).await;
     assert_eq!(next.forgotten().await, [(account.0.clone(), 41, false)]);
+    next.ledger.close().await;
+}
+
+/// Two processes wrote, and the second one was killed while its file was rotated.
+async fn a_file_that_was_being_rotated_is_read_at_the_next_start(test: TestDatabase) {
+    let folder = TempDir::new().unwrap();
+    let first = Process::start(&test, folder.path()).await;
+    let second = Process::start(&test, folder.path()).await;
+    let account = second.account(&test).await;
+    second.spends(&account, "charge").await;
+    second.ledger.close().await;
+    first.ledger.close().await;
+    drop((first, second));
+    let file = files(folder.path()).into_iter().find(|file| line_count(file) > 0).unwrap();
+    fs::rename(&file, file.with_extension("log.1")).unwrap();
+    forget(&test, &account, 2).await;
+    let next = Process::start(&test, folder.path()).await;
+    assert_eq!(next.forgotten().await, [(account.0.clone(), 2, false)]);
     next.ledger.close().await;
 }
 
@@ -228,7 +248,7 @@ async fn operators_are_told_what_is_forgotten_and_by_whom_it_was_asked() {
     );
     program::fails_with(&missing, "nothing.log can't be read");
 
-    let served = program::Served::start_with(folder, &["--database-url", &test.url]);
+    let served = Site::start_with(folder, &["--database-url", &test.url]);
     let ready = served.get("/readyz");
     assert!(ready.starts_with("HTTP/1.0 503") && ready.contains(&account.0), "{ready}");
     assert!(ready.contains("recharge verify --acknowledged"), "{ready}");

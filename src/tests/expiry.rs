@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
+use futures::{StreamExt, stream};
 use recharge::{
     credits::{
         AccountId, Command, Credits, EntryKind, HistoryFilter, HoldTime, Note, Operation, Refusal,
@@ -28,6 +29,7 @@ on_both_databases!(
     debits_at_the_instant_of_an_expiry_spend_what_had_not_expired,
     clocks_that_step_make_nothing_expire_twice_or_revive,
     two_processes_90_seconds_apart_expire_nothing_twice,
+    however_many_lots_expire_at_once_their_account_goes_on,
 );
 
 const MS: TimeDelta = TimeDelta::milliseconds(1);
@@ -263,4 +265,22 @@ async fn two_processes_90_seconds_apart_expire_nothing_twice(app: TestApp) {
         assert_eq!(rows[0].at.to_utc(), *expiry);
     }
     app.adds_up().await;
+}
+
+/// SQLite takes a limited number of parameters in a statement.
+async fn however_many_lots_expire_at_once_their_account_goes_on(app: TestApp) {
+    let account = account(&app, chrono_tz::UTC, app.clock.now()).await;
+    let ledger = &app.state.ledger;
+    let grants = stream::iter(0..4_100).map(|number| {
+        let account = account.clone();
+        async move {
+            let grant = grant_valid(1, Validity::OneYear);
+            ledger.execute(&account, &format!("grant-{number}"), grant).await.unwrap();
+        }
+    });
+    grants.buffer_unordered(500).collect::<()>().await;
+    app.clock.advance(TimeDelta::days(367));
+    let refused = ledger.execute(&account, "late", spend(1)).await.unwrap_err();
+    assert!(matches!(refused, LedgerError::Refused(Refusal::InsufficientCredits { .. })));
+    ledger.verify().await.unwrap();
 }

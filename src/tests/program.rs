@@ -1,10 +1,10 @@
-//! The program itself: its command line, how it starts and how it ends.
+//! The program itself: its command line, and what its commands say.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
+    io::Write,
+    net::TcpListener,
     path::Path,
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output, Stdio},
 };
 
 use recharge::server::database::Database;
@@ -115,6 +115,15 @@ fn what_is_wrong_at_the_start_is_one_sentence() {
 }
 
 #[test]
+fn a_misspelt_option_of_the_database_shows_its_value_nowhere() {
+    let url = "postgres://recharge@127.0.0.1:1/recharge?pasword=canary&channel_binding=canary";
+    let output = run_on(url, &["migrate"]);
+    let said = text(&output.stdout) + &text(&output.stderr);
+    assert!(said.contains("options of the database's URL are unknown"), "{said}");
+    assert!(!said.contains("canary"), "{said}");
+}
+
+#[test]
 fn load_is_not_driven_where_nobody_answers() {
     let folder = TempDir::new().unwrap();
     let url = format!("http://127.0.0.1:{}", free_port());
@@ -198,102 +207,4 @@ fn the_password_may_come_from_the_input() {
     child.stdin.take().unwrap().write_all(b"a long password\n").unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success() && text(&output.stdout).starts_with("acc_"));
-}
-
-/// A served site that is ended when the test ends.
-pub struct Served {
-    child: Child,
-    address: String,
-    said: BufReader<std::process::ChildStderr>,
-}
-
-impl Served {
-    pub fn start(folder: &Path) -> Self {
-        Self::start_with(folder, &[])
-    }
-
-    pub fn start_with(folder: &Path, arguments: &[&str]) -> Self {
-        let address = format!("127.0.0.1:{}", free_port());
-        let mut command = recharge(folder);
-        command.args(arguments).args(["--site-addr", &address]).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let said = BufReader::new(child.stderr.take().unwrap());
-        let mut served = Self { child, address, said };
-        served.hear("serving at");
-        served
-    }
-
-    /// Reads what the program says until it says this.
-    fn hear(&mut self, words: &str) {
-        let mut line = String::new();
-        while self.said.read_line(&mut line).unwrap() > 0 {
-            if line.contains(words) {
-                return;
-            }
-            line.clear();
-        }
-        panic!("the program ended without saying {words:?}");
-    }
-
-    pub fn get(&self, path: &str) -> String {
-        let mut connection = TcpStream::connect(&self.address).unwrap();
-        write!(connection, "GET {path} HTTP/1.0\r\nHost: {}\r\n\r\n", self.address).unwrap();
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer).unwrap();
-        answer
-    }
-
-    fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
-
-#[test]
-fn without_any_setting_the_site_is_served_and_ends_when_asked() {
-    for signal in ["INT", "TERM"] {
-        let folder = TempDir::new().unwrap();
-        let mut served = Served::start(folder.path());
-        assert!(served.get("/readyz").starts_with("HTTP/1.0 200"));
-        assert!(folder.path().join("data/recharge.db").exists());
-        // A connection that is kept open, without a request, holds nothing up.
-        let _idle = TcpStream::connect(&served.address).unwrap();
-        served.signal(signal);
-        served.hear("ended");
-        assert!(served.child.wait().unwrap().success());
-    }
-}
-
-#[test]
-fn what_was_asked_before_the_end_is_answered() {
-    let folder = TempDir::new().unwrap();
-    let mut served = Served::start(folder.path());
-    let form = "email=nobody%40recharge.test&password=wrong";
-    let mut connection = TcpStream::connect(&served.address).unwrap();
-    let (address, length) = (&served.address, form.len());
-    write!(
-        connection,
-        "POST /sign-in HTTP/1.1\r\nHost: {address}\r\nContent-Length: {length}\r\n\
-         Content-Type: application/x-www-form-urlencoded\r\nExpect: 100-continue\r\n\r\n",
-    )
-    .unwrap();
-    // The server has begun with this request: it asks for the rest.
-    let mut reader = BufReader::new(connection.try_clone().unwrap());
-    let mut line = String::new();
-    reader.read_line(&mut line).unwrap();
-    assert!(line.contains("100 Continue"), "{line}");
-    served.signal("TERM");
-    served.hear("ending");
-    connection.write_all(form.as_bytes()).unwrap();
-    let mut answer = String::new();
-    reader.read_to_string(&mut answer).unwrap();
-    assert!(answer.contains("303 See Other") && answer.contains("/sign-in?error=1"), "{answer}");
-    assert!(served.child.wait().unwrap().success());
 }

@@ -30,6 +30,7 @@ use crate::{
     clocks::{account_about_to_expire, is_untouched},
     databases::{TestDatabase, on_both_databases},
     expiry::expired,
+    logging::Logged,
     program::{fails_with, recharge, run_on, text},
 };
 
@@ -110,6 +111,33 @@ async fn a_process_that_could_not_compare_its_clock_lets_nothing_expire_until_it
     ending.cancel();
 }
 
+/// The service has started before the machine's clock was set by the network. PostgreSQL has a clock
+/// of its own to compare with.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn on_sqlite_a_clock_that_was_behind_at_the_start_is_trusted_once_it_is_set_right() {
+    let test = TestDatabase::sqlite().await;
+    let seen_now = "INSERT INTO jobs (name, slot, next_slot, claim, claimed_at, seen_at, done)
+                    VALUES ('sweep', 0, 1, '', 0, CAST(unixepoch('subsec') * 1000 AS INTEGER), 0)";
+    test.tamper(seen_now).await;
+    let (clock, readiness) = (Clock::default(), Readiness::default());
+    clock.shift_machine(-TimeDelta::hours(1));
+    clock.distrust();
+    let begun = ClockWatch::begin(test.database.clone(), clock.clone(), readiness.clone()).await;
+    drop(begun);
+    assert!(readiness.has(Trouble::Clock) && !clock.is_trusted());
+    let mut watch =
+        ClockWatch::resume(test.database.clone(), clock.clone(), readiness.clone()).await;
+    watch.compare().await;
+    assert!(readiness.has(Trouble::Clock) && !clock.is_trusted());
+    clock.shift_machine(TimeDelta::hours(1));
+    watch.compare().await;
+    assert!(clock.is_trusted() && readiness.all().is_empty(), "{:?}", readiness.all());
+    // From now on a step is one.
+    clock.shift_machine(TimeDelta::hours(1));
+    watch.compare().await;
+    assert!(readiness.has(Trouble::Clock) && !clock.is_trusted());
+}
+
 /// SQLite has the clock of the machine: there is no answer that comes too late.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_answer_that_comes_too_late_to_tell_proves_no_clock() {
@@ -131,6 +159,33 @@ async fn an_answer_that_comes_too_late_to_tell_proves_no_clock() {
         watch.compare().await;
     }
     assert!(!readiness.has(Trouble::Clock));
+}
+
+/// On SQLite the machine itself shows the step.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_step_of_the_clock_while_the_database_is_away_is_trouble() {
+    let test = TestDatabase::postgres().await;
+    let comparisons = Arc::new(Comparisons::default());
+    let database = connected(&test, &comparisons).await;
+    let (clock, readiness) = (Clock::default(), Readiness::default());
+    let mut watch = ClockWatch::begin(database, clock.clone(), readiness.clone()).await;
+    comparisons.fail.store(true, Ordering::SeqCst);
+    watch.compare().await;
+    assert!(clock.is_trusted() && readiness.all().is_empty(), "the last verdict stands");
+
+    let logged = Logged::new();
+    clock.shift_machine(TimeDelta::hours(1));
+    watch.compare().await;
+    watch.compare().await;
+    assert!(!clock.is_trusted() && readiness.has(Trouble::Clock));
+    let (said, why) = (logged.text(), " s, and can't be compared with the database's: ");
+    assert_eq!(said.matches("ALERT: The clock of this machine has stepped by 3").count(), 1);
+    assert!(said.contains(why), "{said}");
+
+    clock.shift_machine(-TimeDelta::hours(1));
+    comparisons.fail.store(false, Ordering::SeqCst);
+    watch.compare().await;
+    assert!(clock.is_trusted() && readiness.all().is_empty());
 }
 
 async fn catalogues(database: &Database) -> u64 {

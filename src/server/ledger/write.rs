@@ -33,8 +33,8 @@ const ADD_USAGE: &str = "ON CONFLICT (account_id, day, operation) DO UPDATE SET
     credits = usage_daily.credits + excluded.credits,
     operations = usage_daily.operations + excluded.operations";
 
-/// Writes it, and says which version the changed accounts have now. Of the keys that are given
-/// nobody has looked whether they are known: then nothing is written.
+/// Writes a batch, and returns the version that its changed accounts have now. Nobody has looked up
+/// `unread_keys`: if one of them is known, nothing is written.
 pub(super) async fn write(
     connection: &impl ConnectionTrait,
     books: &Books,
@@ -44,11 +44,11 @@ pub(super) async fn write(
     fill(writes, books, unread_keys).run(connection).await
 }
 
-/// Finds out whether a batch could be written: sends all statements of one, without rows. A table
-/// that belongs to somebody else is refused, however well the rest of the database works.
+/// Finds out whether a batch could be written: sends all its statements, without rows. That also
+/// finds a single table that this user may not write to.
 ///
 /// # Errors
-/// The error that a batch would meet.
+/// The error that a batch would get.
 pub async fn try_to_write(connection: &impl ConnectionTrait) -> Result<(), DbErr> {
     trial(connection.get_database_backend()).run(connection).await.map(drop)
 }
@@ -158,12 +158,14 @@ fn update_lots(writes: &mut Writes, lots: &[lot::Model]) {
             lot.is_open.into(),
         ]
     };
-    writes.add(Rowset::new(columns.to_vec(), lots.iter().map(row).collect()), |from| {
-        format!(
-            "UPDATE lots SET remaining = new.remaining, held = new.held, is_open = new.is_open
-             FROM {from} WHERE lots.account_id = new.account_id AND lots.number = new.number"
-        )
-    });
+    for lots in writes.chunks(lots) {
+        writes.add(Rowset::new(columns.to_vec(), lots.iter().map(row).collect()), |from| {
+            format!(
+                "UPDATE lots SET remaining = new.remaining, held = new.held, is_open = new.is_open
+                 FROM {from} WHERE lots.account_id = new.account_id AND lots.number = new.number"
+            )
+        });
+    }
 }
 
 /// A purchase is credited in the transaction that makes its lot: neither is ever without the

@@ -1,5 +1,5 @@
-//! The statements of one batch. None needs what another has written, so PostgreSQL, which is a
-//! round trip away, is told all of them at once.
+//! The statements of one batch. None needs what another has written, so all of them go to
+//! PostgreSQL in one round trip.
 
 use sea_orm::{
     ColumnTrait, ColumnType, ConnectionTrait, DbBackend, DbErr, EntityTrait, IdenStatic, Iterable,
@@ -28,7 +28,7 @@ impl Writes {
         Self { backend, statements: Vec::new(), values: Vec::new(), guarded: None, is_trial: false }
     }
 
-    /// Begins a trial: every statement is sent, and without rows it changes nothing.
+    /// Begins a trial: it sends every statement, and changes nothing because they have no rows.
     pub const fn trial(backend: DbBackend) -> Self {
         let mut writes = Self::new(backend);
         writes.is_trial = true;
@@ -43,9 +43,7 @@ impl Writes {
     pub fn insert<Entity: EntityTrait>(&mut self, models: &[Entity::Model], on_conflict: &str) {
         let table = Entity::default();
         let columns: Vec<Entity::Column> = Entity::Column::iter().collect();
-        let most = if self.is_sqlite() { ROWS } else { usize::MAX };
-        let of_trial = (self.is_trial && models.is_empty()).then_some(models);
-        for models in of_trial.into_iter().chain(models.chunks(most)) {
+        for models in self.chunks(models) {
             let named = columns.iter().map(|column| (column.as_str(), kind(column)));
             let row = |model: &Entity::Model| columns.iter().map(|it| model.get(*it)).collect();
             let rows = Rowset::new(named.collect(), models.iter().map(row).collect());
@@ -58,6 +56,16 @@ impl Writes {
                 )
             });
         }
+    }
+
+    /// Returns the rows of each statement, so that SQLite takes the parameters of all of them.
+    pub fn chunks<'r, Row>(
+        &self,
+        rows: &'r [Row],
+    ) -> impl Iterator<Item = &'r [Row]> + use<'r, Row> {
+        let most = if self.is_sqlite() { ROWS } else { usize::MAX };
+        let of_trial = (self.is_trial && rows.is_empty()).then_some(rows);
+        of_trial.into_iter().chain(rows.chunks(most))
     }
 
     /// A statement that takes rows from a table named `new`. What it finds or returns has the
@@ -125,7 +133,7 @@ impl Writes {
         row.map_or(Ok(0), |row| row.try_get_by_index(0))
     }
 
-    /// The statements, for a test that reads them.
+    /// Returns the statements, for a test.
     #[cfg(test)]
     pub fn statements(&self) -> &[String] {
         &self.statements

@@ -16,10 +16,10 @@ use crate::{
     server::database::Pool,
 };
 
-/// Under these names a session's record keeps when its user signed in, and who that is.
+/// The names in a session's record for when its user signed in, and for the user.
 const SIGNED_IN_AT: &str = "signed_in_at";
 const USER: &str = "user";
-/// A session ends so long after signing in.
+/// The longest time that a session lasts after signing in.
 const LONGEST_SESSION: TimeDelta = TimeDelta::days(30);
 
 #[derive(FromQueryResult)]
@@ -40,11 +40,14 @@ pub(super) async fn sessions(reader: &Pool) -> Result<Findings, DbErr> {
 impl SessionRow {
     fn contradiction(&self) -> Option<&'static str> {
         let record: Value = serde_json::from_str(&self.record).unwrap_or_default();
-        let last = record[SIGNED_IN_AT].as_i64().map(|at| at + LONGEST_SESSION.num_milliseconds());
+        let begun = record[SIGNED_IN_AT].as_i64();
+        let longest = LONGEST_SESSION.num_milliseconds();
         if !record.is_object() || record[USER].as_str() != self.user_id.as_deref() {
             Some("its record names another user")
-        } else if last.is_some_and(|last| self.expires_at > last) {
+        } else if begun.is_some_and(|at| self.expires_at > at.saturating_add(longest)) {
             Some("it ends later than a session may")
+        } else if begun.is_some_and(|at| self.expires_at < at) {
+            Some("it ends before it begins")
         } else {
             None
         }
@@ -61,7 +64,7 @@ struct StripeRow {
     body: String,
 }
 
-/// Finds events of Stripe whose columns say something else than their body.
+/// Finds events of Stripe whose columns disagree with their body.
 pub(super) async fn stripe_events(reader: &Pool) -> Result<Findings, DbErr> {
     let select = "SELECT id, kind, livemode, object_id, payment_intent, body FROM stripe_events";
     let pages = Pages::new(reader, select, "id");
@@ -88,7 +91,7 @@ impl StripeRow {
     }
 }
 
-/// A text as it is kept of an event.
+/// Returns a text as the columns of an event keep it, or `None` if it is empty or has a NUL.
 fn text(value: &Value) -> Option<&str> {
     value.as_str().filter(|text| !text.is_empty() && !text.contains('\0'))
 }
@@ -110,8 +113,8 @@ struct RechargeRow {
     up_to_target: bool,
 }
 
-/// Finds auto-recharges that would charge something else than their owner has agreed to, in the
-/// words of this release.
+/// Finds auto-recharges that differ from what their owner has agreed to. Judges only consents in
+/// the words of this release.
 pub(super) async fn auto_recharges(reader: &Pool) -> Result<Findings, DbErr> {
     let select = "SELECT account_id, threshold, package, credits, total, currency, monthly_cap,
                          per_day, cooldown_hours, consent, brand, last4, up_to_target
@@ -154,7 +157,7 @@ struct EndpointRow {
     kinds: String,
 }
 
-/// Finds endpoints that no message can reach, or that are told nothing.
+/// Finds endpoints that no message can reach, or that want no kind of event.
 pub(super) async fn webhook_endpoints(reader: &Pool) -> Result<Findings, DbErr> {
     let pages = Pages::new(reader, "SELECT id, url, kinds FROM webhook_endpoints", "id");
     pages.judge("webhook_endpoints", |row: &EndpointRow| &row.id, EndpointRow::problem).await
@@ -165,9 +168,9 @@ impl EndpointRow {
         let is_known = |kind: &str| EventKind::from_str(kind).is_ok();
         let is_web = |url: Url| matches!(url.scheme(), "http" | "https");
         if !Url::parse(&self.url).is_ok_and(is_web) {
-            Some("its address is none")
+            Some("its address is not valid")
         } else if !self.kinds.is_empty() && !self.kinds.split(',').any(is_known) {
-            Some("it is told of nothing")
+            Some("it wants no kind of event")
         } else {
             None
         }
@@ -180,12 +183,17 @@ struct MarkRow {
     value: String,
 }
 
-/// Finds marks behind which nothing would be read any more.
+/// Finds marks that would keep the program from reading what came before them.
 pub(super) async fn marks(reader: &Pool, latest: i64) -> Result<Findings, DbErr> {
     let says = |row: &MarkRow| {
-        let seconds = row.value.parse::<i64>().unwrap_or(i64::MAX);
-        (row.name == "stripe_events" && seconds > latest / 1_000)
-            .then_some("events of Stripe until then are not read")
+        let seconds = match row.name.as_str() {
+            "stripe_events" => row.value.as_str(),
+            // Where the events beyond a gap begin and end.
+            "stripe_events_beyond" => row.value.split_once(':').map_or("", |(_, to)| to),
+            _ => return None,
+        };
+        let seconds = seconds.parse::<i64>().unwrap_or(i64::MAX);
+        (seconds > latest / 1_000).then_some("it would skip events of Stripe until then")
     };
     let pages = Pages::new(reader, "SELECT name, value FROM marks", "name");
     pages.judge("marks", |row| &row.name, says).await

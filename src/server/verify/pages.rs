@@ -7,12 +7,15 @@ use crate::server::database::Pool;
 
 /// Rows that are read at a time.
 const PAGE: i64 = 500;
+/// Stands for the comparison with the last key.
+const AFTER: &str = "{after}";
 
-/// Where the reading of a table is.
+/// How far a table has been read.
 pub(super) struct Pages<'p> {
     reader: &'p Pool,
     sql: String,
-    after: String,
+    /// The last key that was read. It is `None` before the first page: a key may be empty.
+    after: Option<String>,
     is_over: bool,
 }
 
@@ -22,13 +25,13 @@ impl<'p> Pages<'p> {
         Self::only(reader, select, key, "TRUE")
     }
 
-    /// The same for rows for which a condition holds.
+    /// Begins to read only the rows for which the condition `which` holds.
     pub fn only(reader: &'p Pool, select: &str, key: &str, which: &str) -> Self {
-        let sql = format!("{select} WHERE {which} AND {key} > $1 ORDER BY {key} LIMIT $2");
-        Self { reader, sql, after: String::new(), is_over: false }
+        let sql = format!("{select} WHERE {which} AND {key} {AFTER} $1 ORDER BY {key} LIMIT $2");
+        Self { reader, sql, after: None, is_over: false }
     }
 
-    /// Reads all rows, and adds to what was found each of which `judge` says something.
+    /// Reads all rows, and returns those that `judge` finds wrong, with what it says.
     pub async fn judge<Row: FromQueryResult, Says: Into<String>>(
         mut self,
         table: &'static str,
@@ -49,7 +52,7 @@ impl<'p> Pages<'p> {
         }
     }
 
-    /// Returns the next rows; none at the end. `key` tells where the page after them begins.
+    /// Returns the next rows, or no rows at the end. `key` returns the key of a row.
     pub async fn next<Row: FromQueryResult>(
         &mut self,
         key: impl Fn(&Row) -> &str,
@@ -57,13 +60,15 @@ impl<'p> Pages<'p> {
         if self.is_over {
             return Ok(Vec::new());
         }
-        let values: [Value; 2] = [self.after.clone().into(), PAGE.into()];
+        let comparison = if self.after.is_some() { ">" } else { ">=" };
+        let sql = self.sql.replace(AFTER, comparison);
+        let values: [Value; 2] = [self.after.clone().unwrap_or_default().into(), PAGE.into()];
         let backend = self.reader.get_database_backend();
-        let statement = Statement::from_sql_and_values(backend, &self.sql, values);
+        let statement = Statement::from_sql_and_values(backend, sql, values);
         let rows = Row::find_by_statement(statement).all(self.reader).await?;
         self.is_over = rows.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
         if let Some(last) = rows.last() {
-            key(last).clone_into(&mut self.after);
+            self.after = Some(key(last).to_owned());
         }
         Ok(rows)
     }

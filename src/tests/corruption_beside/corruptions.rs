@@ -25,6 +25,9 @@ const ALL: &str = "1 = 1";
 const NOBODYS: &str = "(SELECT free.id FROM accounts AS free WHERE free.id NOT IN
                         (SELECT users.account_id FROM users WHERE users.account_id IS NOT NULL))";
 const STAFF: &str = "(SELECT staff.id FROM users AS staff WHERE staff.role = 'support')";
+/// The session began at the last moment that can be written.
+const NO_TIME: &str = r#"substr(record, 1, length(record) - 1)
+    || ',"signed_in_at":9223372036854775807}'"#;
 /// In milliseconds: a year that nobody of us sees.
 const FAR: &str = "9000000000000";
 
@@ -58,7 +61,9 @@ pub const CORRUPTIONS: &[Corruption] = &[
     set("users", "account_id", NOBODYS, "role = 'customer'"),
     set("users", "created_at", "created_at + 1", "role = 'customer'"),
     set("sessions", "id_hash", "'x'", ALL),
+    set("sessions", "id_hash", "''", ALL),
     set("sessions", "record", "'{}'", ALL),
+    set("sessions", "record", NO_TIME, ALL),
     set("sessions", "user_id", STAFF, "user_id IN (SELECT id FROM users WHERE role = 'customer')"),
     set("sessions", "expires_at", "expires_at + 3000000000", ALL),
     set("sign_in_links", "token_hash", "'x'", ALL),
@@ -135,6 +140,7 @@ pub const CORRUPTIONS: &[Corruption] = &[
     set("stripe_events", "outcome", "'received'", ALL),
     set("stripe_events", "outcome", "'credited x'", ALL),
     set("marks", "value", FAR, "name = 'stripe_events'"),
+    set("marks", "value", "'1:9000000000000'", "name = 'stripe_events_beyond'"),
     set("marks", "updated_at", FAR, ALL),
     set("auto_recharges", "account_id", NOBODYS, "recharges = 0"),
     set("auto_recharges", "user_id", STAFF, ALL),

@@ -13,6 +13,7 @@ use recharge::{
         identity::{self, Bring, Scope, api_keys::NewApiKey, sign_in_links},
         jobs::Jobs,
         ledger::open_account,
+        marks,
         notices::LowBalance,
         payments::{Buyer, Choice},
         requests::Request,
@@ -72,6 +73,9 @@ impl World {
         self.tells(&all).await;
         self.happens_later(anna).await;
         self.prices(anna).await;
+        // A reading of Stripe's events that had no time for all.
+        let (writer, now) = (self.app.database.writer(), self.app.clock.now());
+        marks::write(writer, "stripe_events_beyond", "1:2", now).await.unwrap();
     }
 
     async fn buyer(&self) -> Buyer {

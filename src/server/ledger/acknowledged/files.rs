@@ -1,7 +1,7 @@
-//! The files of what was acknowledged: append only, rotated, one set for each process.
+//! The files of acknowledged commands: append-only, rotated, one set for each process.
 //!
-//! A process takes the first free slot of its database by a lock, and writes `….0.log`. When that
-//! file is full it becomes `….0.log.1`, and the one before it `….0.log.2`. The lock ends with the
+//! A process locks the first free slot of its database, and writes `….0.log`. When that file is
+//! full, it becomes `….0.log.1`, and the one before it `….0.log.2`. The lock ends with the
 //! process, whatever ends it.
 
 use std::{
@@ -14,14 +14,14 @@ use std::{
 use super::line::Line;
 use crate::server::database::Database;
 
-/// Processes that may write for one database from one folder.
+/// The most processes that write for one database in one folder.
 const SLOTS: usize = 16;
-/// A file that is larger is rotated: it has about 50 000 lines.
+/// The largest size of a file, about 50,000 lines: a file is rotated before it grows larger.
 const LARGEST_FILE: u64 = 16_000_000;
-/// Files before the current one that are kept.
+/// The older files that are kept beside the current one.
 const OLD_FILES: usize = 2;
 
-/// Where the files of a database stand.
+/// The folder and the name of the files of one database.
 #[derive(Clone, Debug)]
 pub struct Place {
     folder: PathBuf,
@@ -30,9 +30,9 @@ pub struct Place {
 }
 
 impl Place {
-    /// Names the place for a database: `None` as the folder means beside a SQLite file, and the
-    /// folder `data` for PostgreSQL. Only the name of a PostgreSQL database counts: hosts, users
-    /// and options change while the database stays.
+    /// Returns the place for a database. If `folder` is `None`, that is the folder of the SQLite
+    /// file, or `data` for PostgreSQL. The files bear only the name of a PostgreSQL database: its
+    /// hosts, users and options may change while the database stays the same.
     #[must_use]
     pub fn of(database_url: &str, folder: Option<&Path>) -> Self {
         let (beside, name) = match Database::file_of(database_url) {
@@ -49,7 +49,7 @@ impl Place {
         Self { folder, name, largest: LARGEST_FILE }
     }
 
-    /// The same with a smaller file, for tests of the rotation.
+    /// Returns the same place with another largest size, for tests of the rotation.
     #[must_use]
     pub fn with_largest_file(self, largest: u64) -> Self {
         Self { largest, ..self }
@@ -61,7 +61,7 @@ impl Place {
         &self.folder
     }
 
-    /// Returns a pattern that a shell finds all files with.
+    /// Returns a shell pattern that matches all files.
     #[must_use]
     pub fn pattern(&self) -> String {
         let name = [&*self.name, "acknowledged", "*"].join(".");
@@ -89,8 +89,8 @@ impl Place {
     }
 }
 
-/// Returns a name of a database as a part of a file's name that no shell needs quoted. Where a
-/// character had to be replaced, a checksum tells the names apart.
+/// Turns the name of a database into a part of a file name that a shell takes without quotes. If a
+/// character must be replaced, adds a checksum, so that different names stay different.
 fn safe(name: &str) -> String {
     let is_safe = |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);
     if name.chars().all(is_safe) {
@@ -113,7 +113,7 @@ struct Open {
     _lock: File,
     file: File,
     length: u64,
-    /// Whether the last line may lack its end.
+    /// Whether the last line may be incomplete.
     is_torn: bool,
     is_synced: bool,
 }
@@ -127,7 +127,7 @@ impl Log {
         &self.place
     }
 
-    /// Takes a slot, and hands over each line that processes of before have left in a free one.
+    /// Takes a free slot, and passes to `take` each line that earlier processes left in free slots.
     ///
     /// # Errors
     /// If the folder can't be made, or a file can't be read or written.
@@ -135,7 +135,7 @@ impl Log {
         std::fs::create_dir_all(&self.place.folder)?;
         let mut own = None;
         for slot in 0..SLOTS {
-            if own.is_some() && !self.place.file(slot, "log").exists() {
+            if own.is_some() && !self.place.files(slot).any(|file| file.exists()) {
                 continue;
             }
             let Some(lock) = self.place.lock(slot)? else { continue };
@@ -149,10 +149,10 @@ impl Log {
         Ok(())
     }
 
-    /// Appends whole lines; takes a slot first where that failed at the start.
+    /// Appends whole lines. Takes a slot first if that failed at the start.
     ///
     /// # Errors
-    /// If they can't be written now; then a part of them may have been.
+    /// If the lines can't be written now. A part of them may be written nevertheless.
     pub fn append(&mut self, text: &[u8], take: impl FnMut(Line)) -> io::Result<()> {
         if self.open.is_none() {
             self.start(take)?;
@@ -206,8 +206,11 @@ impl Open {
         Ok(())
     }
 
+    /// Opens the new file before it renames the others: if there is no room for it, all stay.
     fn rotate(&mut self, place: &Place) -> io::Result<()> {
         self.sync()?;
+        let next = place.file(self.slot, "log.next");
+        let file = open(&next)?;
         let files: Vec<_> = place.files(self.slot).collect();
         for pair in files.windows(2) {
             match std::fs::rename(&pair[1], &pair[0]) {
@@ -215,8 +218,8 @@ impl Open {
                 _ => {}
             }
         }
-        self.file = open(&place.file(self.slot, "log"))?;
-        (self.length, self.is_torn) = (0, false);
+        std::fs::rename(next, place.file(self.slot, "log"))?;
+        (self.file, self.length, self.is_torn) = (file, 0, false);
         Ok(())
     }
 }
@@ -225,8 +228,8 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).mode(0o600).open(path)
 }
 
-/// Hands over the whole lines of a file, and returns how many are damaged. The last one may be
-/// torn: its writer was killed. A file that isn't there has none.
+/// Passes the whole lines of a file to `take`, and returns the number of damaged ones. A torn last
+/// line doesn't count: its writer was killed. A missing file has no lines.
 ///
 /// # Errors
 /// If the file can't be read.

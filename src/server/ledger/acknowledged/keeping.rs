@@ -1,4 +1,4 @@
-//! The files and the memory of a process, and who looks after them.
+//! The files and the memory of one process, and their keeper.
 
 #[cfg(test)]
 mod tests;
@@ -23,13 +23,13 @@ use super::{
 };
 use crate::server::readiness::{Readiness, Trouble};
 
-/// Bytes that wait for a file that can't be written.
+/// The most bytes that wait while the file can't be written.
 const LARGEST_UNSAVED: usize = 4_000_000;
 
 /// The thread that writes, and the task that compares.
 pub type Tasks = (thread::JoinHandle<()>, JoinHandle<()>);
 
-/// Looks after what a process has acknowledged.
+/// Keeps what a process has acknowledged, in files and in memory.
 #[derive(Debug)]
 pub struct Keeper {
     pub keeping: Mutex<Keeping>,
@@ -37,7 +37,7 @@ pub struct Keeper {
     pub closing: CancellationToken,
     unwritten: Arc<AtomicU64>,
     readiness: Readiness,
-    /// How a shell names the files.
+    /// A shell pattern that matches the files.
     pattern: String,
 }
 
@@ -53,7 +53,7 @@ impl Keeper {
         self.unwritten.load(Ordering::Relaxed)
     }
 
-    /// Reports what the database has forgotten, or that it has all.
+    /// Reports the forgotten entries, or clears the trouble if there are none.
     pub fn report(&self, forgotten: &[Forgotten]) {
         if forgotten.is_empty() {
             return self.readiness.clear(Trouble::Forgotten);
@@ -62,20 +62,21 @@ impl Keeper {
         let sentence = format!(
             "The database has forgotten {count} acknowledged entries ({named}). \
              `recharge verify --acknowledged {files}` lists them; docs/operate/forgotten.md says \
-             how to apply them again. Who has restored a backup and accepts the loss stops the \
-             process and moves {files} away."
+             how to apply them again. If you restored a backup and accept the loss, stop the \
+             process and move {files} away."
         );
         self.readiness.report(Trouble::Forgotten, sentence);
     }
 
-    /// Asks both to end, and returns them. Returns `None` if somebody has them already.
+    /// Asks the thread and the task to end, and returns them. Returns `None` if they haven't
+    /// started, or if another caller has them.
     pub fn close(&self) -> Option<Tasks> {
         self.closing.cancel();
         lock(&self.tasks).take()
     }
 }
 
-/// What is kept.
+/// The memory, the file, and the lines that are still to be written.
 #[derive(Debug)]
 pub struct Keeping {
     pub memory: Memory,
@@ -83,6 +84,7 @@ pub struct Keeping {
     /// Lines that are not in the file yet.
     unsaved: Vec<u8>,
     unsaved_lines: u64,
+    /// How many lines will never be in the file: too many waited for it.
     lost: u64,
     is_failing: bool,
     unwritten: Arc<AtomicU64>,
@@ -94,7 +96,7 @@ impl Keeping {
         Self { memory, log, unsaved, unsaved_lines: 0, lost: 0, is_failing: false, unwritten }
     }
 
-    /// Opens the file, and remembers what processes of before have left.
+    /// Opens the file, and remembers the lines that earlier processes left.
     pub fn start(&mut self) {
         if let Err(error) = self.log.start(|line| self.memory.add(line)) {
             self.fails(&error);
@@ -123,10 +125,15 @@ impl Keeping {
                 Err(error) => self.fails(&error),
             }
         }
+        self.count_unwritten();
+    }
+
+    fn count_unwritten(&self) {
         self.unwritten.store(self.unsaved_lines + self.lost, Ordering::Relaxed);
     }
 
-    /// Syncs the file, and returns whether all lines are on disk now.
+    /// Syncs the file, and returns whether all lines are on disk now. Lines that were too many to
+    /// wait for the file count as unwritten until then.
     pub fn sync(&mut self) -> bool {
         if let Err(error) = self.log.sync() {
             self.fails(&error);
@@ -137,17 +144,22 @@ impl Keeping {
             let files = self.log.place().pattern();
             tracing::info!("what is acknowledged is written to {files} again");
         }
+        if is_on_disk && self.lost > 0 {
+            let lost = std::mem::take(&mut self.lost);
+            tracing::warn!(lost, "acknowledged commands stand in no file: too many had to wait");
+            self.count_unwritten();
+        }
         is_on_disk
     }
 
-    /// Syncs the file, and leaves it to the next process.
+    /// Syncs the file, and frees its slot for the next process.
     pub fn end(&mut self) {
         self.sync();
         self.log.close();
     }
 
-    /// Says once that the file can't be written. It can be again when a sync has succeeded: a disk
-    /// that fails may still take what it doesn't keep.
+    /// Logs once that the file can't be written. The outage lasts until a sync succeeds: a failing
+    /// disk may accept writes that it doesn't keep.
     fn fails(&mut self, error: &std::io::Error) {
         if std::mem::replace(&mut self.is_failing, true) {
             return;

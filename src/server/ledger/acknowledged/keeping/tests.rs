@@ -84,6 +84,23 @@ fn an_outage_of_syncs_is_said_once_and_its_end_when_a_sync_has_succeeded() {
     }
 }
 
+#[test]
+fn what_could_not_wait_for_the_file_counts_as_unwritten_until_the_disk_works() {
+    let folder = Folder::new();
+    let keeper = Keeper::new(folder.place(), Readiness::default());
+    let mut keeping = lock(&keeper.keeping);
+    keeping.start();
+    writes_a_line(&mut keeping);
+    keeping.take(&[], 3);
+    assert!(!keeping.sync());
+    assert_eq!(keeper.unwritten(), 3);
+    keeping.log.close();
+    folder.works();
+    writes_a_line(&mut keeping);
+    assert!(keeping.sync());
+    assert_eq!(keeper.unwritten(), 0);
+}
+
 /// Nothing else wakes the thread that syncs.
 #[test]
 fn what_a_comparison_has_written_is_synced_soon() {
