@@ -108,7 +108,7 @@ pub struct Parts {
     pub job_counts: JobCounts,
     /// How long requests may wait for their answers.
     pub deadlines: Deadlines,
-    /// What speaks against sending requests to this process.
+    /// The reasons not to send requests to this process.
     pub readiness: Readiness,
     /// Finds out whether the ledger can be written to.
     pub pulse: Pulse,
@@ -121,7 +121,7 @@ pub struct Parts {
 }
 
 impl AppState {
-    /// Changes a part of it, which other clones keep.
+    /// Changes a part of this clone. The other clones stay as they are.
     #[must_use]
     pub fn with(mut self, change: impl FnOnce(&mut Parts)) -> Self {
         change(Arc::make_mut(&mut self.0));

@@ -15,15 +15,19 @@ use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
-    api_load::{Log, Worker},
+    api_load::{Log, Worker, acknowledged},
     cluster::Cluster,
     databases::{TestDatabase, on_both_databases},
+    survival::{Acknowledged, Found},
 };
 
 on_both_databases!(killed_under_load_all_that_was_acknowledged_is_there_once);
 
 /// Workers that ask at the same time.
 const WORKERS: usize = 4;
+/// How often the program is killed, and how often the database or its connections end.
+const ROUNDS: usize = 10;
+const ENDS: usize = 3;
 /// A restarted server takes requests within this.
 const READY: Duration = Duration::from_secs(2);
 /// After the database is back, requests succeed within this.
@@ -132,8 +136,8 @@ async fn killed_under_load_all_that_was_acknowledged_is_there_once(test: TestDat
     let mut served = Served::new(&test).await;
     let worker = Worker::new(&test, &served.address).await;
     served.start().await;
-    let mut all = Vec::new();
-    for round in 0..10 {
+    let (mut all, mut found, mut longest) = (Vec::new(), Found::default(), Duration::ZERO);
+    for round in 0..ROUNDS {
         let stop = Arc::default();
         let working = work(&worker, round, &stop);
         worker.has_done(20).await;
@@ -142,14 +146,15 @@ async fn killed_under_load_all_that_was_acknowledged_is_there_once(test: TestDat
         served.kill();
         stop.store(true, Ordering::SeqCst);
         let logs = logs(working).await;
-        worker.check(&test, &logs).await;
+        found = found.and(worker.check(&test, &logs).await);
         let ready = served.start().await;
         assert!(ready < READY, "ready after {ready:?}");
+        longest = longest.max(ready);
         all.extend(logs);
     }
-    worker.settle(&test, &all).await;
-    let unknown: usize = all.iter().map(|log| log.unknown.len()).sum();
-    assert!(unknown > 0, "no kill met a request");
+    found = found.and(worker.settle(&test, &all).await);
+    assert!(found.unknown > 0, "no kill met a request");
+    found.report(ROUNDS, longest);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -160,15 +165,16 @@ async fn without_its_connections_to_the_database_all_that_was_acknowledged_is_th
     served.start().await;
     let stop = Arc::default();
     let working = work(&worker, 0, &stop);
-    for round in 0..3 {
+    let mut after = Vec::new();
+    for round in 0..ENDS {
         worker.has_done(50).await;
         let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                    WHERE datname = current_database() AND pid <> pg_backend_pid()";
         test.database.writer().execute_unprepared(end).await.unwrap();
-        recovers(&worker, round).await;
+        after.extend(recovers(&worker, round).await);
     }
     stop.store(true, Ordering::SeqCst);
-    proves(&worker, &test, logs(working).await).await;
+    proves(&worker, &test, logs(working).await, after).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -180,32 +186,39 @@ async fn after_postgresql_was_stopped_at_once_all_that_was_acknowledged_is_there
     served.start().await;
     let stop = Arc::default();
     let working = work(&worker, 0, &stop);
-    for round in 0..3 {
+    let mut after = Vec::new();
+    for round in 0..ENDS {
         worker.has_done(50).await;
         cluster.stop_at_once();
         cluster.start();
-        recovers(&worker, round).await;
+        after.extend(recovers(&worker, round).await);
     }
     stop.store(true, Ordering::SeqCst);
-    proves(&worker, &test, logs(working).await).await;
+    proves(&worker, &test, logs(working).await, after).await;
 }
 
-/// Requests succeed again soon after the database is there.
-async fn recovers(worker: &Worker, round: usize) {
+/// Requests succeed again soon after the database is there. Returns the first one.
+async fn recovers(worker: &Worker, round: usize) -> Vec<Acknowledged> {
     let back = Instant::now();
     let charge = json!({"account": worker.account.0, "operation": "backtest", "amount": "1"});
     let sent = ("/usage".to_owned(), format!("after-{round}"), charge);
-    while worker.send(&sent).await.is_none() {
+    loop {
+        if let Some(told) = worker.send(&sent).await {
+            return acknowledged(&sent, back, &told);
+        }
         assert!(back.elapsed() < RECOVERED, "nothing works any more");
     }
 }
 
-/// What three rounds have left: all that was acknowledged, and what came after each round.
-async fn proves(worker: &Worker, test: &TestDatabase, mut logs: Vec<Log>) {
-    worker.check(test, &logs).await;
-    let after = worker.entries(test).await;
-    let own = (0..3).map(|round| format!("after-{round}"));
-    let acknowledged = own.map(|key| (key.clone(), after[&key][0])).collect();
-    logs.push(Log { acknowledged, unknown: Vec::new() });
-    worker.settle(test, &logs).await;
+/// Holds what the rounds have left against what was acknowledged in them and after each of them.
+async fn proves(
+    worker: &Worker,
+    test: &TestDatabase,
+    mut logs: Vec<Log>,
+    after: Vec<Acknowledged>,
+) {
+    let recovered = after.iter().map(|it| it.heard - it.asked).max().unwrap_or_default();
+    logs.push(Log { acknowledged: after, unknown: Vec::new() });
+    let found = worker.check(test, &logs).await;
+    found.and(worker.settle(test, &logs).await).report(ENDS, recovered);
 }

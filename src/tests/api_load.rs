@@ -14,16 +14,17 @@ use recharge::{
     server::{
         clock::Clock,
         database::Database,
-        entity::entry,
         identity::{ApiKeys, Scope, api_keys::NewApiKey},
         ledger::{Ledger, open_account},
     },
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use crate::databases::TestDatabase;
+use crate::{
+    databases::TestDatabase,
+    survival::{Acknowledged, Found, entries},
+};
 
 /// A service of the platform that asks over the network, and the account it charges.
 #[derive(Clone)]
@@ -38,16 +39,22 @@ pub struct Worker {
 /// A request: its address, its idempotency key, its body.
 pub type Sent = (String, String, Value);
 
-/// What one worker knows: the entry of each key that was acknowledged, in the order in which it
-/// asked, and what it sent without being told what became of it.
+/// What one worker knows: what was acknowledged, in the order in which it asked, and what it sent
+/// without being told what became of it.
 #[derive(Debug, Default)]
 pub struct Log {
-    pub acknowledged: Vec<(String, i64)>,
+    pub acknowledged: Vec<Acknowledged>,
     pub unknown: Vec<Sent>,
 }
 
+impl Log {
+    fn unknown_keys(&self) -> impl Iterator<Item = String> {
+        self.unknown.iter().flat_map(sent_keys)
+    }
+}
+
 /// The keys of the entries that a request leads to: its own, or one for each charge of a batch.
-pub fn sent_keys((_, key, body): &Sent) -> Vec<String> {
+fn sent_keys((_, key, body): &Sent) -> Vec<String> {
     match body["items"].as_array() {
         Some(items) => (0..items.len()).map(|index| format!("{key}\u{1f}{index}")).collect(),
         None => vec![key.clone()],
@@ -55,11 +62,20 @@ pub fn sent_keys((_, key, body): &Sent) -> Vec<String> {
 }
 
 /// The numbers of the entries that an answer tells of.
-pub fn entries(told: &Value) -> Vec<i64> {
+fn told_entries(told: &Value) -> Vec<i64> {
     match told["results"].as_array() {
-        Some(results) => results.iter().map(|result| &result["usage"]).flat_map(entries).collect(),
+        Some(results) => {
+            results.iter().map(|result| &result["usage"]).flat_map(told_entries).collect()
+        }
         None => vec![told["entry"].as_i64().unwrap()],
     }
+}
+
+/// Returns what an answer acknowledges, which its client has heard just now.
+pub fn acknowledged(sent: &Sent, asked: Instant, told: &Value) -> Vec<Acknowledged> {
+    let heard = Instant::now();
+    let entries = sent_keys(sent).into_iter().zip(told_entries(told));
+    entries.map(|(key, entry)| Acknowledged { key, entry, asked, heard }).collect()
 }
 
 /// Whether all was done: a part of a batch may have met a server that could not write.
@@ -138,10 +154,10 @@ impl Worker {
                     break;
                 }
                 let (path, body) = worker.errand(number, hold.as_deref());
-                let sent = (path, format!("{name}-{number}"), body);
+                let (sent, asked) = ((path, format!("{name}-{number}"), body), Instant::now());
                 match worker.send(&sent).await {
                     Some(told) => {
-                        log.acknowledged.extend(sent_keys(&sent).into_iter().zip(entries(&told)));
+                        log.acknowledged.extend(acknowledged(&sent, asked, &told));
                         hold = (told["state"] == "open")
                             .then(|| told["id"].as_str().unwrap().to_owned());
                     }
@@ -187,44 +203,33 @@ impl Worker {
 
     /// The same in another database.
     pub async fn entries_in(&self, database: &Database) -> BTreeMap<String, Vec<i64>> {
-        let rows = entry::Entity::find().filter(entry::Column::AccountId.eq(&self.account.0));
-        let mut entries: BTreeMap<String, Vec<i64>> = BTreeMap::new();
-        for row in rows.all(database.reader()).await.unwrap() {
-            let key = row.request_key.unwrap_or_default();
-            let key = key.trim_start_matches("api:").to_owned();
-            entries.entry(key).or_default().push(row.seq);
-        }
-        entries
+        let entries = entries(database, &self.account).await.into_iter();
+        entries.map(|(key, found)| (key.trim_start_matches("api:").to_owned(), found)).collect()
     }
 
-    /// Holds what was acknowledged against what is there: exactly once, in the order in which it
-    /// was asked; and what is unknown at most once.
-    pub async fn check(&self, test: &TestDatabase, logs: &[Log]) {
-        let entries = self.entries(test).await;
+    /// Holds what was acknowledged against what is there. It must be there once, and in the order
+    /// of the answers; what is unknown may be there once.
+    pub async fn check(&self, test: &TestDatabase, logs: &[Log]) -> Found {
         for log in logs {
-            for (key, entry) in &log.acknowledged {
-                assert_eq!(entries.get(key), Some(&vec![*entry]), "{key} was acknowledged");
-            }
-            assert!(log.acknowledged.is_sorted_by_key(|(_, entry)| entry), "not in their order");
-            for key in log.unknown.iter().flat_map(sent_keys) {
-                assert!(entries.get(&key).is_none_or(|found| found.len() == 1), "{key} twice");
-            }
+            assert!(log.acknowledged.is_sorted_by_key(|it| it.entry), "not in their order");
         }
+        let acknowledged = logs.iter().flat_map(|log| log.acknowledged.iter().cloned());
+        let unknown: Vec<_> = logs.iter().flat_map(Log::unknown_keys).collect();
+        Found::in_entries(&self.entries(test).await, acknowledged.collect(), &unknown)
     }
 
-    /// Sends again what is unknown: then all of it is there once, and the books add up.
-    pub async fn settle(&self, test: &TestDatabase, logs: &[Log]) {
+    /// Sends again what is unknown. Then all of it must be there once, and the books add up.
+    pub async fn settle(&self, test: &TestDatabase, logs: &[Log]) -> Found {
         for sent in logs.iter().flat_map(|log| &log.unknown) {
             assert!(self.send(sent).await.is_some(), "{sent:?} has no outcome");
         }
-        let mut entries = self.entries(test).await;
-        entries.remove("grant");
-        let asked = logs
-            .iter()
-            .map(|log| log.acknowledged.len() + log.unknown.iter().flat_map(sent_keys).count());
-        assert_eq!(entries.len(), asked.sum::<usize>());
-        assert!(entries.values().all(|found| found.len() == 1), "{entries:?}");
+        let keys = logs.iter().flat_map(|log| {
+            let known = log.acknowledged.iter().map(|it| it.key.clone());
+            known.chain(log.unknown_keys())
+        });
+        let found = Found::once_in_entries(self.entries(test).await, keys);
         let ledger = Ledger::start(test.database.clone(), Clock::default());
         ledger.verify().await.unwrap();
+        found
     }
 }

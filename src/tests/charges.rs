@@ -1,7 +1,6 @@
 //! Callers that charge accounts at the same time, and what each of them was told.
 
 use std::{
-    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -10,19 +9,21 @@ use std::{
 };
 
 use chrono_tz::UTC;
+use futures::{StreamExt, stream};
 use recharge::{
     credits::AccountId,
     server::{
         clock::Clock,
         database::Database,
-        entity::entry,
         ledger::{Ledger, open_account},
     },
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use tokio::task::JoinSet;
 
-use crate::commands::{grant, spend};
+use crate::{
+    commands::{grant, spend},
+    survival::{Acknowledged, Found, entries},
+};
 
 /// Callers that charge at the same time.
 pub const CALLERS: usize = 8;
@@ -35,7 +36,14 @@ pub struct Charges {
     accounts: Vec<AccountId>,
     stop: Arc<AtomicBool>,
     acknowledged: Arc<AtomicUsize>,
-    callers: JoinSet<BTreeMap<String, bool>>,
+    callers: JoinSet<(usize, Log)>,
+}
+
+/// What callers of one account were told, and the keys whose outcome they don't know.
+#[derive(Default)]
+struct Log {
+    acknowledged: Vec<Acknowledged>,
+    unknown: Vec<String>,
 }
 
 impl Charges {
@@ -51,23 +59,26 @@ impl Charges {
         let (stop, acknowledged) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
         let mut callers = JoinSet::new();
         for name in 0..CALLERS {
-            let (ledger, account) = (ledger.clone(), accounts[name % accounts.len()].clone());
+            let number = name % accounts.len();
+            let (ledger, account) = (ledger.clone(), accounts[number].clone());
             let (stop, acknowledged) = (Arc::clone(&stop), Arc::clone(&acknowledged));
             callers.spawn(async move {
-                let mut log = BTreeMap::new();
-                for number in 0.. {
+                let mut log = Log::default();
+                for charge in 0.. {
                     if stop.load(Ordering::SeqCst) {
                         break;
                     }
-                    let key = format!("{name}-{number}");
-                    let is_told = ledger.execute(&account, &key, spend(1)).await.is_ok();
-                    acknowledged.fetch_add(usize::from(is_told), Ordering::SeqCst);
-                    log.insert(key, is_told);
-                    if !is_told {
+                    let (key, asked) = (format!("{name}-{charge}"), Instant::now());
+                    let Ok(outcome) = ledger.execute(&account, &key, spend(1)).await else {
+                        log.unknown.push(key);
                         tokio::time::sleep(Duration::from_millis(1)).await;
-                    }
+                        continue;
+                    };
+                    let (entry, heard) = (outcome.seq, Instant::now());
+                    log.acknowledged.push(Acknowledged { key, entry, asked, heard });
+                    acknowledged.fetch_add(1, Ordering::SeqCst);
                 }
-                log
+                (number, log)
             });
         }
         Self { ledger, accounts, stop, acknowledged, callers }
@@ -83,42 +94,33 @@ impl Charges {
         begun.elapsed()
     }
 
-    /// Ends them, asks once more for what nobody knows of, and holds that every charge is in the
-    /// database once and the books add up. Returns how many there were, and how many unknown.
-    pub async fn end(mut self, database: &Database) -> (usize, usize) {
+    /// Ends them and holds what was acknowledged against the database. Then asks again for what
+    /// nobody knows of: every charge must be there once, and the books add up.
+    pub async fn end(mut self, database: &Database) -> Found {
         self.stop.store(true, Ordering::SeqCst);
-        let mut log = BTreeMap::new();
+        let mut logs: Vec<_> = self.accounts.iter().map(|_| Log::default()).collect();
         while let Some(told) = self.callers.join_next().await {
-            log.extend(told.unwrap());
+            let (number, told) = told.unwrap();
+            logs[number].acknowledged.extend(told.acknowledged);
+            logs[number].unknown.extend(told.unknown);
         }
-        let before = self.entries(database).await;
-        for (key, is_told) in &log {
-            let count = before.get(key).copied().unwrap_or_default();
-            assert!(count <= 1, "{key} is there {count} times");
-            assert!(count == 1 || !is_told, "{key} was acknowledged and is lost");
+        let mut found = Found::default();
+        for (account, log) in self.accounts.iter().zip(logs) {
+            found = found.and(self.settle(database, account, log).await);
         }
-        let unknown: Vec<_> = log.iter().filter(|(_, told)| !**told).map(|(key, _)| key).collect();
-        for key in &unknown {
-            let name: usize = key.split('-').next().unwrap().parse().unwrap();
-            let account = &self.accounts[name % self.accounts.len()];
-            self.ledger.execute(account, key, spend(1)).await.unwrap();
-        }
-        let once: BTreeMap<_, _> = log.keys().map(|key| (key.clone(), 1)).collect();
-        assert_eq!(self.entries(database).await, once);
         self.ledger.verify().await.unwrap();
-        (log.len(), unknown.len())
+        found
     }
 
-    /// How often each key has led to an entry.
-    async fn entries(&self, database: &Database) -> BTreeMap<String, usize> {
-        let mut found = BTreeMap::<String, usize>::new();
-        for account in &self.accounts {
-            let entries = entry::Entity::find().filter(entry::Column::AccountId.eq(&account.0));
-            for entry in entries.all(database.reader()).await.unwrap() {
-                *found.entry(entry.request_key.unwrap()).or_default() += 1;
-            }
-        }
-        found.remove("grant");
-        found
+    async fn settle(&self, database: &Database, account: &AccountId, log: Log) -> Found {
+        let Log { acknowledged, unknown } = log;
+        let known: Vec<_> = acknowledged.iter().map(|it| it.key.clone()).collect();
+        let before = entries(database, account).await;
+        let found = Found::in_entries(&before, acknowledged, &unknown);
+        let again = unknown.iter().map(|key| self.ledger.execute(account, key, spend(1)));
+        let outcomes = stream::iter(again).buffer_unordered(CALLERS);
+        outcomes.for_each(async |outcome| drop(outcome.unwrap())).await;
+        let after = entries(database, account).await;
+        found.and(Found::once_in_entries(after, known.into_iter().chain(unknown)))
     }
 }

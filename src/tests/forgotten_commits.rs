@@ -61,7 +61,7 @@ async fn a_program_whose_commit_left_the_transaction_open_ends_and_has_told_noth
     let alert = "ALERT: SQLite did not commit what it said; the process ends";
     assert_eq!(said.matches(alert).count(), 1, "{said}");
     assert!(logs.iter().any(|log| !log.acknowledged.is_empty()), "nothing was acknowledged before");
-    worker.check(&test, &logs).await;
-    served.start().await;
-    worker.settle(&test, &logs).await;
+    let found = worker.check(&test, &logs).await;
+    let ready = served.start().await;
+    found.and(worker.settle(&test, &logs).await).report(1, ready);
 }

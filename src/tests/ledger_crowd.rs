@@ -22,7 +22,10 @@ use recharge::{
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use tokio::task::JoinSet;
 
-use crate::databases::{TestDatabase, on_both_databases};
+use crate::{
+    databases::{TestDatabase, on_both_databases},
+    survival::{Acknowledged, are_in_the_order_of_the_answers},
+};
 
 const TASKS: usize = 64;
 /// What each task wants to set aside, one hold after the other.
@@ -54,6 +57,13 @@ struct Told {
     asked: Instant,
     heard: Instant,
     outcome: Outcome,
+}
+
+impl Told {
+    fn acknowledged(&self) -> Acknowledged {
+        let Self { key, asked, heard, outcome, .. } = self;
+        Acknowledged { key: key.clone(), entry: outcome.seq, asked: *asked, heard: *heard }
+    }
 }
 
 /// A program that sends each request three times at once.
@@ -93,7 +103,7 @@ pub async fn crowd(test: &TestDatabase, accounts: usize, processes: usize) {
     for (number, account) in opened.iter().enumerate() {
         let told: Vec<_> = told.iter().filter(|told| told.account == number).collect();
         adds_up(test, account, &told).await;
-        is_in_the_order_of_the_answers(account, &told);
+        are_in_the_order_of_the_answers(told.iter().map(|told| told.acknowledged()).collect());
     }
     ledgers[0].verify().await.unwrap();
     join_all(ledgers.iter().map(Ledger::close)).await;
@@ -283,18 +293,4 @@ async fn adds_up(test: &TestDatabase, account: &AccountId, told: &[&Told]) {
     assert_eq!(sums, open, "the holds are what their entries say");
     let row = account::Entity::find_by_id(&account.0).one(reader).await.unwrap();
     assert_eq!(row.map(|row| (row.available, row.held)), Some((available, held)));
-}
-
-/// R3: what was answered before another request was sent stands before it, whoever asked.
-fn is_in_the_order_of_the_answers(account: &AccountId, told: &[&Told]) {
-    let (mut asked, mut heard) = (told.to_vec(), told.to_vec());
-    asked.sort_by_key(|told| told.asked);
-    heard.sort_by_key(|told| told.heard);
-    let (mut heard, mut latest) = (heard.into_iter().peekable(), 0);
-    for told in asked {
-        while let Some(before) = heard.next_if(|before| before.heard < told.asked) {
-            latest = latest.max(before.outcome.seq);
-        }
-        assert!(told.outcome.seq > latest, "{account}: {} before {latest}", told.key);
-    }
 }

@@ -6,18 +6,28 @@ use std::{
     time::Duration,
 };
 
-use recharge::server::{
-    clock::Clock,
-    database::{Database, Limits},
-    ledger::Ledger,
+use recharge::{
+    credits::PurchaseState,
+    server::{
+        clock::Clock,
+        database::{Database, Limits},
+        entity::job,
+        ledger::Ledger,
+    },
 };
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use stripe_simulator::WebhookPolicy;
 use tempfile::TempDir;
 
 use crate::{
+    api_load::Worker,
+    beside::Beside,
     charges::{CALLERS, Charges},
     cluster::{is_root, owner},
-    databases::TestDatabase,
+    databases::{Given, TestDatabase},
+    payments_shop::{SECRET_KEY, Shop, WEBHOOK_SECRET},
     program::{fails_with, free_port, recharge},
+    session_locks::{holder, until},
 };
 
 /// A running PgBouncer before the database of a test.
@@ -102,9 +112,9 @@ async fn works_through_a_pooler(mode: &str) {
     charges.until_acknowledged(20 * CALLERS).await;
     pooler.kill();
     pooler.start();
+    let again = charges.until_acknowledged(1).await;
     charges.until_acknowledged(20 * CALLERS).await;
-    let (all, unknown) = charges.end(&test.database).await;
-    println!("{mode}: {all} charges, {unknown} unknown");
+    charges.end(&test.database).await.report(1, again);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -130,4 +140,56 @@ async fn behind_a_pooler_migrations_ask_for_the_way_past_it() {
         .args(["migrate", "--database-url", &url, "--database-direct-url", &test.url])
         .output();
     assert!(migrated.unwrap().status.success());
+}
+
+/// The whole program, whose jobs find a payment that no webhook has told of. PostgreSQL ends the
+/// session with its lock if that goes through PgBouncer, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn behind_a_pooler_the_program_serves_and_does_its_jobs_and_has_its_lock_past_it() {
+    let shop = Shop::given(TestDatabase::postgres().await).await;
+    let (test, stripe) = (&shop.test, shop.stripe.base_url());
+    shop.stripe.webhooks(WebhookPolicy::drop_all());
+    let purchase = shop.order(&shop.customer().await).await;
+    shop.pay(&purchase);
+    let mut pooler = Pooler::before(test, "transaction");
+    pooler.connect(test, "transaction").await;
+    let settings = [
+        ("DATABASE_DIRECT_URL", test.url.as_str()),
+        ("STRIPE_API_BASE", &stripe),
+        ("STRIPE_SECRET_KEY", SECRET_KEY),
+        ("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET),
+    ];
+    let program = Beside::start(&pooler.url(test, "transaction"), &settings).await;
+    let is_ready = async || matches!(program.asked("/readyz").await, Some((200, _)));
+    until("it is not ready", is_ready).await;
+    let worker = Worker::new(test, &program.address).await;
+    grants_and_charges(&worker, "first").await;
+    let is_credited = async || shop.look(&purchase).await.state == PurchaseState::Credited;
+    until("the purchase is not credited", is_credited).await;
+    until("no reconciling has ended well", async || has_reconciled(test).await).await;
+    until("there is no lock", async || holder(test).await.is_some()).await;
+
+    let holds_the_lock = holder(test).await;
+    pooler.kill();
+    pooler.start();
+    grants_and_charges(&worker, "after PgBouncer was killed").await;
+    until("it is not ready again", is_ready).await;
+    assert_eq!(holder(test).await, holds_the_lock, "its session ended with PgBouncer");
+}
+
+/// Sends a grant and a charge until each is acknowledged.
+async fn grants_and_charges(worker: &Worker, name: &str) {
+    for errand in [0, 2] {
+        let (path, body) = worker.errand(errand, None);
+        let sent = (path, format!("{name}-{errand}"), body);
+        until("a request is never acknowledged", async || worker.send(&sent).await.is_some()).await;
+    }
+}
+
+async fn has_reconciled(test: &TestDatabase) -> bool {
+    let ended = job::Entity::find()
+        .filter(job::Column::Name.eq("reconcile"))
+        .filter(job::Column::FinishedAt.is_not_null())
+        .filter(job::Column::Error.is_null());
+    ended.one(test.database.reader()).await.unwrap().is_some()
 }

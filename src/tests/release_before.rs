@@ -1,7 +1,7 @@
 //! Two programs on one database, as while a new release is rolled out, and rolled back.
 //!
-//! `TEST_OLD_SERVER` names the program of the release before; `make soak` builds it. Without it both
-//! are of this release, as while its settings are changed.
+//! `TEST_OLD_SERVER` names the program of the release before; `make soak` builds it. Without it the
+//! old program is of this release, too, and the tables grow as if a newer one had changed them.
 
 use std::{
     process::{Command, Stdio},
@@ -17,7 +17,9 @@ use crate::{
     api_crash::Served,
     api_load::{Log, Worker},
     databases::TestDatabase,
+    newer_schema::expand,
     program::{run_on, text},
+    survival::Found,
 };
 
 /// What clients do with one process meanwhile.
@@ -43,29 +45,33 @@ impl Load {
         self.worker.has_done(20).await;
     }
 
-    /// Ends it, and holds that no request failed and that each was carried out once.
-    async fn ends_well(self, test: &TestDatabase) {
+    /// Ends it, and holds that no request failed. Returns whether each was carried out once.
+    async fn ends_well(self, test: &TestDatabase) -> Found {
         self.stop.store(true, Ordering::SeqCst);
         let mut logs = Vec::new();
         for worker in self.working {
             logs.push(worker.await.unwrap());
         }
         assert!(logs.iter().all(|log| log.unknown.is_empty()), "a request failed: {logs:?}");
-        self.worker.check(test, &logs).await;
-        self.worker.settle(test, &logs).await;
+        let found = self.worker.check(test, &logs).await;
+        found.and(self.worker.settle(test, &logs).await)
     }
 }
 
 /// The old release serves; the new one changes the tables, serves beside it and goes again; the old
 /// one is started anew on what it has left.
 async fn rolled_out_and_back(test: TestDatabase) {
-    let own = env!("CARGO_BIN_EXE_recharge").to_owned();
-    let program = std::env::var("TEST_OLD_SERVER").unwrap_or(own);
+    let before = std::env::var("TEST_OLD_SERVER").ok();
+    let program = before.clone().unwrap_or(env!("CARGO_BIN_EXE_recharge").to_owned());
+    println!("the old program is {program}");
     let mut old = Served::new(&test).await;
     old.program.clone_from(&program);
     old.start().await;
     let on_old = Load::on(&test, &old, "old").await;
 
+    if before.is_none() {
+        expand(&test).await;
+    }
     let migrated = run_on(&test.url, &["migrate"]);
     assert!(migrated.status.success(), "{}", text(&migrated.stderr));
     on_old.goes_on().await;
@@ -75,13 +81,15 @@ async fn rolled_out_and_back(test: TestDatabase) {
     on_old.goes_on().await;
     on_new.goes_on().await;
 
-    on_new.ends_well(&test).await;
+    let mut found = on_new.ends_well(&test).await;
     new.kill();
     on_old.goes_on().await;
-    on_old.ends_well(&test).await;
+    found = found.and(on_old.ends_well(&test).await);
     old.kill();
-    old.start().await;
-    Load::on(&test, &old, "again").await.ends_well(&test).await;
+    let ready = old.start().await;
+    found = found.and(Load::on(&test, &old, "again").await.ends_well(&test).await);
+    // Two programs were killed.
+    found.report(2, ready);
     let verified = run_on(&test.url, &["verify"]);
     assert!(verified.status.success(), "{}", text(&verified.stderr));
     let mut verify = Command::new(program);

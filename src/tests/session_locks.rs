@@ -7,20 +7,23 @@ use recharge::server::{
     clock::Clock,
     database::{Database, Limits},
     entity::job,
-    jobs::{Jobs, Pace},
+    jobs::{Job, Jobs, Pace},
 };
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, Statement};
+use stripe_simulator::WebhookPolicy;
 use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     databases::{TestDatabase, on_both_databases},
     jobs::{counting, dying},
-    payments_shop::SOON,
+    leases::{credited_once, reconciling},
+    payments_shop::{SOON, Shop},
 };
 
 on_both_databases!(
     without_session_locks_a_dead_process_is_followed_when_its_lease_has_ended,
+    without_session_locks_a_paid_purchase_waits_for_the_lease_of_a_dead_process_at_most,
     the_claim_of_a_living_process_stays_its_own_although_another_one_looks,
 );
 
@@ -28,6 +31,9 @@ on_both_databases!(
 const RENEWS_OFTEN: Pace = Pace { renewal: Duration::from_millis(50), ..Pace::PRODUCT };
 const NEVER_RENEWS: Pace = Pace { renewal: DAY, ..Pace::PRODUCT };
 const DAY: Duration = Duration::from_hours(24);
+/// A lease for a test that waits for its end, and how much later a busy machine may be.
+const LEASE: Duration = Duration::from_secs(1);
+const SLACK: Duration = Duration::from_secs(10);
 
 /// A process that works for ever. If it is aborted, all of it is gone, its connections too.
 struct Working(JoinHandle<()>);
@@ -41,7 +47,12 @@ impl Drop for Working {
 impl Working {
     /// Starts it; it is at work when this returns.
     async fn start(test: &TestDatabase, database: Database, pace: Pace) -> Self {
-        let jobs = Jobs::on(&database, &Clock::default(), dying(DAY)).at_pace(pace);
+        Self::start_at(test, database, dying(DAY), pace).await
+    }
+
+    /// The same at another job.
+    async fn start_at(test: &TestDatabase, database: Database, at: Vec<Job>, pace: Pace) -> Self {
+        let jobs = Jobs::on(&database, &Clock::default(), at).at_pace(pace);
         let working = Self(jobs.start(CancellationToken::new()));
         until("nobody works", async || claim(test).await.is_some()).await;
         working
@@ -49,7 +60,7 @@ impl Working {
 }
 
 /// Waits for what must come.
-async fn until(missing: &str, came: impl AsyncFn() -> bool) {
+pub async fn until(missing: &str, came: impl AsyncFn() -> bool) {
     let end = Instant::now() + SOON;
     while !came().await {
         assert!(Instant::now() < end, "{missing}");
@@ -68,7 +79,7 @@ async fn names_a_lock(test: &TestDatabase) -> bool {
 }
 
 /// The backend that holds a session lock, in the database of the test.
-async fn holder(test: &TestDatabase) -> Option<i32> {
+pub async fn holder(test: &TestDatabase) -> Option<i32> {
     let sql = "SELECT pid FROM pg_locks JOIN pg_database ON pg_database.oid = database
                WHERE locktype = 'advisory' AND datname = current_database()";
     let sql = Statement::from_string(DbBackend::Postgres, sql);
@@ -160,6 +171,30 @@ async fn without_session_locks_a_dead_process_is_followed_when_its_lease_has_end
     assert!(!takes_over(&test).await, "it may just be late");
     test.tamper("UPDATE jobs SET seen_at = seen_at - 5001").await;
     assert!(takes_over(&test).await);
+}
+
+async fn without_session_locks_a_paid_purchase_waits_for_the_lease_of_a_dead_process_at_most(
+    shop: Shop,
+) {
+    shop.stripe.webhooks(WebhookPolicy::drop_all());
+    let buyer = shop.customer().await;
+    let purchase = shop.order(&buyer).await;
+    let every = Duration::from_secs(10);
+    let dying = vec![Job::new("reconcile", every, (), |(), _| std::future::pending())];
+    let portable_database = portable(&shop.test).await;
+    let working = Working::start_at(&shop.test, portable_database, dying, NEVER_RENEWS).await;
+    assert!(!names_a_lock(&shop.test).await);
+    drop(working);
+    shop.pay(&purchase);
+    let paid_at = Instant::now();
+    let pace = Pace { lease: LEASE, look: Duration::from_millis(100), ..Pace::PRODUCT };
+    let jobs = Jobs::on(&portable(&shop.test).await, &shop.clock, vec![reconciling(&shop)]);
+    let _healthy = Working(jobs.at_pace(pace).start(CancellationToken::new()));
+    let is_credited = async || shop.lots(&purchase).await > 0;
+    until("paid, and not credited", is_credited).await;
+    let waited = paid_at.elapsed();
+    assert!(waited < LEASE + SLACK, "it waited for {waited:?}");
+    credited_once(&shop, &buyer, &purchase).await.report(1, waited);
 }
 
 async fn the_claim_of_a_living_process_stays_its_own_although_another_one_looks(

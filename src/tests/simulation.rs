@@ -5,10 +5,11 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use chrono::{DateTime, Utc};
@@ -21,6 +22,7 @@ use crate::{
     ledger_reference::Reference,
     simulation_scheduler::Scheduler,
     simulation_world::{Asked, Told, World},
+    survival::{Found, times},
 };
 
 /// Commands in one world, and all commands; `TEST_OPERATIONS` asks for more.
@@ -36,8 +38,8 @@ struct Seen {
     course: u64,
     steps: u64,
     faults: u64,
-    unknown: usize,
     slots: usize,
+    found: Found,
 }
 
 fn asked() -> usize {
@@ -48,7 +50,7 @@ fn asked() -> usize {
 fn whatever_fails_in_whichever_order_every_command_has_one_outcome() {
     let worlds = (asked() / IN_A_WORLD).max(1) as u64;
     let (seed, next) = (seed(), AtomicU64::new(0));
-    let [steps, faults, unknown, slots] = [const { AtomicU64::new(0) }; 4];
+    let ([steps, faults, slots], all) = ([const { AtomicU64::new(0) }; 3], Mutex::default());
     thread::scope(|scope| {
         for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
@@ -61,20 +63,22 @@ fn whatever_fails_in_whichever_order_every_command_has_one_outcome() {
                     let seen = live_on_sqlite(seed + world, IN_A_WORLD);
                     steps.fetch_add(seen.steps, Ordering::SeqCst);
                     faults.fetch_add(seen.faults, Ordering::SeqCst);
-                    unknown.fetch_add(seen.unknown as u64, Ordering::SeqCst);
                     slots.fetch_add(seen.slots as u64, Ordering::SeqCst);
+                    let mut all = all.lock().unwrap();
+                    *all = std::mem::take::<Found>(&mut *all).and(seen.found);
                 }
             });
         }
     });
-    println!(
-        "{worlds} worlds: {steps:?} steps, {faults:?} faults, {unknown:?} unknown, {slots:?} slots"
-    );
+    println!("{worlds} worlds: {steps:?} steps, {slots:?} slots");
+    let (faults, slots) = (faults.into_inner(), slots.into_inner());
+    let found = all.into_inner().unwrap();
     for (what, count, least) in
-        [("faults", &faults, 10), ("unknown", &unknown, 3), ("slots", &slots, 2)]
+        [("faults", faults, 10), ("unknown", found.unknown as u64, 3), ("slots", slots, 2)]
     {
-        assert!(count.load(Ordering::SeqCst) >= least * worlds, "only {count:?} {what}");
+        assert!(count >= least * worlds, "only {count} {what}");
     }
+    found.report(faults.try_into().unwrap(), Duration::ZERO);
 }
 
 #[test]
@@ -89,7 +93,7 @@ fn the_same_seed_takes_the_same_course() {
 /// On PostgreSQL statements may wait for each other, so a seed doesn't decide all of the course.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn on_postgresql_too_every_command_has_one_outcome_whatever_fails() {
-    let (seed, mut steps, mut faults) = (seed(), 0, 0);
+    let (seed, mut steps, mut faults, mut found) = (seed(), 0, 0, Found::default());
     let worlds = (asked() / TIMES_SLOWER / IN_A_POSTGRES_WORLD).max(1) as u64;
     for seed in seed..seed + worlds {
         println!("TEST_SEED={seed}");
@@ -99,9 +103,11 @@ async fn on_postgresql_too_every_command_has_one_outcome_whatever_fails() {
         let seen = living.await.unwrap();
         println!("{seen:?}");
         (steps, faults) = (steps + seen.steps, faults + seen.faults);
+        found = found.and(seen.found);
     }
-    println!("{worlds} worlds: {steps} steps, {faults} faults");
+    println!("{worlds} worlds: {steps} steps");
     assert!(faults >= 5 * worlds, "only {faults} faults");
+    found.report(faults.try_into().unwrap(), Duration::ZERO);
 }
 
 /// Lives a world in a folder that no disk slows down, if there is one.
@@ -125,11 +131,11 @@ fn live(seed: u64, asked: usize, url: String) -> Seen {
         scheduler.run(|| living.is_finished()).await;
         let course = scheduler.course();
         living.await.unwrap();
-        holds(&world).await;
-        let (unknown, slots) =
-            (world.unknown.load(Ordering::SeqCst), world.work.slots.load(Ordering::SeqCst));
+        let unknown = world.unknown.load(Ordering::SeqCst);
+        let found = holds(&world).await.and(Found::of(0, unknown));
+        let slots = world.work.slots.load(Ordering::SeqCst);
         let (steps, faults) = (scheduler.now(), scheduler.faults());
-        (Seen { course, steps, faults, unknown, slots }, Arc::downgrade(&world.log))
+        (Seen { course, steps, faults, slots, found }, Arc::downgrade(&world.log))
     });
     drop(runtime);
     assert!(log.upgrade().is_none(), "somebody still lives in a world that has ended");
@@ -137,7 +143,8 @@ fn live(seed: u64, asked: usize, url: String) -> Seen {
 }
 
 /// Holds what must hold at the end.
-async fn holds(world: &World) {
+async fn holds(world: &World) -> Found {
+    let mut found = Found::default();
     let log = world.log.lock().unwrap().clone();
     let ledger = Ledger::start(world.database.clone(), world.clock.clone());
     for account in &*world.accounts {
@@ -148,7 +155,7 @@ async fn holds(world: &World) {
         let rows = rows.all(world.database.reader()).await.unwrap();
         let own: BTreeMap<_, _> =
             log.iter().filter(|(_, asked)| asked.account == *account).collect();
-        have_one_outcome(&rows, &own);
+        found = found.and(have_one_outcome(&rows, &own));
         are_in_order(&rows, &own);
         let balance = ledger.balance(account).await.unwrap();
         let expected = by_the_reference(&rows, &own, world.clock.now());
@@ -156,27 +163,34 @@ async fn holds(world: &World) {
     }
     ledger.verify().await.unwrap();
     ledger.close().await;
+    found
 }
 
 /// Each key has one entry at most, and that of which its client was told.
-fn have_one_outcome(rows: &[entry::Model], log: &BTreeMap<&String, &Asked>) {
-    let mut found = BTreeMap::new();
+fn have_one_outcome(rows: &[entry::Model], log: &BTreeMap<&String, &Asked>) -> Found {
+    let (mut entries, mut found) = (BTreeMap::<_, Vec<_>>::new(), Found::default());
     for (key, row) in rows.iter().filter_map(|row| Some((row.request_key.as_ref()?, row))) {
         assert!(log.contains_key(key), "nobody has asked for {key}");
-        assert_eq!(found.insert(key, row.seq), None, "{key} is there twice");
+        entries.entry(key).or_default().push(row.seq);
     }
     for (key, asked) in log {
-        match (&asked.told, found.get(key)) {
-            (Some(Told::Done(seq)), Some(entry)) => assert_eq!(seq, entry, "{key}"),
-            // A hold that had been settled so before.
-            (Some(Told::Done(seq)), None) => {
-                let row = rows.iter().find(|row| row.seq == *seq).expect(key);
-                assert_eq!(row.hold, asked.command.hold(), "{key}");
+        match (&asked.told, entries.get(key)) {
+            (Some(Told::Done(seq)), Some(entries)) => {
+                found.acknowledged += 1;
+                found.note(key, times(entries, Some(*seq)), true);
             }
-            (Some(Told::Refused), entry) => assert_eq!(entry, None, "{key} was refused"),
+            (Some(Told::Done(seq)), None) => {
+                found.acknowledged += 1;
+                // A hold that had been settled so before.
+                let mut others = rows.iter().filter(|row| row.seq == *seq);
+                let is_settled = others.any(|row| row.hold == asked.command.hold());
+                found.note(key, is_settled.into(), true);
+            }
+            (Some(Told::Refused), entries) => assert_eq!(entries, None, "{key} was refused"),
             (None, _) => panic!("{key} has no outcome"),
         }
     }
+    found
 }
 
 /// What had ended before something else began has the earlier entry.
