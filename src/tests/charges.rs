@@ -118,8 +118,8 @@ impl Charges {
         let before = entries(database, account).await;
         let found = Found::in_entries(&before, acknowledged, &unknown);
         let again = unknown.iter().map(|key| self.ledger.execute(account, key, spend(1)));
-        let outcomes = stream::iter(again).buffer_unordered(CALLERS);
-        outcomes.for_each(async |outcome| drop(outcome.unwrap())).await;
+        let outcomes: Vec<_> = stream::iter(again).buffer_unordered(CALLERS).collect().await;
+        assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
         let after = entries(database, account).await;
         found.and(Found::once_in_entries(after, known.into_iter().chain(unknown)))
     }
