@@ -74,16 +74,21 @@ fn cluster() -> Answer<String> {
 /// Makes an empty database and tells its address.
 pub async fn create_in_cluster(name: &str) -> Answer<String> {
     drop_in_cluster(name).await?;
-    on_cluster(&format!("CREATE DATABASE {name}")).await?;
+    on_cluster("postgres", &format!("CREATE DATABASE {name}")).await?;
     Ok(format!("{}/{name}", cluster()?))
 }
 
 pub async fn drop_in_cluster(name: &str) -> Answer<()> {
-    on_cluster(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await
+    on_cluster("postgres", &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await
 }
 
-async fn on_cluster(sql: &str) -> Answer<()> {
-    let connection = sea_orm::Database::connect(format!("{}/postgres", cluster()?)).await?;
+/// Lets PostgreSQL look at the tables of a database, as it does by itself within minutes.
+pub async fn analyze_in_cluster(name: &str) -> Answer<()> {
+    on_cluster(name, "ANALYZE").await
+}
+
+async fn on_cluster(database: &str, sql: &str) -> Answer<()> {
+    let connection = sea_orm::Database::connect(format!("{}/{database}", cluster()?)).await?;
     connection.execute_unprepared(sql).await?;
     connection.close().await?;
     Ok(())
