@@ -47,7 +47,7 @@ struct Sender {
 type Sent = (String, Request<Body>);
 
 fn request(method: &str, uri: &[u8], content_type: &str, body: Vec<u8>) -> Option<Sent> {
-    // What is no address even in form is refused by hyper before it comes to us.
+    // What is no address even in form is refused by hyper: `connections` sends it over a socket.
     let uri = Uri::try_from(uri).ok()?;
     let said = format!("{method} {} ({content_type}) {}", uri, String::from_utf8_lossy(&body));
     let said = said.chars().take(600).collect();

@@ -115,8 +115,8 @@ fn unfinished(count: usize, bytes: usize) -> impl Iterator<Item = String> {
     std::iter::repeat_n(format!("{head}{}", "x".repeat(bytes)), count)
 }
 
-/// Reads the answers to requests for streams. Returns how many were opened, and how many connections
-/// ended without an answer; the others were told when to come back.
+/// Reads the answers to requests for streams. Returns how many were opened, and how many
+/// connections ended without an answer; the others were told when to come back.
 fn opened(streams: Vec<TcpStream>) -> (usize, usize) {
     let (mut opened, mut broken) = (0, 0);
     for mut stream in streams {

@@ -9,7 +9,7 @@ const ENOUGH: u64 = 65_536;
 /// Kept for the rest of the program: 25 connections to PostgreSQL, or 13 to SQLite with three files
 /// each, and mail, webhooks, Stripe, logs and files for browsers.
 const KEPT: u64 = 160;
-/// More connections would need more memory than a small machine has: the sum is in [`super::memory`].
+/// More connections would need more memory than a small machine has: [`super::memory`] adds it up.
 const MOST_SEATS: u64 = 4_000;
 const FEWEST_SEATS: u64 = 16;
 

@@ -2,9 +2,9 @@
 //!
 //! # The sum
 //! - The program without clients occupies 50 MB (a release build on Linux).
-//! - A connection occupies at most 32 kB: 4 kB for its task, 16 kB for an unfinished head in a block
-//!   of 20 kB, and 8 kB for the buffer that the head has outgrown, until the allocator gives it
-//!   back. All 4,000 seats together occupy 128 MB.
+//! - A connection occupies at most 32 kB: 4 kB for its task, 16 kB for an unfinished head in a
+//!   block of 20 kB, and 8 kB for the buffer that the head has outgrown, until the allocator gives
+//!   it back. All 4,000 seats together occupy 128 MB.
 //! - Requests in progress hold their heads and bodies: at most 16 MB together, which [`Memory`]
 //!   counts. Without this limit, 4,000 bodies of 64 kB would occupy 256 MB.
 //!
@@ -60,7 +60,7 @@ impl Memory {
 }
 
 impl Share {
-    /// Takes more bytes. Returns `false` if there are not so many: then the request goes no further.
+    /// Takes more bytes. Returns `false` if there are not so many: then the request is refused.
     pub fn grow(&self, bytes: usize) -> bool {
         let is_taken = self.memory.take(bytes);
         if is_taken {

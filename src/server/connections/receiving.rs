@@ -37,8 +37,8 @@ impl<B> Receiving<B> {
 }
 
 impl<B: HttpBody> Receiving<B> {
-    /// Adds a frame to the piece. If the frame doesn't fit, it begins the next piece, and this one is
-    /// returned. A piece doesn't grow, as that would leave its old memory behind.
+    /// Adds a frame to the piece. If the frame doesn't fit, it begins the next piece, and this one
+    /// is returned. A piece doesn't grow, as that would leave its old memory behind.
     fn add(&mut self, data: &[u8]) -> Option<Vec<u8>> {
         if data.len() <= self.piece.capacity() - self.piece.len() {
             self.piece.extend_from_slice(data);
