@@ -35,7 +35,11 @@ impl Database {
     /// # Errors
     /// If the standby doesn't have it in time, or the database can't be reached.
     pub async fn await_standby(&self) -> Result<(), DbErr> {
-        if self.is_sqlite() { Ok(()) } else { self.writers.await_standby().await }
+        if self.is_sqlite() {
+            return Ok(());
+        }
+        // On the heap: every request could need it, so its future would be a part of theirs.
+        Box::pin(self.writers.await_standby()).await
     }
 }
 
