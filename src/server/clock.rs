@@ -42,7 +42,7 @@ struct Parts {
     /// The machine's clock at `began`, computed when it was last believed, in milliseconds.
     base_ms: AtomicI64,
     is_off: AtomicBool,
-    /// Whether the machine's clock was ever found right: before that a step may set it right.
+    /// True once the machine's clock was found right. Until then a step may set it right.
     was_believed: AtomicBool,
 }
 

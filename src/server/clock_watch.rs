@@ -36,8 +36,6 @@ pub struct ClockWatch {
     readiness: Readiness,
     /// When the machine started, by its last believed clock; `None` if the machine doesn't tell.
     started: Option<DateTime<Utc>>,
-    /// Whether a comparison has found the clock right.
-    was_right: bool,
 }
 
 /// The reason if an answer came too late to judge the clock by it.
@@ -56,20 +54,15 @@ enum Verdict {
 impl ClockWatch {
     /// Compares for the first time, and trusts the clock only if it is right.
     pub async fn begin(database: Database, clock: Clock, readiness: Readiness) -> Self {
-        let mut watch = Self::new(database, clock, readiness, false).await;
+        let mut watch = Self::resume(database, clock, readiness).await;
         watch.compare().await;
         watch
     }
 
     /// Continues with a clock that was just compared.
     pub async fn resume(database: Database, clock: Clock, readiness: Readiness) -> Self {
-        let was_right = clock.is_trusted();
-        Self::new(database, clock, readiness, was_right).await
-    }
-
-    async fn new(database: Database, clock: Clock, readiness: Readiness, was_right: bool) -> Self {
         let started = machine_started(&clock).await;
-        Self { database, clock, readiness, started, was_right }
+        Self { database, clock, readiness, started }
     }
 
     /// Compares in a task until the token ends it. Nobody waits for the task: it writes nothing.
@@ -91,7 +84,6 @@ impl ClockWatch {
         match self.verdict().await {
             Verdict::Right => {
                 self.started = machine_started(&self.clock).await;
-                self.was_right = true;
                 self.clock.believe();
                 self.readiness.clear(Trouble::Clock);
             }
@@ -131,7 +123,7 @@ impl ClockWatch {
                  database's: {why}.",
                 step.num_seconds()
             )
-        } else if self.was_right {
+        } else if self.clock.was_believed() {
             return;
         } else {
             not_compared(why)

@@ -22,6 +22,7 @@ use recharge::{
         clock::Clock,
         database::{Database, Fate, Fates, Fault, Faults, Limits, writes},
         ledger::{Ledger, LedgerError, Outcome, open_account},
+        payments::Payments,
     },
 };
 use stripe_simulator::WebhookPolicy;
@@ -124,6 +125,14 @@ pub async fn connect(test: &TestDatabase, fates: &Arc<AtWrite>) -> Database {
     connected.unwrap()
 }
 
+/// Another process of the shop, whose writes these decide on.
+pub async fn failing(shop: &Shop, fates: &Arc<AtWrite>) -> (Payments, Ledger) {
+    let database = connect(&shop.test, fates).await;
+    let ledger = Ledger::start(database.clone(), shop.clock.clone());
+    let settings = settings(&shop.stripe.base_url());
+    (sell(&database, &shop.clock, &ledger, settings).await, ledger)
+}
+
 /// Each kind of command, with its key: the entry of each has its number in this order.
 fn commands() -> Vec<(&'static str, Command)> {
     let hold = |whole| Command::Hold {
@@ -201,10 +210,7 @@ async fn a_payment_that_meets_a_failure_anywhere_is_credited_once(shop: Shop) {
     let (mut tried, mut found, mut longest) = (0, Found::default(), Duration::ZERO);
     for (at, is_before, fault) in points(&shop.test.database) {
         let fates = AtWrite::new(at, is_before, fault);
-        let database = connect(&shop.test, &fates).await;
-        let ledger = Ledger::start(database.clone(), shop.clock.clone());
-        let payments =
-            sell(&database, &shop.clock, &ledger, settings(&shop.stripe.base_url())).await;
+        let (payments, ledger) = failing(&shop, &fates).await;
         let buyer = shop.customer().await;
         let purchase = shop.order(&buyer).await;
         shop.pay(&purchase);

@@ -7,12 +7,7 @@ use chrono::TimeDelta;
 use chrono_tz::UTC;
 use recharge::{
     credits::{EntryKind, HistoryFilter, PurchaseState, Validity},
-    server::{
-        database::Database,
-        jobs::Jobs,
-        ledger::Ledger,
-        payments::{Choice, Payments},
-    },
+    server::{jobs::Jobs, payments::Choice},
 };
 use stripe_simulator::WebhookPolicy;
 use uuid::Uuid;
@@ -22,8 +17,8 @@ use crate::{
     commands::{credits, grant_valid},
     databases::on_both_databases,
     expiry::{account, do_at, expired, hold},
-    fail_points::{AtWrite, PATIENCE, connect, is_long, points},
-    payments_shop::{Shop, sell, settings},
+    fail_points::{AtWrite, PATIENCE, connect, failing, is_long, points},
+    payments_shop::Shop,
     prices::agreed,
     recharge_shop::GOOD,
 };
@@ -33,14 +28,6 @@ on_both_databases!(
     a_recharge_that_meets_a_failure_anywhere_charges_once,
     a_sweep_that_meets_a_failure_anywhere_lets_nothing_expire_twice,
 );
-
-/// Another process of the shop, whose writes these decide on.
-async fn failing(shop: &Shop, fates: &Arc<AtWrite>) -> (Payments, Ledger) {
-    let database: Database = connect(&shop.test, fates).await;
-    let ledger = Ledger::start(database.clone(), shop.clock.clone());
-    let settings = settings(&shop.stripe.base_url());
-    (sell(&database, &shop.clock, &ledger, settings).await, ledger)
-}
 
 async fn an_order_that_meets_a_failure_anywhere_is_one_purchase_when_it_is_sent_again(shop: Shop) {
     shop.stripe.webhooks(WebhookPolicy::drop_all());

@@ -122,8 +122,7 @@ async fn on_sqlite_a_clock_that_was_behind_at_the_start_is_trusted_once_it_is_se
     let (clock, readiness) = (Clock::default(), Readiness::default());
     clock.shift_machine(-TimeDelta::hours(1));
     clock.distrust();
-    let begun = ClockWatch::begin(test.database.clone(), clock.clone(), readiness.clone()).await;
-    drop(begun);
+    ClockWatch::begin(test.database.clone(), clock.clone(), readiness.clone()).await;
     assert!(readiness.has(Trouble::Clock) && !clock.is_trusted());
     let mut watch =
         ClockWatch::resume(test.database.clone(), clock.clone(), readiness.clone()).await;

@@ -23,7 +23,7 @@ use axum::http::Request;
 pub const LARGEST_HEAD_BYTES: usize = 16 * 1024;
 /// The most that requests in progress hold together: 15 batches of the largest size.
 pub const REQUESTS_BYTES: usize = 16 * 1024 * 1024;
-/// What a header occupies besides its text: its place in the map of headers.
+/// The bytes that a header occupies besides its text, in the map of headers.
 const HEADER_BYTES: usize = 128;
 
 /// The bytes that requests in progress may still hold. Clones share them.

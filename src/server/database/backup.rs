@@ -7,7 +7,7 @@ use std::{
     ffi::OsString,
     fs::{self, File, OpenOptions, Permissions, TryLockError},
     io,
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -19,7 +19,12 @@ use sea_orm::{
     },
 };
 
-use super::{Database, address::Address, code, session::failed};
+use super::{
+    Database,
+    address::Address,
+    code,
+    session::{failed, identity},
+};
 
 /// SQLite's codes for a full disk, and for a statement that we ended because it took too long.
 const FULL: &str = "13";
@@ -127,9 +132,8 @@ fn lock_part(part: &Path) -> Result<File, BackupError> {
         TryLockError::Error(error) => at(part)(error),
     })?;
     // Its writer may have finished, and removed the name, before we had the lock.
-    let inode = |found: fs::Metadata| (found.dev(), found.ino());
-    let locked = file.metadata().map(inode).map_err(at(part))?;
-    if fs::metadata(part).map(inode).ok() != Some(locked) {
+    let locked = file.metadata().map(|found| identity(&found)).map_err(at(part))?;
+    if fs::metadata(part).map(|found| identity(&found)).ok() != Some(locked) {
         return Err(BackupError::Busy(part.to_owned()));
     }
     file.set_len(0).map_err(at(part))?;
@@ -183,7 +187,7 @@ pub async fn put_copy_in_place(copy: &Path, database: &Path) -> Result<(), Backu
         remove(&with_addition(database, side))?;
     }
     put_in_place(copy, database)?;
-    // What kept others away while its tables were changed.
+    // The file that kept other processes away while the tables of the copy were changed.
     remove(&with_addition(copy, ".migration-lock"))
 }
 

@@ -39,7 +39,7 @@ use super::{
     errors,
     faults::Faults,
 };
-pub(super) use place::Place;
+pub(super) use place::{Place, identity};
 use raw::Raw;
 
 /// What a transaction is for.
@@ -67,7 +67,7 @@ pub(super) struct Session {
     /// Whether a statement of the open transaction has failed on PostgreSQL, which then answers
     /// COMMIT with a rollback and no error.
     has_failed: bool,
-    /// Whether PostgreSQL has sent a warning that no later commit has made up for (`standby`).
+    /// True if PostgreSQL has sent a warning, and no commit after it went without one (`standby`).
     is_warned: bool,
     /// How often SQLite has committed: until now, and until the open transaction began.
     commits: Arc<AtomicU64>,

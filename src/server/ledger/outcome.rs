@@ -25,7 +25,7 @@ pub struct Outcome {
     pub at: DateTime<Utc>,
     /// Whether it had happened before: then nothing happened now.
     pub replayed: bool,
-    /// Whether the entry is that of this key, and not of another key that settled the hold earlier.
+    /// True if this key made the entry. False if another key had settled the hold before.
     pub(super) is_own: bool,
 }
 

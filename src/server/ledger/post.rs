@@ -52,7 +52,7 @@ pub(super) struct Books {
 pub(super) struct Posted {
     pub answers: Vec<Answer>,
     pub accounts: Vec<Standing>,
-    /// Whether the batch wrote nothing, and answers with an entry that it has read.
+    /// True if the batch wrote nothing, and answers with an entry that it has read.
     pub tells_what_it_read: bool,
 }
 

@@ -158,8 +158,8 @@ impl Event {
         text(&event["data"]["object"]["metadata"][RECHARGE]).map(|_| id)
     }
 
-    /// Whether it says itself that somebody has paid. That credits nothing: what counts is read from
-    /// Stripe.
+    /// Returns whether the event itself says that somebody has paid. That credits nothing: credits
+    /// come only from an answer of Stripe's API.
     #[must_use]
     pub fn says_paid(&self) -> bool {
         let Ok(event) = serde_json::from_str::<Value>(&self.body) else { return false };

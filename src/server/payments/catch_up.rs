@@ -17,7 +17,7 @@ const BEYOND: &str = "stripe_events_beyond";
 const FIRST_LOOK: i64 = 3 * 24 * 3_600;
 /// Events become visible late and out of order: so far each run goes back behind what was read.
 const OVERLAP: i64 = 300;
-/// What is asked for: all that can move money.
+/// The types of the events that are read: all that can move money.
 const KINDS: &[&str] = &[
     "checkout.session.completed",
     "checkout.session.async_payment_succeeded",

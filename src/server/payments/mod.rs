@@ -74,7 +74,7 @@ pub struct Payments {
     stripe: Option<Stripe>,
     changes: Arc<Notify>,
     counters: Arc<Counters>,
-    /// What a person must look at, as far as this process has warned of it.
+    /// The purchases and sessions of which this process has already warned.
     said: Arc<Mutex<HashSet<String>>>,
     tasks: TaskTracker,
 }

@@ -1,4 +1,4 @@
-//! What a person must look at, and of which of it this process has warned.
+//! The cases that a person must look at. A process warns of each only once.
 
 use std::{collections::BTreeSet, sync::PoisonError};
 
@@ -57,9 +57,8 @@ impl Payments {
     #[must_use]
     pub fn is_news(&self, report: &Report) -> bool {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        let ids = report.reviews.iter().chain(&report.unknown_here).chain(&report.unknown_there);
         let before = said.len();
-        said.extend(ids.cloned());
+        said.extend(report.for_a_person().cloned());
         said.len() > before
     }
 }

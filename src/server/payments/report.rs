@@ -35,10 +35,15 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether Stripe and we agree.
+    /// Returns whether Stripe and we agree.
     #[must_use]
-    pub const fn is_clean(&self) -> bool {
-        self.reviews.is_empty() && self.unknown_here.is_empty() && self.unknown_there.is_empty()
+    pub fn is_clean(&self) -> bool {
+        self.for_a_person().next().is_none()
+    }
+
+    /// Returns the purchases and sessions of this run that a person must look at.
+    pub(super) fn for_a_person(&self) -> impl Iterator<Item = &String> {
+        self.reviews.iter().chain(&self.unknown_here).chain(&self.unknown_there)
     }
 
     /// Returns in words what is not in order: what a person must look at, and what was not dealt

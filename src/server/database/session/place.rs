@@ -7,12 +7,19 @@ use sea_orm::{DbErr, sqlx::Error};
 
 use super::{Session, failed};
 
-/// Where a file was opened first, and which file that was.
+/// The path of a SQLite file, and the file that was opened there first.
 #[derive(Debug)]
 pub struct Place {
     path: PathBuf,
-    /// Its device and its number there.
-    file: OnceLock<(u64, u64)>,
+    file: OnceLock<Identity>,
+}
+
+/// The device of a file, and its number there.
+type Identity = (u64, u64);
+
+/// Returns what stays the same when a file is renamed, and differs in every other file.
+pub fn identity(found: &fs::Metadata) -> Identity {
+    (found.dev(), found.ino())
 }
 
 impl Place {
@@ -23,7 +30,7 @@ impl Place {
     /// Remembers the file that is there now, unless one was remembered before.
     pub fn remember(&self) -> io::Result<()> {
         let file = fs::metadata(&self.path)?;
-        self.file.get_or_init(|| (file.dev(), file.ino()));
+        self.file.get_or_init(|| identity(&file));
         Ok(())
     }
 
@@ -31,7 +38,7 @@ impl Place {
     pub fn check(&self) -> io::Result<()> {
         let Some(file) = self.file.get() else { return Ok(()) };
         match fs::metadata(&self.path) {
-            Ok(found) if (found.dev(), found.ino()) == *file => Ok(()),
+            Ok(found) if identity(&found) == *file => Ok(()),
             _ => Err(io::Error::other(
                 "the file of the database was moved or replaced while it was open: put it back, \
                  or start the program again",

@@ -113,7 +113,7 @@ struct Open {
     _lock: File,
     file: File,
     length: u64,
-    /// Whether the last line may be incomplete.
+    /// True if the last line may be incomplete.
     is_torn: bool,
     is_synced: bool,
 }

@@ -77,7 +77,7 @@ struct Waiting {
     commands: usize,
     /// Commands for which there was no room.
     dropped: u64,
-    /// Whether a comparison has written lines that are not synced yet.
+    /// True if a comparison has written lines that are not synced yet.
     is_unsynced: bool,
 }
 
